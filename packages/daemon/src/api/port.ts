@@ -1,0 +1,205 @@
+/**
+ * What the API asks of the daemon. Declared here, by the room that needs it, and filled by `main/`. Every call acts for
+ * one account; a reference outside that account is `not_found`. All failures are UniErrors.
+ */
+import type { Duplex, Readable } from "node:stream";
+import type { InstanceState } from "@uni/contract/enums";
+import type { AccountId, InstanceId } from "@uni/contract/ids";
+import type { Image } from "@uni/contract/resources/image";
+import type { CreateInstanceRequest, Instance, InstanceUpdate } from "@uni/contract/resources/instance";
+import type { HealthzData, Metro, Quotas } from "@uni/contract/resources/node";
+import type {
+  BuildParams,
+  CopyInParams,
+  DaemonEvent,
+  DaemonInfo,
+  DoctorReport,
+  ExecParams,
+  ExecResult,
+  ImageDetail,
+  KernelInfo,
+  LogLine,
+  Progress,
+  VmStats,
+} from "@uni/contract/rpc";
+
+export interface Reference {
+  readonly uuid?: string | undefined;
+  readonly name?: string | undefined;
+}
+
+export interface InstancePage {
+  readonly count: number;
+  readonly from?: string | undefined;
+  readonly order: "asc" | "desc";
+  readonly tags: readonly string[];
+}
+
+/** Milliseconds to block; 0 = do not wait, Infinity = no limit. */
+export type WaitMs = number;
+
+export interface Transition {
+  readonly state: InstanceState;
+  readonly previousState: InstanceState;
+  /** The wait ran out before the goal was reached. */
+  readonly timedOut: boolean;
+}
+
+export interface StopOptions {
+  readonly force: boolean;
+  readonly drainMs: number;
+  /** Stop only when in this state; else nothing happens. */
+  readonly ifState?: InstanceState | undefined;
+  /** Milliseconds between the stop signal and SIGKILL. */
+  readonly graceMs: number;
+  readonly waitMs: WaitMs;
+}
+
+export interface LogWindow {
+  readonly output: Buffer;
+  readonly available: { readonly start: number; readonly end: number };
+  readonly range: { readonly start: number; readonly end: number };
+  readonly state: InstanceState;
+}
+
+export interface InstanceMetrics {
+  readonly rssBytes: number;
+  readonly cpuTimeMs: number;
+  readonly bootTimeUs: number;
+  readonly netTimeUs: number;
+  readonly rxBytes: number;
+  readonly rxPackets: number;
+  readonly txBytes: number;
+  readonly txPackets: number;
+}
+
+export interface ExecSession {
+  /** Writes are stdin; `end()` closes it. */
+  readonly stdin: NodeJS.WritableStream;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly result: Promise<ExecResult>;
+  resize(rows: number, columns: number): Promise<void>;
+  signal(name: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface InstancesPort {
+  /** Exactly one of uuid and name, matched exactly. */
+  resolve(account: AccountId, reference: Reference): InstanceId;
+  /** For people: uuid, name, or unambiguous uuid prefix of hex digits and hyphens. */
+  resolveLoose(account: AccountId, text: string): InstanceId;
+  create(
+    account: AccountId,
+    request: CreateInstanceRequest,
+    waitMs: WaitMs,
+    signal: AbortSignal,
+  ): Promise<{ readonly instances: readonly Instance[]; readonly timedOut: boolean }>;
+  list(account: AccountId, page: InstancePage): readonly Instance[];
+  get(id: InstanceId): Instance;
+  /** Applies one change, or queues it when the instance must be stopped for it. */
+  update(id: InstanceId, update: InstanceUpdate): Promise<void>;
+  delete(
+    id: InstanceId,
+    waitMs: WaitMs,
+    signal: AbortSignal,
+  ): Promise<{ readonly previousState: InstanceState }>;
+  start(id: InstanceId, waitMs: WaitMs, signal: AbortSignal): Promise<Transition>;
+  stop(id: InstanceId, options: StopOptions, signal: AbortSignal): Promise<Transition>;
+  kill(id: InstanceId, signalName: string): Promise<void>;
+  wait(
+    id: InstanceId,
+    state: InstanceState,
+    waitMs: WaitMs,
+    signal: AbortSignal,
+  ): Promise<{ readonly state: InstanceState; readonly timedOut: boolean }>;
+  /** Resolves once the instance is not going to run again by itself, with its exit code (undefined: none known). */
+  waitExit(
+    id: InstanceId,
+    signal: AbortSignal,
+  ): Promise<{ readonly exitCode: number | undefined; readonly instance: Instance }>;
+  log(id: InstanceId, offset: number, limit: number): Promise<LogWindow>;
+  /** Whole lines with their stream and time; with `follow` it ends when the instance stops for good or `signal` aborts. */
+  logLines(
+    id: InstanceId,
+    options: {
+      readonly tail?: number | undefined;
+      readonly follow: boolean;
+      readonly sinceMs?: number | undefined;
+    },
+    signal: AbortSignal,
+  ): AsyncIterable<LogLine>;
+  metrics(id: InstanceId): Promise<InstanceMetrics>;
+  stats(id: InstanceId): Promise<VmStats>;
+  /** Raw output from now on; ends when the instance stops. */
+  attach(id: InstanceId, signal: AbortSignal): Promise<Duplex>;
+  exec(id: InstanceId, params: ExecParams, signal: AbortSignal): Promise<ExecSession>;
+  /** A tar of the file or tree at `path`, named by its base name, as `docker cp` has it; running or stopped. */
+  copyOut(id: InstanceId, path: string, signal: AbortSignal): Promise<Readable>;
+  copyIn(
+    id: InstanceId,
+    params: CopyInParams,
+    tar: Readable,
+    signal: AbortSignal,
+  ): Promise<{ readonly bytes: number; readonly entries: number }>;
+}
+
+export interface ImagesPort {
+  list(
+    account: AccountId,
+    filter: { readonly digest?: string | undefined; readonly tag?: string | undefined },
+  ): Promise<readonly Image[]>;
+  detail(reference: string): Promise<ImageDetail>;
+  remove(reference: string): Promise<{ readonly removed: readonly string[]; readonly deleted: boolean }>;
+  tag(source: string, reference: string): Promise<void>;
+  load(
+    archive: Readable,
+    reference: string | undefined,
+    onProgress: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<readonly ImageDetail[]>;
+  /** `params.kind` says what the upload is: a build context (tar), an ELF program, or a root file system (tar). */
+  build(
+    upload: Readable,
+    params: BuildParams,
+    onProgress: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<ImageDetail>;
+}
+
+export interface KernelsPort {
+  list(): Promise<readonly KernelInfo[]>;
+  use(version: string): Promise<KernelInfo>;
+  check(): Promise<{
+    readonly installed: string | undefined;
+    readonly latest: string;
+    readonly updateAvailable: boolean;
+  }>;
+  update(onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<KernelInfo>;
+  build(onProgress: (progress: Progress) => void, signal: AbortSignal): Promise<KernelInfo>;
+  remove(version: string): Promise<void>;
+}
+
+export interface NodePort {
+  info(): Promise<DaemonInfo>;
+  doctor(signal: AbortSignal): Promise<DoctorReport>;
+  healthz(): Promise<HealthzData>;
+  quotas(account: AccountId): Quotas;
+  metros(): readonly Metro[];
+  events(account: AccountId, signal: AbortSignal): AsyncIterable<DaemonEvent>;
+  /** Ends the daemon after the answer; `stopInstances` stops all instances first, else they go on. */
+  shutdown(stopInstances: boolean): void;
+}
+
+/** Who a bearer token belongs to; undefined: nobody. */
+export type Authenticate = (token: string) => AccountId | undefined;
+
+export interface ApiDependencies {
+  readonly instances: InstancesPort;
+  readonly images: ImagesPort;
+  readonly kernels: KernelsPort;
+  readonly node: NodePort;
+  readonly authenticate: Authenticate;
+  /** The account that requests on the unix socket act for. */
+  readonly socketAccount: AccountId;
+}

@@ -1,0 +1,141 @@
+/**
+ * Host side of the agent channel (virtio-serial). One connection per machine. The agent keeps what the host has not
+ * acknowledged: log bytes (bounded; the oldest go first and are counted) and the exit report, so a daemon that was away
+ * asks for everything after the offset it has stored.
+ */
+import type { Duplex, Readable } from "node:stream";
+
+export interface GuestNetwork {
+  readonly address: string;
+  readonly gateway: string;
+  readonly nameservers: readonly string[];
+}
+
+export interface GuestProgram {
+  /** ENTRYPOINT and CMD already merged as Docker does; argv[0] is looked up in the image's PATH by the agent. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** As in the image: "", "name", "uid", "name:group", "uid:gid"; resolved by the agent in the image's passwd and group. */
+  readonly user: string;
+  /** Created if missing, as Docker does. */
+  readonly workingDirectory: string;
+  /** Signal number for a polite stop. */
+  readonly stopSignal: number;
+}
+
+export interface GuestConfig {
+  readonly hostname: string;
+  readonly network: GuestNetwork;
+  /** 32 hex digits for /etc/machine-id where the image has the file or systemd's place for it. */
+  readonly machineId: string;
+  /** "maintenance" mounts the root and serves files and exec, and starts no program. */
+  readonly mode: "run" | "maintenance";
+  readonly program: GuestProgram;
+}
+
+export type GuestEvent =
+  /** `offset` counts bytes of the program's whole output, both streams in the order they came. */
+  | {
+      readonly kind: "log";
+      readonly stream: "stdout" | "stderr" | "system";
+      readonly offset: number;
+      readonly timeMs: number;
+      readonly bytes: Buffer;
+    }
+  /** Log bytes that the guest had to drop while no host listened. */
+  | { readonly kind: "log-lost"; readonly offset: number; readonly bytes: number }
+  /** The program's first instruction is about to run: execve succeeded. Microseconds since `configure` was received. */
+  | { readonly kind: "started"; readonly us: number }
+  /** The first listening TCP port that is not loopback. Microseconds since `configure` was received. */
+  | { readonly kind: "listening"; readonly port: number; readonly us: number }
+  /** The kernel killed a process of the program for memory. */
+  | { readonly kind: "oom"; readonly process: string; readonly rssKb: number }
+  /** The program ended. `signal` is 0 if it returned. `code` is 128+signal if it was killed, as a shell says it. Repeated until acknowledged. */
+  | { readonly kind: "exited"; readonly code: number; readonly signal: number; readonly oomKilled: boolean }
+  /** The program could not be started: no such file (127), not executable (126), bad user. */
+  | { readonly kind: "start-failed"; readonly code: number; readonly reason: string };
+
+export interface GuestExecSpec {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Default: the program's user and working directory. */
+  readonly user?: string;
+  readonly workingDirectory?: string;
+  readonly terminal?: { readonly rows: number; readonly columns: number };
+}
+
+export interface GuestExec {
+  /** Writes are stdin (end() closes it); reads are stdout, and everything with a terminal. */
+  readonly io: Duplex;
+  readonly stderr: Readable;
+  /** As in "exited": 128+signal when killed. Rejects if the program could not be started or the channel broke. */
+  readonly exitCode: Promise<number>;
+  resize(rows: number, columns: number): Promise<void>;
+  signal(number: number): Promise<void>;
+  /** Kills it if it still runs and forgets it. */
+  close(): Promise<void>;
+}
+
+export interface FileEntry {
+  /** Relative to the requested path; "" is the path itself. No "..", no leading slash. */
+  readonly path: string;
+  readonly type: "file" | "directory" | "symlink" | "hardlink" | "fifo" | "char" | "block";
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+  /** Target of a symlink; earlier entry's path of a hardlink. */
+  readonly target?: string;
+  readonly device?: { readonly major: number; readonly minor: number };
+}
+
+export interface GuestFileReader {
+  /** Entries parents first; `content` must be consumed before the next entry is taken; empty except for files. */
+  entries(): AsyncIterable<{ readonly entry: FileEntry; readonly content: Readable }>;
+}
+
+export interface GuestFileWriter {
+  write(entry: FileEntry, content: Readable | undefined): Promise<void>;
+  finish(): Promise<void>;
+  abort(): Promise<void>;
+}
+
+export interface GuestStats {
+  readonly memoryTotalKb: number;
+  readonly memoryAvailableKb: number;
+  readonly cpuMs: number;
+  readonly processes: number;
+  readonly diskUsedKb: number;
+  readonly diskTotalKb: number;
+}
+
+export interface GuestChannel {
+  /** Sent once after a restore; the room adds clock and fresh entropy itself. Resolves when the agent took it. */
+  configure(config: GuestConfig): Promise<void>;
+  /** Called in order; the room acknowledges an event once the handler's promise resolves. */
+  onEvent(handler: (event: GuestEvent) => Promise<void> | void): void;
+  exec(spec: GuestExecSpec): Promise<GuestExec>;
+  /** Signal to the program (not to PID 1). */
+  signal(number: number): Promise<void>;
+  /** Stop signal, then SIGKILL to all after `graceMs`; resolves when the program is gone ("exited" comes as well). */
+  stop(graceMs: number): Promise<void>;
+  /** Kills what is left, syncs, unmounts and resets the machine; resolves when the agent said goodbye. */
+  powerOff(): Promise<void>;
+  readFiles(path: string): Promise<GuestFileReader>;
+  /** `path` exists as a directory: entries land in it. Otherwise its parent must exist and the single top entry gets that name (docker cp). */
+  writeFiles(path: string): Promise<GuestFileWriter>;
+  stats(): Promise<GuestStats>;
+  /** Sets the clock and reseeds; used after every resume. */
+  refresh(): Promise<void>;
+  /** Resolves when the connection is lost or closed. */
+  readonly closed: Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface GuestConnector {
+  /** Connects, resynchronises, and replays what came after `logOffset`. */
+  connect(socketPath: string, options: { logOffset: number; signal: AbortSignal }): Promise<GuestChannel>;
+  /** Resolves when a freshly booted agent answers; used once per boot snapshot. Leaves no connection open. */
+  awaitBooted(socketPath: string, signal: AbortSignal): Promise<void>;
+}

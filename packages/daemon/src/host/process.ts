@@ -1,0 +1,133 @@
+/**
+ * The only file that starts processes. Always an argument array, never a shell; the environment is what the caller
+ * gives plus PATH, so no secret of the daemon leaks into a child.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { UniError } from "@uni/contract/errors";
+
+export interface RunOptions {
+  readonly stdin?: string | Uint8Array;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with each piece of stderr as it comes. */
+  readonly onStderr?: (chunk: Buffer) => void;
+  readonly onStdout?: (chunk: Buffer) => void;
+  /** Bytes of stdout and of stderr kept, from the end. Default 16 MiB. */
+  readonly keepBytes?: number;
+}
+
+export interface RunResult {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+const path = process.env["PATH"] ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const defaultKeep = 16 << 20;
+
+export function childEnvironment(env: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return { PATH: path, LANG: "C.UTF-8", ...env };
+}
+
+/** Runs a program to its end. Rejects only if it could not be started, timed out or was aborted; see `runOk` for the rest. */
+export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const { promise, resolve, reject } = Promise.withResolvers<RunResult>();
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: childEnvironment(options.env),
+    stdio: ["pipe", "pipe", "pipe"],
+    signal: options.signal,
+    timeout: options.timeoutMs,
+    killSignal: "SIGKILL",
+  });
+  const stdout = new Tail(options.keepBytes ?? defaultKeep);
+  const stderr = new Tail(options.keepBytes ?? defaultKeep);
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout.push(chunk);
+    options.onStdout?.(chunk);
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr.push(chunk);
+    options.onStderr?.(chunk);
+  });
+  child.stdin.on("error", () => {}); // The child may end without reading its input.
+  child.stdin.end(options.stdin);
+  child.on("error", (error: NodeJS.ErrnoException) => {
+    if (options.signal?.aborted) return reject(options.signal.reason);
+    if (error.code === "ENOENT") {
+      return reject(
+        new UniError("host_unfit", `start ${command}: program not found`, {
+          hint: "Run ./scripts/setup, or install the package that brings it.",
+          cause: error,
+        }),
+      );
+    }
+    reject(new UniError("failed", `start ${command}: ${error.message}`, { cause: error }));
+  });
+  child.on("close", (code, signal) => {
+    resolve({ code, signal, stdout: stdout.bytes(), stderr: stderr.bytes().toString() });
+  });
+  return promise;
+}
+
+/** Like `run`, and a non-zero end is an error that carries the last lines of stderr. */
+export async function runOk(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const result = await run(command, args, options);
+  if (result.code === 0) return result;
+  const end = result.signal === null ? `exit status ${result.code}` : `killed by ${result.signal}`;
+  const reason = result.stderr.trim().split("\n").slice(-5).join("\n") || "no message";
+  throw new UniError("failed", `${command}: ${end}: ${reason}`);
+}
+
+export interface DaemonProcessOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** File descriptors for stdout and stderr, or "ignore". */
+  readonly stdout?: number | "ignore";
+  readonly stderr?: number | "ignore";
+}
+
+/** Starts a process that outlives this one: own session, no pipes. Await "spawn" or "error" on the result. */
+export function startDetached(
+  command: string,
+  args: readonly string[],
+  options: DaemonProcessOptions = {},
+): ChildProcess {
+  const child = spawn(command, args, {
+    cwd: options.cwd ?? "/",
+    env: childEnvironment(options.env),
+    detached: true,
+    stdio: ["ignore", options.stdout ?? "ignore", options.stderr ?? "ignore"],
+  });
+  child.unref();
+  return child;
+}
+
+class Tail {
+  #chunks: Buffer[] = [];
+  #length = 0;
+  readonly #keep: number;
+
+  constructor(keep: number) {
+    this.#keep = keep;
+  }
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    while (this.#chunks.length > 1 && this.#length - (this.#chunks[0]?.length ?? 0) >= this.#keep) {
+      this.#length -= this.#chunks.shift()?.length ?? 0;
+    }
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.#chunks).subarray(-this.#keep);
+  }
+}

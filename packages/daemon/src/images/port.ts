@@ -1,0 +1,79 @@
+/** Container images as Uni sees them: a config and one read-only EROFS root, both found by digest. */
+import type { Readable } from "node:stream";
+import type { Digest } from "@uni/contract/ids";
+
+export interface ImageConfig {
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly user: string;
+  readonly workingDirectory: string;
+  readonly exposedPorts: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** As in the image ("SIGTERM", "15"); empty means SIGTERM. */
+  readonly stopSignal: string;
+  readonly architecture: string;
+}
+
+export interface Image {
+  /** Digest of the image manifest: the image's identity. */
+  readonly digest: Digest;
+  /** `name:tag` references that point at it. */
+  readonly references: readonly string[];
+  readonly createdAt: Date;
+  /** Bytes of the EROFS root on disk. */
+  readonly sizeBytes: number;
+  readonly rootPath: string;
+  readonly config: ImageConfig;
+}
+
+export interface BuildRequest {
+  /** Reference to give the result; tag defaults to latest. */
+  readonly reference: string;
+  readonly dockerfile: string;
+  readonly target?: string;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  /** Contents, never argv or log. */
+  readonly secrets: Readonly<Record<string, Uint8Array>>;
+  readonly noCache: boolean;
+}
+
+export interface Progress {
+  /** Short name of what is going on: "context", "build", "layers", "root". */
+  readonly step: string;
+  readonly message: string;
+  readonly current?: number;
+  readonly total?: number;
+}
+
+export interface ImageOptions {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+export interface Images {
+  /** `name`, `name:tag`, `name@sha256:…`, `sha256:…` or an unambiguous digest prefix of 6 or more digits; else `image_not_found`, with near names in the hint. */
+  resolve(reference: string): Promise<Image>;
+  list(): Promise<readonly Image[]>;
+  /** Removes the reference; the image goes with its last one. `inUse` says who uses a digest: then `in_use` unless a reference remains. By digest removes all. */
+  remove(
+    reference: string,
+    inUse: (digest: Digest) => readonly string[],
+  ): Promise<{ readonly removed: readonly string[]; readonly deleted: boolean }>;
+  tag(source: string, reference: string): Promise<void>;
+  /** OCI archive, OCI layout in a tar, or docker-archive; plain, gzip or zstd. Returns every image in it. */
+  load(archive: Readable, reference: string | undefined, options: ImageOptions): Promise<readonly Image[]>;
+  /** A tar of a build context; the Dockerfile is inside. */
+  build(context: Readable, request: BuildRequest, options: ImageOptions): Promise<Image>;
+  /** One static ELF program; becomes the entry point. */
+  fromElf(program: Readable, reference: string, options: ImageOptions): Promise<Image>;
+  /** A tar of a root file system. */
+  fromRoot(
+    tar: Readable,
+    reference: string,
+    config: Partial<ImageConfig>,
+    options: ImageOptions,
+  ): Promise<Image>;
+  /** Removes blobs and roots that nothing refers to, and files a crash left; returns bytes freed. */
+  collect(): Promise<number>;
+}

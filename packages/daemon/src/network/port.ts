@@ -1,0 +1,54 @@
+/**
+ * The host's side of instance networking: one routed /32 and one TAP per running machine, one nft table per daemon.
+ * All of it is derived from the list of attachments, so a daemon that was away compares and repairs.
+ */
+import type { AccountId } from "@uni/contract/ids";
+
+export interface PublishedPort {
+  /** "0.0.0.0" publishes on all host addresses. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly guestPort: number;
+  readonly protocol: "tcp" | "udp";
+}
+
+export interface Attachment {
+  readonly instanceId: string;
+  readonly account: AccountId;
+  readonly address: string;
+  readonly mac: string;
+  readonly tap: string;
+  /** User that may open the TAP. */
+  readonly uid: number;
+  readonly ports: readonly PublishedPort[];
+}
+
+export interface Traffic {
+  readonly rxBytes: number;
+  readonly rxPackets: number;
+  readonly txBytes: number;
+  readonly txPackets: number;
+}
+
+export interface Network {
+  /** CIDR of this daemon's pool. */
+  readonly pool: string;
+  /** The guests' default gateway: a link-local address on every TAP. */
+  readonly gateway: string;
+  readonly nameservers: readonly string[];
+  /** MAC and TAP name for an address; pure, so both can be derived again. */
+  namesFor(address: string): { readonly mac: string; readonly tap: string };
+  /** A free address of the account's part of the pool; `none_free` when it is full. */
+  pickAddress(account: AccountId, used: ReadonlySet<string>): string;
+  /** `port_in_use` if somebody listens on it, with the owner (instance or process) in the message. */
+  checkPorts(ports: readonly PublishedPort[], attached: readonly Attachment[]): Promise<void>;
+  attach(attachment: Attachment): Promise<void>;
+  /** Harmless when nothing is there. */
+  detach(attachment: Attachment): Promise<void>;
+  /** Makes the host's state exactly this; returns what was wrong, in words, for the log. */
+  reconcile(wanted: readonly Attachment[]): Promise<readonly string[]>;
+  /** Undefined when the TAP is gone. Seen from the guest: rx is what it received. */
+  traffic(tap: string): Promise<Traffic | undefined>;
+  /** Removes everything this daemon owns on the host. */
+  remove(): Promise<void>;
+}

@@ -1,0 +1,99 @@
+/**
+ * What a virtual machine monitor must do for Uni. Two drivers fulfil it: `qemu/` and `fake/`; `conformance.ts` runs on both.
+ *
+ * Words: a *shape* is what a boot snapshot depends on besides kernel and accelerator. A *machine* is one VMM process.
+ *
+ * Life of a machine: `start` restores the boot snapshot of (kernel, accelerator, shape) with this machine's disks and
+ * network and lets it run; the agent then answers on `agentSocket` and waits for its configuration. A guest that halts,
+ * resets or panics leaves the process behind, paused, so that `lastWords` can be read even by a daemon that was away;
+ * `kill` ends it. The process belongs to nobody: it lives on when the daemon dies, and `adopt` finds it again by what
+ * `start` left in `directory`.
+ *
+ * An implementer may not: keep state outside `directory` and the boot cache; wait for ever; run the VMM with privileges.
+ */
+import type { ProcessIdentity } from "../host/process-identity.ts";
+
+export type Accelerator = "kvm" | "tcg" | "fake";
+
+export interface MachineShape {
+  readonly vcpus: number;
+  readonly memoryMb: number;
+}
+
+/** Files of a kernel bundle that the VMM boots; `id` is a digest over both files. */
+export interface BootFiles {
+  readonly id: string;
+  readonly kernelPath: string;
+  readonly initramfsPath: string;
+}
+
+export interface DiskSpec {
+  readonly path: string;
+  readonly format: "raw" | "qcow2";
+  readonly readOnly: boolean;
+}
+
+export interface MachineSpec {
+  /** The instance's uuid; shown in the process list. */
+  readonly id: string;
+  /** Private to this machine; the driver puts sockets, pid file and its own record here. */
+  readonly directory: string;
+  /** Unprivileged user and group of the VMM process. */
+  readonly uid: number;
+  readonly shape: MachineShape;
+  readonly boot: BootFiles;
+  /** EROFS image, shared by all machines of the image. */
+  readonly root: DiskSpec;
+  /** ext4 on a qcow2 overlay. */
+  readonly writable: DiskSpec;
+  readonly network: { readonly tap: string; readonly mac: string };
+}
+
+export interface MachineTimings {
+  /** Microseconds from the call until the VMM process answered, had loaded the snapshot, and was running. */
+  readonly startUs: number;
+  readonly loadUs: number;
+  readonly readyUs: number;
+}
+
+export type MachineExit =
+  /** The guest halted or reset itself; the process is still there, paused. */
+  | { readonly kind: "guest-shutdown" }
+  /** The guest kernel panicked; the process is still there, paused. */
+  | { readonly kind: "guest-panic" }
+  /** The VMM process is gone without our asking. */
+  | { readonly kind: "vmm-died" }
+  /** `kill` ended it. */
+  | { readonly kind: "killed" };
+
+export interface Machine {
+  readonly process: ProcessIdentity;
+  /** Unix socket of the agent channel; one client at a time. */
+  readonly agentSocket: string;
+  readonly accelerator: Accelerator;
+  /** Undefined on an adopted machine. */
+  readonly timings: MachineTimings | undefined;
+  /** Resolves at the first of the exits; never rejects. */
+  readonly exited: Promise<MachineExit>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Ends the process at once and waits until it is reaped; harmless when it is gone. */
+  kill(): Promise<void>;
+  /** The end of the kernel's console, at most 64 KiB. */
+  lastWords(): Promise<string>;
+  /** Host memory and CPU of the process; undefined when it is gone. */
+  usage(): Promise<{ readonly rssBytes: number; readonly cpuTimeMs: number } | undefined>;
+  /** Closes this handle and leaves the process running. */
+  release(): Promise<void>;
+}
+
+export interface Vmm {
+  readonly name: string;
+  readonly accelerator: Accelerator;
+  readonly version: string;
+  /** Makes the boot snapshot if there is none; concurrent calls for one key share the work, across daemons too. */
+  prepare(boot: BootFiles, shape: MachineShape, signal: AbortSignal): Promise<void>;
+  start(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
+  /** The running machine that an earlier daemon left in `directory`, or undefined; leftovers of a dead one are removed. */
+  adopt(directory: string): Promise<Machine | undefined>;
+}
