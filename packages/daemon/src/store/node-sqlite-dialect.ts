@@ -1,0 +1,27 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { SqliteDialect } from "kysely";
+
+/** Kysely's SQLite dialect speaks better-sqlite3; this gives it node:sqlite in that shape. */
+export function nodeSqliteDialect(path: string): SqliteDialect {
+  const database = new DatabaseSync(path, { timeout: 5000 });
+  // WAL: readers never wait for the writer. FULL: a committed intent survives a power cut (sqlite.org/pragma.html).
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
+  return new SqliteDialect({
+    database: {
+      close: () => database.close(),
+      prepare: (sql) => adaptStatement(database.prepare(sql)),
+    },
+  });
+}
+
+type Parameter = null | number | bigint | string | Uint8Array;
+
+function adaptStatement(statement: StatementSync) {
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters: readonly unknown[]) => statement.all(...(parameters as Parameter[])),
+    run: (parameters: readonly unknown[]) => statement.run(...(parameters as Parameter[])),
+    iterate: (parameters: readonly unknown[]) =>
+      statement.iterate(...(parameters as Parameter[])) as IterableIterator<unknown>,
+  };
+}

@@ -1,0 +1,28 @@
+import { UniError } from "@uni/contract/errors";
+import { Kysely } from "kysely";
+import { type MigrationProvider, Migrator } from "kysely/migration";
+import * as core from "./migrations/0001-core.ts";
+import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
+import type { Tables } from "./schema.ts";
+
+export type Database = Kysely<Tables>;
+
+const migrations: MigrationProvider = {
+  getMigrations: async () => ({ "0001-core": core }),
+};
+
+/** Opens the database, brings it to the newest schema, and refuses one that a newer version has written. */
+export async function openDatabase(path: string): Promise<Database> {
+  const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(path) });
+  const { error } = await new Migrator({ db, provider: migrations }).migrateToLatest();
+  if (error === undefined) return db;
+  await db.destroy();
+  throw new UniError(
+    "internal",
+    `open the database: ${error instanceof Error ? error.message : String(error)}`,
+    {
+      hint: "If a newer version of Uni has used this data directory, start that version.",
+      cause: error,
+    },
+  );
+}

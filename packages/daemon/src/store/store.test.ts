@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { asAccountId } from "@uni/contract/ids";
+import { ensureAccount, listAccounts } from "./accounts.ts";
+import {
+  deletedSequence,
+  deleteInstance,
+  insertInstances,
+  listInstances,
+  saveInstance,
+} from "./instances.ts";
+import { type Database, openDatabase } from "./open.ts";
+import { readSetting, writeSetting } from "./settings.ts";
+
+async function withDatabase(body: (db: Database, path: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "uni-store-"));
+  const path = join(directory, "uni.db");
+  const db = await openDatabase(path);
+  try {
+    await body(db, path);
+  } finally {
+    await db.destroy();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const row = (uuid: string, name: string, address: string) => ({
+  uuid,
+  account: "a",
+  name,
+  address,
+  created_at: 1,
+  spec: "{}",
+  status: "{}",
+});
+
+test("an instance survives a reopen, and a deleted one keeps its place in the order", async () => {
+  await withDatabase(async (db, path) => {
+    await ensureAccount(db, { id: asAccountId("a"), name: "admin" }, 1);
+    const [first] = await insertInstances(db, [row("u1", "one", "10.0.0.1"), row("u2", "two", "10.0.0.2")]);
+    await saveInstance(db, "u2", { spec: '{"x":1}', status: "{}" });
+    await deleteInstance(db, "u1", 2);
+    const again = await openDatabase(path);
+    assert.deepEqual(
+      (await listInstances(again)).map((each) => [each.uuid, each.spec]),
+      [["u2", '{"x":1}']],
+    );
+    assert.equal(await deletedSequence(again, "u1"), first);
+    await again.destroy();
+  });
+});
+
+test("a taken name refuses the whole batch and says who has it", async () => {
+  await withDatabase(async (db) => {
+    await ensureAccount(db, { id: asAccountId("a"), name: "admin" }, 1);
+    await insertInstances(db, [row("u1", "one", "10.0.0.1")]);
+    await assert.rejects(
+      insertInstances(db, [row("u2", "two", "10.0.0.2"), row("u3", "one", "10.0.0.3")]),
+      /taken by u1/,
+    );
+    assert.equal((await listInstances(db)).length, 1);
+  });
+});
+
+test("settings are written over, accounts are kept", async () => {
+  await withDatabase(async (db) => {
+    assert.equal(await readSetting(db, "pool"), undefined);
+    await writeSetting(db, "pool", "10.1.0.0/16");
+    await writeSetting(db, "pool", "10.2.0.0/16");
+    assert.equal(await readSetting(db, "pool"), "10.2.0.0/16");
+    await ensureAccount(db, { id: asAccountId("a"), name: "admin" }, 1);
+    await ensureAccount(db, { id: asAccountId("a"), name: "admin" }, 9);
+    assert.equal((await listAccounts(db)).length, 1);
+  });
+});
