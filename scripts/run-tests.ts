@@ -1,0 +1,128 @@
+/**
+ * Runs the test files with Node's runner: first those that need no virtual machine, two at a time, then those that boot
+ * some, one at a time, since two cores are all that a guest may count on. Prints the slow files and the totals last.
+ * Usage: node scripts/run-tests.ts [FILE.test.ts…]
+ */
+import { execFileSync } from "node:child_process";
+import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { run } from "node:test";
+import { spec } from "node:test/reporters";
+
+interface Totals {
+  tests: number;
+  passed: number;
+  failed: number;
+  skipped: number;
+  todo: number;
+}
+
+const root = join(import.meta.dirname, "..");
+const patterns = ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"];
+/** What a test file imports that boots real machines. */
+const bootsMachines = /kit\/(boot-files|daemon)\.ts"/;
+/** No single test file may hold up the rest for longer. */
+const fileDeadlineMs = 10 * 60_000;
+const slowMs = 5_000;
+
+function testFiles(args: readonly string[]): string[] {
+  const files = args.length > 0 ? args : patterns.flatMap((pattern) => globSync(pattern, { cwd: root }));
+  return files.map((file) => join(root, relative(root, file))).sort();
+}
+
+const totals: Totals = { tests: 0, passed: 0, failed: 0, skipped: 0, todo: 0 };
+const slow: { file: string; ms: number }[] = [];
+const failures: string[] = [];
+
+async function runGroup(files: string[], concurrency: number): Promise<void> {
+  if (files.length === 0) return;
+  const stream = run({ files, concurrency, cwd: root, timeout: fileDeadlineMs });
+  stream.on("test:summary", ({ file, counts, duration_ms: ms }) => {
+    if (file !== undefined) {
+      if (ms >= slowMs) slow.push({ file: relative(root, file), ms });
+      return;
+    }
+    totals.tests += counts.tests;
+    totals.passed += counts.passed;
+    totals.failed += counts.tests - counts.passed - counts.skipped - counts.todo;
+    totals.skipped += counts.skipped;
+    totals.todo += counts.todo;
+  });
+  stream.on("test:fail", ({ name, file, todo, details }) => {
+    const ofItsParts = (details.error as Partial<{ failureType: string }>).failureType === "subtestsFailed";
+    if (todo === undefined && !ofItsParts)
+      failures.push(`${file === undefined ? "?" : relative(root, file)}: ${name}`);
+  });
+  // The group's own totals are left out: the ones of all groups come last.
+  const printed = stream.compose(new spec());
+  for await (const chunk of printed) process.stdout.write(chunk);
+}
+
+/** Processes of this pid namespace but for its shell and ourselves. */
+function strayProcesses(): string[] {
+  const own = new Set([1, process.pid]);
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry) && !own.has(Number(entry)))
+    .map((pid) => `${pid} ${commandLine(pid)}`)
+    .filter((line) => !line.endsWith(" "));
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  } catch {
+    return "";
+  }
+}
+
+function output(command: string, ...args: string[]): string[] {
+  return execFileSync(command, args, { encoding: "utf8" })
+    .split("\n")
+    .filter((line) => line !== "");
+}
+
+/** What the tests left behind. Only in the namespaces that scripts/test makes can nothing else be there. */
+function leftovers(temporary: string): string[] {
+  return [
+    ...strayProcesses().map((line) => `process ${line}`),
+    ...output("ip", "-brief", "link")
+      .filter((line) => !line.startsWith("lo "))
+      .map((line) => `device ${line}`),
+    ...output("ip", "route").map((line) => `route ${line}`),
+    ...output("nft", "list", "tables").map((line) => `nft ${line}`),
+    ...readdirSync(temporary).map((name) => `file ${join(temporary, name)}`),
+  ];
+}
+
+/** Set by scripts/test, inside the namespaces that it made. */
+const ownNamespaces = process.env["UNI_TEST_NAMESPACES"] === "1";
+const files = testFiles(process.argv.slice(2));
+const temporary = mkdtempSync(join(tmpdir(), "uni-test-"));
+process.env["TMPDIR"] = temporary;
+let left: string[] = [];
+try {
+  const heavy = files.filter((file) => bootsMachines.test(readFileSync(file, "utf8")));
+  await runGroup(
+    files.filter((file) => !heavy.includes(file)),
+    2,
+  );
+  await runGroup(heavy, 1);
+  if (ownNamespaces) left = leftovers(temporary);
+} finally {
+  rmSync(temporary, { recursive: true, force: true });
+}
+
+for (const { file, ms } of slow.sort((a, b) => b.ms - a.ms)) {
+  console.log(`${(ms / 1000).toFixed(1).padStart(7)} s  ${file}`);
+}
+for (const failure of failures) console.log(`failed: ${failure}`);
+for (const line of left) console.log(`left behind: ${line}`);
+console.log(`# files ${files.length}`);
+console.log(`# tests ${totals.tests}`);
+console.log(`# pass ${totals.passed}`);
+console.log(`# fail ${totals.failed}`);
+console.log(`# skipped ${totals.skipped}`);
+console.log(`# todo ${totals.todo}`);
+if (totals.tests === 0) console.log("no test ran");
+process.exitCode = totals.failed > 0 || totals.tests === 0 || left.length > 0 ? 1 : 0;
