@@ -1,0 +1,90 @@
+/** The closed sets of words on the wire. Each is a list, for checks and help texts, and the union of its literals. */
+
+export const instanceStates = [
+  "stopped",
+  "starting",
+  "running",
+  "draining",
+  "stopping",
+  "template",
+  "standby",
+  "deleted",
+  "checkpoint",
+] as const;
+export type InstanceState = (typeof instanceStates)[number];
+
+export const restartPolicies = ["never", "always", "on-failure"] as const;
+export type RestartPolicy = (typeof restartPolicies)[number];
+
+export const instanceFeatures = ["delete-on-stop", "nested-virt"] as const;
+export type InstanceFeature = (typeof instanceFeatures)[number];
+
+export const instanceTypes = ["micro", "full"] as const;
+export type InstanceType = (typeof instanceTypes)[number];
+
+export const scaleToZeroPolicies = ["off", "on", "idle"] as const;
+export type ScaleToZeroPolicy = (typeof scaleToZeroPolicies)[number];
+
+export const schedPriorities = ["normal", "medium", "high", "admin"] as const;
+export type SchedPriority = (typeof schedPriorities)[number];
+
+export const scheduleActions = ["start", "stop", "delete", "exec", "checkpoint"] as const;
+export type ScheduleAction = (typeof scheduleActions)[number];
+
+export const pullPolicies = ["always", "if_not_present", "never"] as const;
+export type PullPolicy = (typeof pullPolicies)[number];
+
+export const protocols = ["tcp", "udp"] as const;
+export type Protocol = (typeof protocols)[number];
+
+export const connectionHandlers = ["tls", "http", "redirect"] as const;
+export type ConnectionHandler = (typeof connectionHandlers)[number];
+
+export const volumeAccessModes = ["rwo", "rox", "rwx"] as const;
+export type VolumeAccessMode = (typeof volumeAccessModes)[number];
+
+export const inlineDataEncodings = ["text", "base64"] as const;
+export type InlineDataEncoding = (typeof inlineDataEncodings)[number];
+
+export const accelerators = ["kvm", "tcg"] as const;
+/** "tcg" is emulation: correct, slow, and no isolation boundary. */
+export type Accelerator = (typeof accelerators)[number];
+
+export const healthStates = ["unknown", "healthy", "degraded"] as const;
+export type HealthState = (typeof healthStates)[number];
+
+export const mutableInstanceProperties = [
+  "image",
+  "args",
+  "env",
+  "memory_mb",
+  "vcpus",
+  "scale_to_zero",
+  "tags",
+  "delete_lock",
+  "schedules",
+  "autokill",
+  "hostname",
+  "roms",
+  "dependencies",
+  "sched_priority",
+  "plugins",
+  "annotations",
+] as const;
+export type MutableInstanceProperty = (typeof mutableInstanceProperties)[number];
+
+export const mutableOperations = ["set", "add", "del"] as const;
+export type MutableOperation = (typeof mutableOperations)[number];
+
+export const pendingUpdateStatuses = ["pending", "failed"] as const;
+export type PendingUpdateStatus = (typeof pendingUpdateStatuses)[number];
+
+export const responseStatuses = ["success", "error", "partial_success"] as const;
+export type ResponseStatus = (typeof responseStatuses)[number];
+
+export const paginationOrders = ["asc", "desc"] as const;
+export type PaginationOrder = (typeof paginationOrders)[number];
+
+export const logStreams = ["stdout", "stderr", "system"] as const;
+/** "system" is what Uni itself says about the instance. */
+export type LogStream = (typeof logStreams)[number];

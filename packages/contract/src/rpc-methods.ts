@@ -1,0 +1,161 @@
+/** The people-methods of the unix socket. Every operation of operations.ts can be called there under its id as well. */
+import type { Static, TSchema } from "typebox";
+import type {
+  DaemonEvent,
+  DaemonInfo,
+  DoctorReport,
+  ExecResult,
+  ImageDetail,
+  KernelCheck,
+  KernelInfo,
+  LogLine,
+  StatusOk,
+  VmDetail,
+  VmInfo,
+  VmStats,
+} from "./rpc.ts";
+import {
+  BuildParams,
+  CopyOutParams,
+  IdParams,
+  ImageParams,
+  KillParams,
+  ListParams,
+  LoadParams,
+  LogsParams,
+  NoParams,
+  RemoveParams,
+  RunParams,
+  ShutdownParams,
+  SignalParams,
+  StatsParams,
+  StopParams,
+  TagParams,
+  UpdateParams,
+  VersionParams,
+  VmCopyInParams,
+  VmExecParams,
+} from "./rpc-params.ts";
+
+/**
+ * reply: one line. frames: the reply opens a stream of frames, which ends with a result or an error frame.
+ * raw: the reply opens a stream of console bytes, which ends when the connection does.
+ */
+export type RpcMode = "reply" | "frames" | "raw";
+
+export interface RpcMethod<Params extends TSchema = TSchema> {
+  readonly params: Params;
+  readonly mode: RpcMode;
+  /** The client sends data (or stdin) frames and `end`. */
+  readonly upload: boolean;
+  readonly summary: string;
+}
+
+const reply = <P extends TSchema>(params: P, summary: string) =>
+  ({ params, mode: "reply", upload: false, summary }) as const;
+const frames = <P extends TSchema>(params: P, summary: string) =>
+  ({ params, mode: "frames", upload: false, summary }) as const;
+const upload = <P extends TSchema>(params: P, summary: string) =>
+  ({ params, mode: "frames", upload: true, summary }) as const;
+const raw = <P extends TSchema>(params: P, summary: string) =>
+  ({ params, mode: "raw", upload: false, summary }) as const;
+
+export const rpcMethods = {
+  "VM.Run": reply(RunParams, "Create an instance and start it"),
+  "VM.List": reply(ListParams, "List instances, oldest first"),
+  "VM.Get": reply(IdParams, "One instance in short"),
+  "VM.Inspect": reply(IdParams, "Everything about one instance"),
+  "VM.Start": reply(IdParams, "Start it; harmless when it runs"),
+  "VM.Stop": reply(StopParams, "Stop it and wait until it is stopped"),
+  "VM.Restart": reply(StopParams, "Stop it, then start it"),
+  "VM.Kill": reply(KillParams, "Kill it at once, or send its program a signal"),
+  "VM.Signal": reply(SignalParams, "Send its program a signal"),
+  "VM.Remove": reply(RemoveParams, "Delete it"),
+  "VM.Wait": reply(IdParams, "Wait until it does not run any more; its exit code"),
+  /** With follow, tail or since the reply opens a stream of event frames, one LogLine each. */
+  "VM.Logs": reply(LogsParams, "What its program printed"),
+  "VM.Attach": raw(IdParams, "Its console from now on, raw"),
+  "VM.Exec": upload(VmExecParams, "Run another program in it"),
+  "VM.Stats": reply(StatsParams, "Resources in use, of one or of all that run"),
+  "VM.Update": reply(UpdateParams, "Change properties"),
+  "VM.CopyOut": frames(CopyOutParams, "A tar of a file or tree in it"),
+  "VM.CopyIn": upload(VmCopyInParams, "Unpack a tar in it"),
+  "Image.List": reply(NoParams, "List images"),
+  "Image.Get": reply(ImageParams, "One image"),
+  "Image.Remove": reply(ImageParams, "Remove a reference, and the image with its last one"),
+  "Image.Tag": reply(TagParams, "Give an image another reference"),
+  "Image.Build": upload(BuildParams, "Build an image from what is uploaded"),
+  "Image.Load": upload(LoadParams, "Load an OCI or Docker archive"),
+  "Kernel.List": reply(NoParams, "Kernel bundles, newest first"),
+  "Kernel.Use": reply(VersionParams, "Boot new instances with this one"),
+  "Kernel.Check": reply(NoParams, "Is there a newer one"),
+  "Kernel.Update": frames(NoParams, "Install the distribution's newest"),
+  "Kernel.Build": frames(NoParams, "Build the lean one"),
+  "Kernel.Remove": reply(VersionParams, "Remove one that nothing uses"),
+  "Daemon.Version": reply(NoParams, "The daemon's version"),
+  "Daemon.Info": reply(NoParams, "What the daemon is and has"),
+  "Daemon.Doctor": reply(NoParams, "Check the host"),
+  "Daemon.Events": frames(NoParams, "What happens to instances from now on"),
+  "Daemon.Shutdown": reply(ShutdownParams, "End the daemon; instances go on unless told otherwise"),
+} as const satisfies Record<string, RpcMethod>;
+
+export type RpcMethodName = keyof typeof rpcMethods;
+export type RpcParams<M extends RpcMethodName> = Static<(typeof rpcMethods)[M]["params"]>;
+
+/** The reply of a reply-method; the result frame of a frames-method. */
+export interface RpcResults {
+  "VM.Run": VmInfo;
+  "VM.List": readonly VmInfo[];
+  "VM.Get": VmInfo;
+  "VM.Inspect": VmDetail;
+  "VM.Start": VmInfo;
+  "VM.Stop": VmInfo;
+  "VM.Restart": VmInfo;
+  "VM.Kill": StatusOk;
+  "VM.Signal": StatusOk;
+  "VM.Remove": StatusOk & { readonly id: string; readonly name: string };
+  "VM.Wait": {
+    readonly exit_code: number | null;
+    readonly state: VmInfo["state"];
+    readonly exit_reason?: string;
+  };
+  "VM.Logs": { readonly id: string; readonly logs: string };
+  "VM.Attach": undefined;
+  "VM.Exec": ExecResult;
+  "VM.Stats": readonly VmStats[];
+  "VM.Update": VmDetail;
+  "VM.CopyOut": { readonly bytes: number };
+  "VM.CopyIn": { readonly bytes: number; readonly entries: number };
+  "Image.List": readonly ImageDetail[];
+  "Image.Get": ImageDetail;
+  "Image.Remove": { readonly removed: readonly string[]; readonly deleted: boolean };
+  "Image.Tag": StatusOk;
+  "Image.Build": ImageDetail;
+  "Image.Load": readonly ImageDetail[];
+  "Kernel.List": readonly KernelInfo[];
+  "Kernel.Use": KernelInfo;
+  "Kernel.Check": KernelCheck;
+  "Kernel.Update": KernelInfo;
+  "Kernel.Build": KernelInfo;
+  "Kernel.Remove": StatusOk;
+  "Daemon.Version": { readonly version: string };
+  "Daemon.Info": DaemonInfo;
+  "Daemon.Doctor": DoctorReport;
+  "Daemon.Events": StatusOk;
+  "Daemon.Shutdown": StatusOk;
+}
+
+/** What an event frame of a method carries. */
+export interface RpcEvents {
+  "VM.Logs": LogLine;
+  "Daemon.Events": DaemonEvent;
+}
+
+export const rpcErrorCodes = {
+  parseError: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  /** Everything else; `data` is an ErrorBody. */
+  failed: -32000,
+} as const;

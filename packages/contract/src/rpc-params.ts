@@ -1,0 +1,178 @@
+/** Parameters of the people-methods on the unix socket. References here are a uuid, a name, or an unambiguous uuid prefix. */
+import Type, { type Static } from "typebox";
+import { restartPolicies } from "./enums.ts";
+import { limits, noNulPattern } from "./limits.ts";
+import {
+  ArgumentList,
+  CreateInstanceRequest,
+  Environment,
+  Hostname,
+  InstanceUpdate,
+} from "./resources/instance.ts";
+import { PortMapping } from "./resources/port-mapping.ts";
+import { count, integer, list, plainText, request, tagList, words } from "./schema.ts";
+
+const reference = plainText("Uuid, name, or unambiguous uuid prefix");
+const imageReference = plainText("Image reference", limits.pathLength);
+const guestPath = plainText("Absolute path in the instance", limits.pathLength);
+const userText = Type.String({
+  maxLength: limits.nameLength,
+  pattern: noNulPattern,
+  description: "user[:group]",
+});
+const signalName = Type.String({
+  pattern: "^(SIG)?[A-Z0-9+-]{1,12}$",
+  description: "Name, with or without SIG, or number",
+});
+const terminalSize = request({
+  rows: integer("Rows", { minimum: 1, maximum: 65_535 }),
+  columns: integer("Columns", { minimum: 1, maximum: 65_535 }),
+});
+
+export const NoParams = request({});
+export const IdParams = request({ id: reference });
+export const ImageParams = request({ reference: imageReference });
+export const VersionParams = request({ version: plainText("Version of a kernel bundle") });
+
+export const RunParams = request({
+  image: Type.Optional(imageReference),
+  image_path: Type.Optional(imageReference),
+  name: CreateInstanceRequest.properties.name,
+  args: Type.Optional(ArgumentList),
+  entrypoint: Type.Optional(ArgumentList),
+  env: Type.Optional(
+    Type.Union([list(Type.String({ pattern: noNulPattern }), "KEY=VALUE", limits.environment), Environment]),
+  ),
+  user: Type.Optional(userText),
+  working_directory: Type.Optional(guestPath),
+  hostname: Type.Optional(Hostname),
+  tags: Type.Optional(tagList),
+  memory: Type.Optional(
+    Type.Union([integer("MiB", limits.memoryMb), plainText("Size such as 256M or 1G", 16)]),
+  ),
+  vcpus: CreateInstanceRequest.properties.vcpus,
+  cpus: CreateInstanceRequest.properties.vcpus,
+  restart: Type.Optional(
+    request({
+      policy: words(restartPolicies),
+      max_retries: Type.Optional(integer("0: no limit", limits.restartRetries)),
+    }),
+  ),
+  auto_remove: Type.Optional(Type.Boolean({ description: "Delete it once it stops" })),
+  port_maps: Type.Optional(list(PortMapping, "Ports published on the host", limits.ports)),
+  grace_period_s: CreateInstanceRequest.properties.grace_period_s,
+  delete_lock: Type.Optional(Type.Boolean()),
+  autostart: Type.Optional(Type.Boolean({ description: "Default true" })),
+  attach: Type.Optional(
+    Type.Boolean({ description: "Accepted for older clients: every instance can be attached to" }),
+  ),
+  wait_s: Type.Optional(integer("Seconds to wait until it runs; default 0", limits.timeoutS)),
+
+  network_name: Type.Optional(Type.String()),
+  ip_address: Type.Optional(Type.String()),
+  gateway_ip: Type.Optional(Type.String()),
+  bridge_name: Type.Optional(Type.String()),
+  subnet_mask: Type.Optional(Type.String()),
+  volumes: Type.Optional(list(Type.Unknown(), "Volumes")),
+  health_check: Type.Optional(Type.Unknown()),
+  cpu_shares: Type.Optional(Type.Unknown()),
+  memory_max: Type.Optional(Type.Unknown()),
+  disk_iops: Type.Optional(Type.Unknown()),
+  disk_bps: Type.Optional(Type.Unknown()),
+});
+export type RunParams = Static<typeof RunParams>;
+
+export const ListParams = request({
+  all: Type.Optional(Type.Boolean({ description: "Also those that do not run; default true" })),
+});
+
+export const StopParams = request({
+  id: reference,
+  force: Type.Optional(Type.Boolean({ description: "Kill at once" })),
+  grace_s: Type.Optional(integer("Seconds until SIGKILL; default the instance's own", limits.graceS)),
+});
+
+export const KillParams = request({ id: reference, signal: Type.Optional(signalName) });
+export const SignalParams = request({ id: reference, signal: signalName });
+export const RemoveParams = request({
+  id: reference,
+  force: Type.Optional(Type.Boolean({ description: "Also when it runs" })),
+});
+
+export const LogsParams = request({
+  id: reference,
+  follow: Type.Optional(Type.Boolean()),
+  tail: Type.Optional(count("Only the last lines")),
+  since: Type.Optional(Type.String({ description: "RFC 3339 time" })),
+});
+
+const execMembers = {
+  argv: Type.Array(Type.String({ maxLength: limits.argumentBytes, pattern: noNulPattern }), {
+    minItems: 1,
+    maxItems: limits.arguments,
+  }),
+  env: Type.Optional(Environment),
+  user: Type.Optional(userText),
+  working_directory: Type.Optional(guestPath),
+  terminal: Type.Optional(terminalSize),
+};
+export const ExecParams = request(execMembers);
+export type ExecParams = Static<typeof ExecParams>;
+export const VmExecParams = request({ id: reference, ...execMembers });
+
+export const StatsParams = request({ id: Type.Optional(reference) });
+
+export const UpdateParams = request({ id: reference, updates: list(InstanceUpdate, "Changes, in order") });
+
+export const CopyOutParams = request({ id: reference, path: guestPath });
+
+const copyInMembers = {
+  path: plainText(
+    "Where to, as `docker cp` has it: into an existing directory, or as that name",
+    limits.pathLength,
+  ),
+};
+export const CopyInParams = request(copyInMembers);
+export type CopyInParams = Static<typeof CopyInParams>;
+export const VmCopyInParams = request({ id: reference, ...copyInMembers });
+
+export const TagParams = request({ source: imageReference, reference: imageReference });
+
+export const LoadParams = request({ reference: Type.Optional(imageReference) });
+
+export const buildKinds = ["context", "elf", "root"] as const;
+
+export const BuildParams = request({
+  kind: words(
+    buildKinds,
+    "What is uploaded: a build context (tar), one static program, a root file system (tar)",
+  ),
+  reference: imageReference,
+  dockerfile: Type.Optional(plainText("Path in the context; default Dockerfile", limits.pathLength)),
+  target: Type.Optional(plainText("Stage to build")),
+  build_args: Type.Optional(Environment),
+  secrets: Type.Optional(
+    Type.Record(Type.String(), Type.String(), {
+      description: "Contents by id, base64",
+      maxProperties: limits.arrayItems,
+    }),
+  ),
+  no_cache: Type.Optional(Type.Boolean()),
+  config: Type.Optional(
+    request({
+      entrypoint: Type.Optional(ArgumentList),
+      cmd: Type.Optional(ArgumentList),
+      env: Type.Optional(Environment),
+      user: Type.Optional(userText),
+      working_directory: Type.Optional(guestPath),
+      stop_signal: Type.Optional(signalName),
+    }),
+  ),
+});
+export type BuildParams = Static<typeof BuildParams>;
+
+export const ShutdownParams = request({
+  stop_instances: Type.Optional(
+    Type.Boolean({ description: "Default false: instances go on without the daemon" }),
+  ),
+});

@@ -1,0 +1,185 @@
+/**
+ * What the people-methods on the unix socket answer, and what their frames carry. Line protocol: one JSON-RPC 2.0 object
+ * per line; see rpc-methods.ts for the table and stream-frames.ts for what follows a reply that opened a stream.
+ */
+import type { Accelerator, HealthState, InstanceState, LogStream } from "./enums.ts";
+import type { Instance } from "./resources/instance.ts";
+import type { PortMapping } from "./resources/port-mapping.ts";
+
+export type { BuildParams, CopyInParams, ExecParams, RunParams } from "./rpc-params.ts";
+
+/** One instance as `uni ps` shows it. */
+export interface VmInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly state: InstanceState;
+  /** As it was asked for. */
+  readonly image: string;
+  readonly created_at: string;
+  readonly started_at?: string;
+  readonly stopped_at?: string;
+  readonly exit_code?: number;
+  readonly exit_reason?: string;
+  readonly ip: string;
+  readonly ports: readonly PortMapping[];
+  /** MiB */
+  readonly memory: number;
+  readonly vcpus: number;
+  readonly accelerator?: Accelerator;
+  readonly health?: HealthState;
+  readonly restart_count: number;
+}
+
+/** Everything that is known of an instance. */
+export type VmDetail = Instance & {
+  readonly id: string;
+  readonly ip: string;
+  readonly ports: readonly PortMapping[];
+  readonly memory: number;
+  readonly cpus: number;
+};
+
+export interface VmStats {
+  readonly id: string;
+  readonly name: string;
+  readonly state: InstanceState;
+  /** Percent of one host processor since the last question, or since the start. */
+  readonly cpu_pct: number;
+  readonly cpu_time_ms: number;
+  /** Host memory of the VMM process. */
+  readonly rss_bytes: number;
+  /** Memory in use in the guest; absent when the agent cannot be asked. */
+  readonly mem_bytes?: number;
+  readonly mem_limit_bytes: number;
+  readonly disk_bytes?: number;
+  readonly net_rx_bytes: number;
+  readonly net_tx_bytes: number;
+  readonly processes?: number;
+  readonly timestamp: string;
+  /** Where memory and disk figures come from. */
+  readonly source: "guest" | "host";
+}
+
+export interface LogLine {
+  /** RFC 3339 */
+  readonly time: string;
+  readonly stream: LogStream;
+  /** Without its line end. */
+  readonly line: string;
+}
+
+export interface ExecResult {
+  /** 128 + signal when killed. */
+  readonly exit_code: number;
+}
+
+export interface Progress {
+  /** Short name of what is going on. */
+  readonly step: string;
+  readonly message: string;
+  readonly current?: number;
+  readonly total?: number;
+}
+
+export interface ImageDetail {
+  readonly digest: string;
+  /** `name:tag` references that point at it. */
+  readonly references: readonly string[];
+  readonly created_at: string;
+  readonly size_bytes: number;
+  readonly architecture: string;
+  readonly config: {
+    readonly entrypoint: readonly string[];
+    readonly cmd: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+    readonly user: string;
+    readonly working_directory: string;
+    readonly exposed_ports: readonly string[];
+    readonly labels: Readonly<Record<string, string>>;
+    readonly stop_signal: string;
+  };
+  /** Names of the instances that use it. */
+  readonly used_by?: readonly string[];
+}
+
+export interface KernelInfo {
+  readonly version: string;
+  /** Digest of the bundle's files. */
+  readonly id: string;
+  /** "distribution": the distribution's package; "lean": built here with Uni's configuration. */
+  readonly source: "distribution" | "lean";
+  readonly architecture: string;
+  readonly size_bytes: number;
+  readonly installed_at: string;
+  /** New instances boot it. */
+  readonly current: boolean;
+  /** Names of the instances that booted it. */
+  readonly used_by?: readonly string[];
+}
+
+export interface KernelCheck {
+  readonly installed: string | undefined;
+  readonly latest: string;
+  readonly update_available: boolean;
+}
+
+export interface DaemonInfo {
+  readonly version: string;
+  readonly pid: number;
+  readonly started_at: string;
+  readonly data_dir: string;
+  readonly socket: string;
+  /** host:port of the REST API; absent when it is off. */
+  readonly listen?: string;
+  readonly accelerator: Accelerator;
+  /** Why KVM is not used. */
+  readonly accelerator_reason?: string;
+  readonly vmm: { readonly name: string; readonly version: string };
+  /** Version that new instances boot. */
+  readonly kernel?: string;
+  readonly host: {
+    readonly architecture: string;
+    readonly kernel: string;
+    readonly cpus: number;
+    readonly memory_mb: number;
+  };
+  readonly network: { readonly pool: string; readonly gateway: string };
+  readonly instances: { readonly total: number; readonly running: number };
+  readonly images: number;
+}
+
+export interface DoctorCheck {
+  readonly name: string;
+  readonly status: "ok" | "warning" | "failed";
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface DoctorReport {
+  /** No check failed. */
+  readonly healthy: boolean;
+  readonly checks: readonly DoctorCheck[];
+}
+
+export interface DaemonEvent {
+  /** RFC 3339 */
+  readonly time: string;
+  /** "gap": the listener was too slow and `dropped` events were left out. */
+  readonly type: "created" | "state" | "updated" | "deleted" | "oom" | "exited" | "gap";
+  readonly id?: string;
+  readonly name?: string;
+  readonly state?: InstanceState;
+  readonly previous_state?: InstanceState;
+  readonly exit_code?: number;
+  readonly message?: string;
+  readonly dropped?: number;
+}
+
+export interface StatusOk {
+  readonly status: "ok";
+}
+
+/** Reply that says: frames (or, for VM.Attach, raw bytes) follow on this connection. */
+export interface StreamOpened {
+  readonly stream: true;
+}
