@@ -14,7 +14,8 @@ export const instanceStates = [
 export type InstanceState = (typeof instanceStates)[number];
 
 export const restartPolicies = ["never", "always", "on-failure"] as const;
-export type RestartPolicy = (typeof restartPolicies)[number];
+export type InstanceRestartPolicy = (typeof restartPolicies)[number];
+export type RestartPolicy = InstanceRestartPolicy;
 
 export const instanceFeatures = ["delete-on-stop", "nested-virt"] as const;
 export type InstanceFeature = (typeof instanceFeatures)[number];
