@@ -3,12 +3,12 @@
  * some, one at a time, since two cores are all that a guest may count on. Prints the slow files and the totals last.
  * Usage: node scripts/run-tests.ts [FILE.test.ts…]
  */
-import { execFileSync } from "node:child_process";
-import { globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { leftovers } from "../test/kit/leftovers.ts";
 
 interface Totals {
   tests: number;
@@ -59,46 +59,12 @@ async function runGroup(files: string[], concurrency: number): Promise<void> {
   for await (const chunk of printed) process.stdout.write(chunk);
 }
 
-/** Processes of this pid namespace but for its shell and ourselves. */
-function strayProcesses(): string[] {
-  const own = new Set([1, process.pid]);
-  return readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry) && !own.has(Number(entry)))
-    .map((pid) => `${pid} ${commandLine(pid)}`)
-    .filter((line) => !line.endsWith(" "));
-}
-
-function commandLine(pid: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-  } catch {
-    return "";
-  }
-}
-
-function output(command: string, ...args: string[]): string[] {
-  return execFileSync(command, args, { encoding: "utf8" })
-    .split("\n")
-    .filter((line) => line !== "");
-}
-
-/** What the tests left behind. Only in the namespaces that scripts/test makes can nothing else be there. */
-function leftovers(temporary: string): string[] {
-  return [
-    ...strayProcesses().map((line) => `process ${line}`),
-    ...output("ip", "-brief", "link")
-      .filter((line) => !line.startsWith("lo "))
-      .map((line) => `device ${line}`),
-    ...output("ip", "route").map((line) => `route ${line}`),
-    ...output("nft", "list", "tables").map((line) => `nft ${line}`),
-    ...readdirSync(temporary).map((name) => `file ${join(temporary, name)}`),
-  ];
-}
-
 /** Set by scripts/test, inside the namespaces that it made. */
 const ownNamespaces = process.env["UNI_TEST_NAMESPACES"] === "1";
 const files = testFiles(process.argv.slice(2));
 const temporary = mkdtempSync(join(tmpdir(), "uni-test-"));
+// Machines run as unprivileged users and reach their files through it.
+chmodSync(temporary, 0o755);
 process.env["TMPDIR"] = temporary;
 let left: string[] = [];
 try {
@@ -108,7 +74,8 @@ try {
     2,
   );
   await runGroup(heavy, 1);
-  if (ownNamespaces) left = leftovers(temporary);
+  if (ownNamespaces)
+    left = [...leftovers(), ...readdirSync(temporary).map((name) => `file ${join(temporary, name)}`)];
 } finally {
   rmSync(temporary, { recursive: true, force: true });
 }

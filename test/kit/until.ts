@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
+
+/** Asks again and again until the answer is neither undefined nor false; fails with `what` after the deadline. */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined | false> | T | undefined | false,
+  deadlineMs = 60_000,
+): Promise<T> {
+  const end = performance.now() + deadlineMs;
+  let problem: unknown;
+  while (performance.now() < end) {
+    try {
+      const answer = await ask();
+      if (answer !== undefined && answer !== false) return answer;
+    } catch (error) {
+      if (error instanceof assert.AssertionError) problem = error;
+      else throw error;
+    }
+    await pause(50);
+  }
+  throw new Error(`${what}: not within ${deadlineMs / 1000} s`, { cause: problem });
+}
