@@ -1,0 +1,137 @@
+import { createReadStream, type Stats } from "node:fs";
+import { lstat, readdir, readlink, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { UniError } from "@uni/contract/errors";
+import { type Header, type Pack, pack } from "tar-stream";
+
+type Headers = Partial<Header> & Pick<Header, "name">;
+
+export interface PackOptions {
+  /** Name of the top entry in the tar; "." packs the content of a directory. */
+  readonly top: string;
+  /** Copies what a symbolic link at the top leads to; links below stay links. */
+  readonly followTop?: boolean;
+  /** Something a tar cannot hold (a socket), or that vanished. */
+  readonly onSkip?: (path: string, reason: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Packed {
+  readonly tar: AsyncIterable<Uint8Array>;
+  /** Resolves when the whole tar was read; `bytes` counts the content of files. */
+  readonly done: Promise<{ readonly bytes: number; readonly entries: number }>;
+}
+
+interface Job extends PackOptions {
+  readonly tar: Pack;
+  readonly linked: Map<string, string>;
+  bytes: number;
+  entries: number;
+}
+
+function headerOf(name: string, info: Stats): Headers {
+  return {
+    name,
+    mode: info.mode & 0o7777,
+    uid: info.uid,
+    gid: info.gid,
+    mtime: info.mtime,
+    size: 0,
+  };
+}
+
+function addEntry(job: Job, header: Headers): Promise<void> {
+  job.entries += 1;
+  return new Promise((resolve, reject) => {
+    job.tar.entry(header, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function addFile(job: Job, path: string, header: Headers, info: Stats): Promise<void> {
+  if (info.size === 0) return addEntry(job, { ...header, type: "file" });
+  job.entries += 1;
+  const sink = job.tar.entry({
+    ...header,
+    type: "file",
+    size: info.size,
+  }) as unknown as NodeJS.WritableStream;
+  // A file that grows meanwhile must not overrun the size that its header promised.
+  await pipeline(createReadStream(path, { end: info.size - 1 }), sink, { signal: job.signal }).catch(
+    (cause) => {
+      job.signal.throwIfAborted();
+      throw new UniError("failed", `packing ${path}: ${cause.message}`, {
+        hint: "The file changed or could not be read; try again.",
+        cause,
+      });
+    },
+  );
+  job.bytes += info.size;
+}
+
+/** Major and minor as Linux packs them into st_rdev (sys/sysmacros.h). */
+function deviceNumbers(rdev: number): { devmajor: number; devminor: number } {
+  return { devmajor: (rdev >> 8) & 0xfff, devminor: (rdev & 0xff) | ((rdev >> 12) & 0xfff00) };
+}
+
+async function addSpecial(job: Job, path: string, header: Headers, info: Stats): Promise<void> {
+  if (info.isFIFO()) return addEntry(job, { ...header, type: "fifo" });
+  if (info.isCharacterDevice()) {
+    return addEntry(job, { ...header, type: "character-device", ...deviceNumbers(info.rdev) });
+  }
+  if (info.isBlockDevice()) {
+    return addEntry(job, { ...header, type: "block-device", ...deviceNumbers(info.rdev) });
+  }
+  job.onSkip?.(path, "a tar cannot hold a socket");
+}
+
+async function addNode(job: Job, path: string, name: string, follow: boolean): Promise<void> {
+  job.signal.throwIfAborted();
+  const info = await (follow ? stat(path) : lstat(path)).catch((cause) => {
+    const reason = path.includes("\ufffd") ? "its name is not valid UTF-8" : cause.message;
+    throw new UniError(cause.code === "ENOENT" ? "not_found" : "failed", `packing ${path}: ${reason}`, {
+      cause,
+    });
+  });
+  const header = headerOf(name, info);
+  if (info.isDirectory()) {
+    await addEntry(job, { ...header, name: `${name}/`, type: "directory" });
+    const children = await readdir(path);
+    for (const child of children.sort()) await addNode(job, join(path, child), `${name}/${child}`, false);
+    return;
+  }
+  if (info.isSymbolicLink()) {
+    return addEntry(job, { ...header, type: "symlink", linkname: await readlink(path) });
+  }
+  if (!info.isFile()) return addSpecial(job, path, header, info);
+  const identity = `${info.dev}:${info.ino}`;
+  const earlier = info.nlink > 1 ? job.linked.get(identity) : undefined;
+  if (earlier !== undefined) return addEntry(job, { ...header, type: "link", linkname: earlier });
+  job.linked.set(identity, name);
+  await addFile(job, path, header, info);
+}
+
+/** A tar of one file or tree, in the order of names, symbolic links kept, made as fast as it is read. */
+export function packTree(path: string, options: PackOptions): Packed {
+  const tar = pack();
+  const job: Job = { ...options, tar, linked: new Map(), bytes: 0, entries: 0 };
+  const done = addNode(job, path, options.top, options.followTop === true).then(
+    () => {
+      tar.finalize();
+      return { bytes: job.bytes, entries: job.entries };
+    },
+    (error) => {
+      tar.destroy(error);
+      throw error;
+    },
+  );
+  // The reader of the tar sees the same failure; whoever forgets `done` must not crash the process.
+  done.catch(() => {});
+  return { tar: tar as unknown as AsyncIterable<Uint8Array>, done };
+}
+
+/** Name of the top entry for a path a person wrote: `dir/.` means the directory's content. */
+export function topNameOf(path: string): string {
+  if (/(^|\/)\.\/*$/.test(path) && path !== "." && path !== "./") return ".";
+  return basename(resolve(path)) || ".";
+}

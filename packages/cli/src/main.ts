@@ -1,0 +1,55 @@
+import { connect } from "@uni/sdk/connect";
+import { commandTable } from "./command-table.ts";
+import type { Context } from "./context.ts";
+import { formatFromArguments, type GlobalOptions, resolveTarget } from "./globals.ts";
+import { watchInterrupts } from "./interrupts.ts";
+import { Output } from "./output.ts";
+import { buildProgram, runProgram } from "./program.ts";
+import { reportError } from "./report-error.ts";
+import { cliVersion } from "./version.ts";
+
+const args = process.argv.slice(2);
+const interrupts = watchInterrupts();
+
+function makeContext(options: GlobalOptions): Context {
+  const out = new Output({
+    format: options.output ?? "table",
+    quiet: options.quiet === true,
+    colour: options.color,
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+  });
+  const target = resolveTarget(options, process.env);
+  return {
+    client: connect(target.kind === "socket" ? { socketPath: target.path } : target),
+    out,
+    interrupts,
+    env: process.env,
+    stdin: process.stdin,
+    signal: interrupts.signal,
+  };
+}
+
+// `uni logs web | head`: the reader is gone, which is no failure worth a word.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 141 : 74));
+process.stderr.on("error", () => {});
+
+let status = 0;
+try {
+  const program = await buildProgram(args, {
+    entries: commandTable,
+    makeContext,
+    version: cliVersion,
+    onStatus(next) {
+      status = next;
+    },
+  });
+  await runProgram(program, args);
+} catch (error) {
+  const failure = interrupts.signal.aborted ? interrupts.signal.reason : error;
+  status = reportError(failure, formatFromArguments(args), process.stderr);
+}
+interrupts.dispose();
+// An open stdin would keep the process alive. Nothing is lost: writes to terminals, files and pipes are synchronous on Linux.
+process.exit(status);

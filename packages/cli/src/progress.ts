@@ -1,0 +1,55 @@
+import type { Output } from "./output.ts";
+import { printable } from "./render/escape.ts";
+import { every, nowMs } from "./time.ts";
+
+export interface ProgressView {
+  update(message: string): void;
+  /** Clears the line. */
+  done(): void;
+}
+
+const frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
+const quietMs = 1000;
+
+const silent: ProgressView = { update() {}, done() {} };
+
+/**
+ * A spinner with a message and the seconds so far on stderr, shown once an action has taken longer than a second; nothing
+ * when stderr is not a terminal.
+ */
+export function startSpinner(out: Output, message: string): ProgressView {
+  const stream = out.stderr;
+  if (stream.isTTY !== true || out.structured || out.quiet) return silent;
+  const started = nowMs();
+  let text = message;
+  let tick = 0;
+  let shown = false;
+  const draw = () => {
+    const elapsed = nowMs() - started;
+    if (elapsed < quietMs) return;
+    shown = true;
+    tick += 1;
+    const line = `${frames[tick % frames.length]} ${printable(text)} (${Math.floor(elapsed / 1000)} s)`;
+    stream.write(`\r\u001b[K${line.slice(0, (stream.columns ?? 80) - 1)}`);
+  };
+  const stop = every(120, draw);
+  return {
+    update(next) {
+      text = next;
+    },
+    done() {
+      stop();
+      if (shown) stream.write("\r\u001b[K");
+    },
+  };
+}
+
+/** Runs `task` under a spinner and clears it on every way out. */
+export async function withSpinner<T>(out: Output, message: string, task: () => Promise<T>): Promise<T> {
+  const spinner = startSpinner(out, message);
+  try {
+    return await task();
+  } finally {
+    spinner.done();
+  }
+}

@@ -1,0 +1,134 @@
+/** The people-methods that the REST API can carry, each by the operations it has. */
+import { UniError } from "@uni/contract/errors";
+import { isUuid } from "@uni/contract/ids";
+import type { Image } from "@uni/contract/resources/image";
+import type { CreateInstanceRequest, Instance } from "@uni/contract/resources/instance";
+import type { RpcMethodName, RpcParams, RpcResults } from "@uni/contract/rpc-methods";
+import type { CallOptions } from "./client.ts";
+import { type HttpApi, sendForItems, sendHttp } from "./http-envelope.ts";
+import { imageDetailOf, vmDetailOf, vmInfoOf } from "./vm-info.ts";
+
+type Handler<M extends RpcMethodName> = (
+  api: HttpApi,
+  params: RpcParams<M>,
+  options: CallOptions | undefined,
+) => Promise<RpcResults[M]>;
+export type HttpMethods = { readonly [M in RpcMethodName]?: Handler<M> };
+
+const instances = "/v1/instances";
+const referenceOf = (id: string) => (isUuid(id) ? { uuid: id } : { name: id });
+
+async function one<Item>(items: Promise<readonly Item[]>, what: string): Promise<Item> {
+  const first = (await items)[0];
+  if (first === undefined) throw new UniError("internal", `${what}: the answer is empty`);
+  return first;
+}
+
+function find(api: HttpApi, id: string, options: CallOptions | undefined): Promise<Instance> {
+  const query = isUuid(id) ? `uuid=${id}` : `name=${encodeURIComponent(id)}`;
+  const path = `${instances}?${query}`;
+  return one(sendForItems<Instance>(api, { method: "GET", path }, "instances", options), `finding ${id}`);
+}
+
+async function transition(
+  api: HttpApi,
+  verb: "start" | "stop",
+  id: string,
+  members: Readonly<Record<string, unknown>>,
+  options: CallOptions | undefined,
+): Promise<void> {
+  const body = [{ ...referenceOf(id), ...members }];
+  await sendForItems(api, { method: "PUT", path: `${instances}/${verb}`, body }, "instances", options);
+}
+
+const environmentOf = (env: RpcParams<"VM.Run">["env"]): Record<string, string> | undefined =>
+  Array.isArray(env)
+    ? Object.fromEntries(env.map((text) => [text.split("=", 1)[0], text.slice(text.indexOf("=") + 1)]))
+    : env;
+
+/** The request of the REST API that says the same as a VM.Run. */
+export function createRequestOf(params: RpcParams<"VM.Run">): CreateInstanceRequest {
+  const { memory, restart, port_maps, auto_remove, cpus, vcpus = cpus, wait_s = 0 } = params;
+  const request: CreateInstanceRequest = {
+    name: params.name,
+    image: params.image ?? params.image_path,
+    args: params.args,
+    entrypoint: params.entrypoint,
+    env: environmentOf(params.env),
+    user: params.user,
+    working_directory: params.working_directory,
+    hostname: params.hostname,
+    tags: params.tags,
+    memory_mb: typeof memory === "string" ? undefined : memory,
+    vcpus,
+    restart_policy: restart?.policy,
+    restart_max_retries: restart?.max_retries,
+    features: auto_remove === true ? ["delete-on-stop"] : undefined,
+    ports: port_maps,
+    grace_period_s: params.grace_period_s,
+    delete_lock: params.delete_lock,
+    autostart: params.autostart ?? true,
+    timeout_s: wait_s === 0 || params.autostart === false ? undefined : wait_s,
+  };
+  return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
+}
+
+const stopMembers = ({ force, grace_s }: RpcParams<"VM.Stop">) => ({
+  ...(force === true ? { force } : {}),
+  ...(grace_s === undefined ? {} : { grace_period_s: grace_s }),
+  timeout_s: -1,
+});
+
+export const httpMethods: HttpMethods = {
+  "VM.Run": async (api, params, options) => {
+    const request = { method: "POST", path: instances, body: createRequestOf(params) };
+    return vmInfoOf(
+      await one(sendForItems<Instance>(api, request, "instances", options), "creating an instance"),
+    );
+  },
+  "VM.List": async (api, { all = true }, options) => {
+    const request = { method: "GET", path: instances };
+    const found = await sendForItems<Instance>(api, request, "instances", options);
+    return found.filter((instance) => all || instance.state !== "stopped").map(vmInfoOf);
+  },
+  "VM.Get": async (api, { id }, options) => vmInfoOf(await find(api, id, options)),
+  "VM.Inspect": async (api, { id }, options) => vmDetailOf(await find(api, id, options)),
+  "VM.Start": async (api, { id }, options) => {
+    await transition(api, "start", id, {}, options);
+    return vmInfoOf(await find(api, id, options));
+  },
+  "VM.Stop": async (api, params, options) => {
+    await transition(api, "stop", params.id, stopMembers(params), options);
+    return vmInfoOf(await find(api, params.id, options));
+  },
+  "VM.Restart": async (api, params, options) => {
+    await transition(api, "stop", params.id, stopMembers(params), options);
+    await transition(api, "start", params.id, {}, options);
+    return vmInfoOf(await find(api, params.id, options));
+  },
+  "VM.Remove": async (api, { id, force }, options) => {
+    const { uuid, name, state } = await find(api, id, options);
+    if (state !== "stopped" && force !== true) {
+      throw new UniError("wrong_state", `removing '${name}': it is ${state}`, {
+        hint: `Stop it first (uni stop ${name}), or use uni rm -f.`,
+      });
+    }
+    const request = { method: "DELETE", path: instances, body: [{ uuid }] };
+    await sendForItems(api, request, "instances", options);
+    return { status: "ok", id: uuid, name };
+  },
+  "VM.Update": async (api, { id, updates }, options) => {
+    const body = updates.map((update) => ({ ...referenceOf(id), ...update }));
+    await sendForItems(api, { method: "PATCH", path: instances, body }, "instances", options);
+    return vmDetailOf(await find(api, id, options));
+  },
+  "Image.List": async (api, _params, options) => {
+    const request = { method: "GET", path: "/v1/images" };
+    return (await sendForItems<Image>(api, request, "images", options)).map(imageDetailOf);
+  },
+  "Daemon.Version": async (api, _params, options) => {
+    const { envelope } = await sendHttp(api, { method: "GET", path: "/v1/healthz" }, options);
+    const versions = (envelope.data as { versions?: Record<string, string> } | undefined)?.versions;
+    return { version: versions?.unid ?? versions?.uni ?? "unknown" };
+  },
+};
