@@ -20,7 +20,7 @@ const hosts = [
     "cdn.kernel.#org",
   ])
   .map((host) => host.replace("#", ""));
-const machinePaths = ["/#work/", "/#home/", "/#tmp/prompts", "/#tmp/bash_jobs"].map((path) =>
+const machinePaths = ["/#work/", "/#tmp/prompts", "/#tmp/bash_jobs"].map((path) =>
   path.replace("#", ""),
 );
 
