@@ -1,0 +1,115 @@
+/** From a create request to what is stored: refuses what contradicts itself or is not there yet. Pure. */
+import { UniError } from "@uni/contract/errors";
+import type { Digest } from "@uni/contract/ids";
+import { limits } from "@uni/contract/limits";
+import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
+import type { InstanceSpec } from "./record.ts";
+
+/** Documented members whose features this version does not have: refused by name, never dropped. */
+const notYet = [
+  "service_group",
+  "volumes",
+  "roms",
+  "plugins",
+  "scale_to_zero",
+  "template",
+  "branch_from",
+  "checkpoint",
+  "schedules",
+  "autokill",
+  "dependencies",
+  "sched_priority",
+  "network_interfaces",
+  "gateway",
+] as const satisfies readonly (keyof CreateInstanceRequest)[];
+
+export interface ResolvedImage {
+  readonly reference: string;
+  readonly digest: Digest;
+  readonly hasProgram: boolean;
+}
+
+/** Refusals that need no image; called before anything is looked up. */
+export function checkCreateRequest(request: CreateInstanceRequest, waits: boolean): void {
+  for (const member of notYet) {
+    if (isAsked(request[member])) {
+      throw new UniError("not_supported", `create instance: '${member}' is not supported by this version`);
+    }
+  }
+  if (request.type === "full" || (request.gpus ?? 0) > 0) {
+    throw new UniError(
+      "not_supported",
+      "create instance: type 'full' and GPUs are not supported by this version",
+    );
+  }
+  if (request.features?.includes("nested-virt")) {
+    throw new UniError(
+      "not_supported",
+      "create instance: feature 'nested-virt' is not supported by this version",
+    );
+  }
+  if (waits && request.autostart !== true) {
+    throw new UniError("exclusive", "create instance: 'timeout_s' needs 'autostart' to be true");
+  }
+  const policy = request.restart_policy ?? "never";
+  if (request.features?.includes("delete-on-stop") && policy !== "never") {
+    throw new UniError(
+      "exclusive",
+      `create instance: feature 'delete-on-stop' excludes restart policy '${policy}'`,
+    );
+  }
+  if (request.image === undefined) {
+    throw new UniError("malformed", "create instance: 'image' is missing", {
+      hint: "'uni images' lists what is there.",
+    });
+  }
+  if ((request.replicas ?? 0) > 0 && (request.ports ?? []).length > 0) {
+    throw new UniError("exclusive", "create instance: 'ports' of the host cannot be shared by 'replicas'");
+  }
+}
+
+function isAsked(value: unknown): boolean {
+  if (value === undefined || value === null) return false;
+  return !(Array.isArray(value) && value.length === 0);
+}
+
+export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): InstanceSpec {
+  const memoryMb = request.memory_mb ?? limits.memoryMb.default;
+  const args = typeof request.args === "string" ? [request.args] : (request.args ?? null);
+  const entrypoint = request.entrypoint ?? null;
+  if (!image.hasProgram && args === null && (entrypoint === null || entrypoint.length === 0)) {
+    throw new UniError(
+      "invalid_value",
+      `create instance: image '${image.reference}' names no program to run`,
+      {
+        hint: "Give the program as arguments: uni run IMAGE PROGRAM ARGS…",
+      },
+    );
+  }
+  return {
+    imageReference: image.reference,
+    imageDigest: image.digest,
+    args,
+    entrypoint,
+    env: request.env ?? {},
+    user: request.user ?? null,
+    workingDirectory: request.working_directory ?? null,
+    memoryMb,
+    vcpus: request.vcpus ?? limits.vcpus.default,
+    restartPolicy: request.restart_policy ?? "never",
+    restartLimit: (request.restart_max_retries ?? 0) === 0 ? null : (request.restart_max_retries ?? null),
+    features: request.features ?? [],
+    tags: [...new Set(request.tags ?? [])],
+    annotations: request.annotations ?? {},
+    deleteLock: request.delete_lock ?? false,
+    hostname: request.hostname ?? null,
+    ports: (request.ports ?? []).map((port) => ({
+      hostAddress: port.host_address ?? "0.0.0.0",
+      hostPort: port.host_port,
+      guestPort: port.guest_port,
+      protocol: port.protocol ?? "tcp",
+    })),
+    gracePeriodMs: (request.grace_period_s ?? limits.graceS.default) * 1000,
+    nameserver: request.nameserver ?? null,
+  };
+}

@@ -1,0 +1,105 @@
+import type { InstanceFeature, InstanceRestartPolicy, InstanceState } from "@uni/contract/enums";
+import type { AccountId, Digest, InstanceId } from "@uni/contract/ids";
+
+export interface InstancePort {
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly guestPort: number;
+  readonly protocol: "tcp" | "udp";
+}
+
+/** What the owner asked for. Null: the image's own value holds. */
+export interface InstanceSpec {
+  readonly imageReference: string;
+  readonly imageDigest: Digest;
+  readonly args: readonly string[] | null;
+  readonly entrypoint: readonly string[] | null;
+  readonly env: Readonly<Record<string, string>>;
+  readonly user: string | null;
+  readonly workingDirectory: string | null;
+  readonly memoryMb: number;
+  readonly vcpus: number;
+  readonly restartPolicy: InstanceRestartPolicy;
+  /** Most restarts in one sequence; null is no limit. */
+  readonly restartLimit: number | null;
+  readonly features: readonly InstanceFeature[];
+  readonly tags: readonly string[];
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly deleteLock: boolean;
+  readonly hostname: string | null;
+  readonly ports: readonly InstancePort[];
+  readonly gracePeriodMs: number;
+  readonly nameserver: string | null;
+}
+
+export interface PendingUpdate {
+  readonly prop: string;
+  readonly op: "set" | "add" | "del";
+  readonly value: unknown;
+  readonly status: "pending" | "failed";
+  readonly error?: string;
+}
+
+/** What happened so far, and what the daemon is bringing about. */
+export interface InstanceStatus {
+  readonly state: InstanceState;
+  /** Written before the act, so that a daemon that died half-way knows whether to finish or to undo. */
+  readonly intent: "run" | "stop" | "delete";
+  /** The guest has got its configuration: its program may have run. */
+  readonly configured: boolean;
+  readonly stopReason: number | null;
+  readonly exitCode: number | null;
+  readonly stopCode: number | null;
+  /** One sentence for a person. */
+  readonly exitReason: string | null;
+  readonly startCount: number;
+  readonly restartCount: number;
+  readonly startedAt: number | null;
+  readonly stoppedAt: number | null;
+  /** Whole run time of the runs that ended. */
+  readonly uptimeMs: number;
+  readonly bootTimeUs: number | null;
+  readonly netTimeUs: number | null;
+  readonly vmmStartUs: number | null;
+  readonly vmmLoadUs: number | null;
+  readonly vmmReadyUs: number | null;
+  readonly accelerator: string | null;
+  readonly kernel: string | null;
+  readonly restart: { readonly attempt: number; readonly nextAt: number | null } | null;
+  readonly updates: readonly PendingUpdate[];
+}
+
+export interface InstanceRecord {
+  readonly id: InstanceId;
+  readonly sequence: number;
+  readonly account: AccountId;
+  readonly name: string;
+  readonly address: string;
+  readonly createdAt: number;
+  readonly spec: InstanceSpec;
+  readonly status: InstanceStatus;
+}
+
+export const neverStarted: InstanceStatus = {
+  state: "stopped",
+  intent: "stop",
+  configured: false,
+  stopReason: null,
+  exitCode: null,
+  stopCode: null,
+  exitReason: null,
+  startCount: 0,
+  restartCount: 0,
+  startedAt: null,
+  stoppedAt: null,
+  uptimeMs: 0,
+  bootTimeUs: null,
+  netTimeUs: null,
+  vmmStartUs: null,
+  vmmLoadUs: null,
+  vmmReadyUs: null,
+  accelerator: null,
+  kernel: null,
+  restart: null,
+  updates: [],
+};

@@ -1,0 +1,141 @@
+/**
+ * All instances, in memory and in the store. A record is replaced, never changed in place. `change` alters memory at once
+ * and resolves when the store has it; whoever acts on a change awaits it first.
+ */
+
+import { messages } from "@uni/contract/envelope";
+import { UniError } from "@uni/contract/errors";
+import { type AccountId, asAccountId, asInstanceId, type InstanceId } from "@uni/contract/ids";
+import * as rows from "../store/instances.ts";
+import type { Database } from "../store/open.ts";
+import type { InstanceRecord, InstanceSpec, InstanceStatus } from "./record.ts";
+
+export type ChangeListener = (after: InstanceRecord | undefined, before: InstanceRecord | undefined) => void;
+
+export class Registry {
+  readonly #db: Database;
+  readonly #byId = new Map<InstanceId, InstanceRecord>();
+  readonly #byName = new Map<string, InstanceId>();
+  readonly #listeners = new Set<ChangeListener>();
+
+  private constructor(db: Database) {
+    this.#db = db;
+  }
+
+  static async open(db: Database): Promise<Registry> {
+    const registry = new Registry(db);
+    for (const row of await rows.listInstances(db)) registry.#put(fromRow(row));
+    return registry;
+  }
+
+  /** Called after every change, with what was and what is; undefined: not there. */
+  onChange(listener: ChangeListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  find(id: InstanceId): InstanceRecord | undefined {
+    return this.#byId.get(id);
+  }
+
+  get(id: InstanceId): InstanceRecord {
+    const record = this.#byId.get(id);
+    if (record === undefined) throw new UniError("not_found", messages.noSuch("instance", "uuid", id));
+    return record;
+  }
+
+  findByName(account: AccountId, name: string): InstanceRecord | undefined {
+    const id = this.#byName.get(nameKey(account, name));
+    return id === undefined ? undefined : this.#byId.get(id);
+  }
+
+  /** Oldest first. */
+  all(): InstanceRecord[] {
+    return [...this.#byId.values()];
+  }
+
+  ofAccount(account: AccountId): InstanceRecord[] {
+    return this.all().filter((record) => record.account === account);
+  }
+
+  addresses(): Set<string> {
+    return new Set(this.all().map((record) => record.address));
+  }
+
+  async insert(records: readonly Omit<InstanceRecord, "sequence">[]): Promise<InstanceRecord[]> {
+    const sequences = await rows.insertInstances(this.#db, records.map(toRow));
+    return records.map((record, index) => {
+      const inserted: InstanceRecord = { ...record, sequence: sequences[index] ?? 0 };
+      this.#put(inserted);
+      this.#notify(inserted, undefined);
+      return inserted;
+    });
+  }
+
+  async change(
+    id: InstanceId,
+    patch: { readonly spec?: Partial<InstanceSpec>; readonly status?: Partial<InstanceStatus> },
+  ): Promise<InstanceRecord> {
+    const before = this.get(id);
+    const after: InstanceRecord = {
+      ...before,
+      spec: { ...before.spec, ...patch.spec },
+      status: { ...before.status, ...patch.status },
+    };
+    this.#byId.set(id, after);
+    await rows.saveInstance(this.#db, id, {
+      spec: JSON.stringify(after.spec),
+      status: JSON.stringify(after.status),
+    });
+    this.#notify(after, before);
+    return after;
+  }
+
+  async remove(id: InstanceId, now: number): Promise<void> {
+    const before = this.#byId.get(id);
+    if (before === undefined) return;
+    await rows.deleteInstance(this.#db, id, now);
+    this.#byId.delete(id);
+    this.#byName.delete(nameKey(before.account, before.name));
+    this.#notify(undefined, before);
+  }
+
+  /** Place of an instance in the order of creation, also of one deleted not long ago. */
+  async sequenceOf(uuid: string): Promise<number | undefined> {
+    return this.#byId.get(asInstanceId(uuid))?.sequence ?? (await rows.deletedSequence(this.#db, uuid));
+  }
+
+  #put(record: InstanceRecord): void {
+    this.#byId.set(record.id, record);
+    this.#byName.set(nameKey(record.account, record.name), record.id);
+  }
+
+  #notify(after: InstanceRecord | undefined, before: InstanceRecord | undefined): void {
+    for (const listener of [...this.#listeners]) listener(after, before);
+  }
+}
+
+const nameKey = (account: AccountId, name: string): string => `${account}\n${name}`;
+
+const toRow = (record: Omit<InstanceRecord, "sequence">) => ({
+  uuid: record.id,
+  account: record.account,
+  name: record.name,
+  address: record.address,
+  created_at: record.createdAt,
+  spec: JSON.stringify(record.spec),
+  status: JSON.stringify(record.status),
+});
+
+function fromRow(row: rows.InstanceRow): InstanceRecord {
+  return {
+    id: asInstanceId(row.uuid),
+    sequence: row.sequence,
+    account: asAccountId(row.account),
+    name: row.name,
+    address: row.address,
+    createdAt: row.created_at,
+    spec: JSON.parse(row.spec),
+    status: JSON.parse(row.status),
+  };
+}

@@ -1,0 +1,67 @@
+/** Changes of an instance's properties: pure, on its spec. Values come checked and in one form (contract, InstanceUpdate). */
+import { UniError } from "@uni/contract/errors";
+import { limits } from "@uni/contract/limits";
+import type { InstanceUpdate } from "@uni/contract/resources/instance";
+import type { InstanceSpec } from "./record.ts";
+
+type Property = InstanceUpdate["prop"];
+
+/** These hold at once, whatever the instance is doing; all others wait until it is stopped. */
+const immediate: ReadonlySet<Property> = new Set(["tags", "delete_lock", "annotations"]);
+
+export const isImmediate = (update: InstanceUpdate): boolean => immediate.has(update.prop);
+
+/** The spec after the change. `image` is resolved by the caller and not handled here. */
+export function applyUpdate(spec: InstanceSpec, update: InstanceUpdate): Partial<InstanceSpec> {
+  const { prop, op, value } = update;
+  switch (prop) {
+    case "tags":
+      return { tags: checkedTags(changeList(spec.tags, op, value)) };
+    case "annotations":
+      return { annotations: changeMap(spec.annotations, op, value) };
+    case "env":
+      return { env: changeMap(spec.env, op, value) };
+    case "args":
+      return { args: op === "del" ? null : changeList(op === "add" ? (spec.args ?? []) : [], "add", value) };
+    case "memory_mb":
+      return { memoryMb: op === "del" ? limits.memoryMb.default : (value as number) };
+    case "vcpus":
+      return { vcpus: op === "del" ? limits.vcpus.default : (value as number) };
+    case "delete_lock":
+      return { deleteLock: op === "del" ? false : (value as boolean) };
+    case "hostname":
+      return { hostname: op === "del" ? null : (value as string) };
+    default:
+      throw new UniError("not_supported", `change '${prop}' of an instance: not supported by this version`);
+  }
+}
+
+function changeList(list: readonly string[], op: InstanceUpdate["op"], value: unknown): readonly string[] {
+  const values = (value ?? []) as readonly string[];
+  if (op === "set") return values;
+  if (op === "add") return [...list, ...values];
+  return value === undefined ? [] : list.filter((item) => !values.includes(item));
+}
+
+function changeMap(
+  map: Readonly<Record<string, string>>,
+  op: InstanceUpdate["op"],
+  value: unknown,
+): Readonly<Record<string, string>> {
+  if (op === "set") return value as Record<string, string>;
+  if (op === "add") return { ...map, ...(value as Record<string, string>) };
+  if (value === undefined) return {};
+  const keys = new Set(value as readonly string[]);
+  return Object.fromEntries(Object.entries(map).filter(([key]) => !keys.has(key)));
+}
+
+function checkedTags(tags: readonly string[]): readonly string[] {
+  const distinct = [...new Set(tags)];
+  if (distinct.length > limits.tags) {
+    throw new UniError(
+      "too_many",
+      `tag the instance: ${distinct.length} tags are over the limit of ${limits.tags}`,
+    );
+  }
+  return distinct;
+}

@@ -1,0 +1,86 @@
+/** An instance as the wire shows it. */
+import type { Accelerator, MutableInstanceProperty } from "@uni/contract/enums";
+import type { Instance } from "@uni/contract/resources/instance";
+import type { InstanceRecord } from "./record.ts";
+
+export interface ViewContext {
+  readonly now: number;
+  readonly gateway: string;
+  readonly namesFor: (address: string) => { readonly mac: string; readonly tap: string };
+}
+
+export function viewInstance(record: InstanceRecord, context: ViewContext): Instance {
+  const { spec, status } = record;
+  const { mac, tap } = context.namesFor(record.address);
+  const live = status.state !== "stopped";
+  const running = live && status.startedAt !== null ? context.now - status.startedAt : 0;
+  return {
+    uuid: record.id,
+    name: record.name,
+    created_at: iso(record.createdAt),
+    state: status.state,
+    private_fqdn: `${record.name}.internal`,
+    private_ip: record.address,
+    gateway: context.gateway,
+    nameserver: spec.nameserver ?? undefined,
+    image: `${spec.imageReference.split("@")[0]}@${spec.imageDigest}`,
+    image_ref: spec.imageReference,
+    memory_mb: spec.memoryMb,
+    vcpus: spec.vcpus,
+    args: spec.args === null ? undefined : [...spec.args],
+    entrypoint: spec.entrypoint === null ? undefined : [...spec.entrypoint],
+    env: { ...spec.env },
+    user: spec.user ?? undefined,
+    working_directory: spec.workingDirectory ?? undefined,
+    start_count: status.startCount,
+    restart_count: status.restartCount,
+    started_at: optionalIso(status.startedAt),
+    stopped_at: live ? undefined : optionalIso(status.stoppedAt),
+    uptime_ms: Math.max(0, status.uptimeMs + running),
+    boot_time_us: status.bootTimeUs ?? undefined,
+    net_time_us: status.netTimeUs ?? undefined,
+    vmm_start_time_us: status.vmmStartUs ?? undefined,
+    vmm_load_time_us: status.vmmLoadUs ?? undefined,
+    vmm_ready_time_us: status.vmmReadyUs ?? undefined,
+    stop_reason: status.stopReason ?? undefined,
+    exit_code: status.exitCode ?? undefined,
+    stop_code: status.stopCode ?? undefined,
+    exit_reason: status.exitReason ?? undefined,
+    restart_policy: spec.restartPolicy,
+    restart_max_retries: spec.restartLimit ?? undefined,
+    restart:
+      status.restart === null
+        ? undefined
+        : { attempt: status.restart.attempt, next_at: optionalIso(status.restart.nextAt) },
+    network_interfaces: [
+      { uuid: record.id, name: `${record.name}-eth0`, private_ip: record.address, mac, tap_name: tap },
+    ],
+    tags: [...spec.tags],
+    annotations: { ...spec.annotations },
+    delete_lock: spec.deleteLock,
+    features: [...spec.features],
+    updates: status.updates.length === 0 ? undefined : status.updates.map(viewUpdate),
+    type: "micro",
+    hostname: spec.hostname ?? undefined,
+    grace_period_s: Math.round(spec.gracePeriodMs / 1000),
+    ports: spec.ports.map((port) => ({
+      host_address: port.hostAddress,
+      host_port: port.hostPort,
+      guest_port: port.guestPort,
+      protocol: port.protocol,
+    })),
+    accelerator: (status.accelerator ?? undefined) as Accelerator | undefined,
+    kernel: status.kernel ?? undefined,
+  };
+}
+
+const viewUpdate = (update: InstanceRecord["status"]["updates"][number]) => ({
+  prop: update.prop as MutableInstanceProperty,
+  op: update.op,
+  value: update.value,
+  status: update.status,
+  error: update.error,
+});
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const optionalIso = (ms: number | null): string | undefined => (ms === null ? undefined : iso(ms));

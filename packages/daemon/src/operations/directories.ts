@@ -1,0 +1,37 @@
+import { join } from "node:path";
+import type { InstanceId } from "@uni/contract/ids";
+
+/** Where an instance's files are, below the data directory. */
+export interface Directories {
+  readonly instances: string;
+  /** Root owns it; VMM users pass through. */
+  readonly instance: (id: InstanceId) => string;
+  /** The VMM driver's own: sockets and pid file. Short, because a socket's path holds 107 bytes (unix(7)). */
+  readonly machine: (id: InstanceId) => string;
+  readonly machines: string;
+  readonly log: (id: InstanceId) => string;
+  readonly disk: (id: InstanceId) => string;
+}
+
+export function directoriesBelow(dataDirectory: string): Directories {
+  const instances = join(dataDirectory, "instances");
+  const machines = join(dataDirectory, "vm");
+  const instance = (id: InstanceId) => join(instances, id);
+  return {
+    instances,
+    machines,
+    instance,
+    machine: (id) => join(machines, id),
+    log: (id) => join(instance(id), "log"),
+    disk: (id) => join(instance(id), "disk"),
+  };
+}
+
+/** First user id given to VMMs: far above what systems hand out, and unique per address on a host. */
+const firstUid = 2 ** 30;
+
+/** The VMM's user: no two instances share one, on all daemons of a host, as their pools do not overlap. */
+export function uidFor(address: string): number {
+  const [, b = 0, c = 0, d = 0] = address.split(".").map(Number);
+  return firstUid + b * 65536 + c * 256 + d;
+}

@@ -1,0 +1,88 @@
+/** Creating instances: names, addresses and limits are settled and stored before anything starts. */
+import { randomUUID } from "node:crypto";
+import { UniError } from "@uni/contract/errors";
+import { type AccountId, asInstanceId } from "@uni/contract/ids";
+import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
+import type { Clock } from "../base/clock.ts";
+import type { Images } from "../images/port.ts";
+import { checkCreateRequest, makeSpec } from "../instances/create-spec.ts";
+import { generatedName, randomSuffix } from "../instances/names.ts";
+import { type InstanceRecord, type InstanceSpec, neverStarted } from "../instances/record.ts";
+import type { Registry } from "../instances/registry.ts";
+import type { Network } from "../network/port.ts";
+import { attachmentOf } from "./instance-lifecycle.ts";
+import { checkLimits, type NodeLimits } from "./node-limits.ts";
+
+export interface CreateDependencies {
+  readonly registry: Registry;
+  readonly images: Images;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly limits: NodeLimits;
+}
+
+export async function createInstances(
+  deps: CreateDependencies,
+  account: AccountId,
+  request: CreateInstanceRequest,
+  waits: boolean,
+): Promise<InstanceRecord[]> {
+  checkCreateRequest(request, waits);
+  if (request.name !== undefined) refuseTakenName(deps.registry, account, request.name);
+  const reference = typeof request.image === "string" ? request.image : (request.image?.url ?? "");
+  const image = await deps.images.resolve(reference);
+  const hasProgram = image.config.entrypoint.length + image.config.cmd.length > 0;
+  const spec = makeSpec(request, { reference, digest: image.digest, hasProgram });
+  const count = (request.replicas ?? 0) + 1;
+  checkLimits(deps.limits, deps.registry.ofAccount(account), {
+    count,
+    spec,
+    live: request.autostart === true,
+  });
+  await deps.network.checkPorts(spec.ports, publishing(deps));
+  const names = replicaNames(request.name, reference, count);
+  return insertWithAddresses(deps, account, names, spec);
+}
+
+function refuseTakenName(registry: Registry, account: AccountId, name: string): void {
+  const holder = registry.findByName(account, name);
+  if (holder === undefined) return;
+  throw new UniError("already_exists", `create instance '${name}': the name is taken by ${holder.id}`, {
+    hint: `Choose another name, or remove that instance: uni rm ${name}`,
+  });
+}
+
+/** Ports belong to an instance from its creation to its deletion, so a start never finds them given away. */
+const publishing = (deps: CreateDependencies) =>
+  deps.registry
+    .all()
+    .filter((record) => record.spec.ports.length > 0)
+    .map((record) => attachmentOf(deps.network, record, true));
+
+function replicaNames(name: string | undefined, reference: string, count: number): string[] {
+  if (name === undefined) return Array.from({ length: count }, () => generatedName(reference));
+  return [name, ...Array.from({ length: count - 1 }, () => `${name}-${randomSuffix()}`)];
+}
+
+async function insertWithAddresses(
+  deps: CreateDependencies,
+  account: AccountId,
+  names: readonly string[],
+  spec: InstanceSpec,
+): Promise<InstanceRecord[]> {
+  const used = deps.registry.addresses();
+  const records = names.map((name) => {
+    const address = deps.network.pickAddress(account, used);
+    used.add(address);
+    return {
+      id: asInstanceId(randomUUID()),
+      account,
+      name,
+      address,
+      createdAt: deps.clock.now(),
+      spec,
+      status: neverStarted,
+    };
+  });
+  return deps.registry.insert(records);
+}

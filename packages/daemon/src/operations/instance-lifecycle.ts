@@ -1,0 +1,205 @@
+/**
+ * Starting, taking over and ending the machine of an instance. Each step of `start` registers its undo where it is done;
+ * a failure or an abort runs them backwards. Order: the writable layer and the network come before the VMM, which opens
+ * both; the configuration is marked as sent before it is sent, so that a new daemon knows whether the program may run.
+ */
+import { chown } from "node:fs/promises";
+import { toUniError } from "@uni/contract/errors";
+import type { Log } from "../base/log.ts";
+import { Teardown } from "../base/teardown.ts";
+import type { GuestChannel, GuestConnector } from "../guest/port.ts";
+import { ensureDirectory, removeTree } from "../host/files.ts";
+import type { Images } from "../images/port.ts";
+import type { Lifecycle, LiveInstance, StartHooks } from "../instances/lifecycle.ts";
+import type { InstanceRecord } from "../instances/record.ts";
+import type { Attachment, Network } from "../network/port.ts";
+import type { Machine, MachineSpec, Vmm } from "../vmm/port.ts";
+import type { WritableLayers } from "../volumes/writable-layer.ts";
+import { type Directories, uidFor } from "./directories.ts";
+import { guestConfig } from "./guest-config.ts";
+
+export interface BootableKernel {
+  readonly version: string;
+  readonly boot: MachineSpec["boot"];
+}
+
+export interface LifecycleDependencies {
+  readonly vmm: Vmm;
+  readonly guests: GuestConnector;
+  readonly network: Network;
+  readonly images: Images;
+  readonly layers: WritableLayers;
+  readonly directories: Directories;
+  readonly log: Log;
+  readonly currentKernel: () => Promise<BootableKernel>;
+  /** How far the log of an instance has been stored, in the guest's own count. */
+  readonly guestLogOffset: (record: InstanceRecord) => Promise<number>;
+}
+
+/** Restoring and connecting; a boot snapshot that must be made first has its own, longer deadline in the driver. */
+const connectMs = 20_000;
+
+export function createLifecycle(deps: LifecycleDependencies): Lifecycle {
+  return {
+    start: (record, mode, hooks, signal) => startMachine(deps, record, { mode, hooks, signal }),
+    adopt: (record, hooks) => adoptMachine(deps, record, hooks),
+    end: (record, live) => endMachine(deps, record, live),
+    async release(live) {
+      await live.channel.close();
+      await live.machine.release();
+    },
+    async erase(record) {
+      await removeTree(deps.directories.machine(record.id));
+      await removeTree(deps.directories.instance(record.id));
+    },
+    async resolveImage(reference) {
+      const image = await deps.images.resolve(reference);
+      return { reference, digest: image.digest };
+    },
+  };
+}
+
+interface StartOptions {
+  readonly mode: "run" | "maintenance";
+  readonly hooks: StartHooks;
+  readonly signal: AbortSignal;
+}
+
+async function startMachine(
+  deps: LifecycleDependencies,
+  record: InstanceRecord,
+  options: StartOptions,
+): Promise<LiveInstance> {
+  const { vmm, network, images, layers, directories } = deps;
+  const { mode, hooks, signal } = options;
+  const undo = new Teardown();
+  try {
+    const image = await images.resolve(record.spec.imageDigest);
+    const kernel = await deps.currentKernel();
+    const config = guestConfig(record, image.config, {
+      gateway: network.gateway,
+      nameservers: network.nameservers,
+      mode,
+    });
+    const shape = { vcpus: record.spec.vcpus, memoryMb: record.spec.memoryMb };
+    await vmm.prepare(kernel.boot, shape, signal);
+
+    const uid = uidFor(record.address);
+    await ensureDirectory(directories.instance(record.id), 0o711);
+    await ensureDirectory(directories.disk(record.id), 0o700);
+    await chown(directories.disk(record.id), uid, uid);
+    const writable = await layers.ensure(directories.disk(record.id), uid);
+
+    const attachment = attachmentOf(network, record, mode === "run");
+    await network.attach(attachment);
+    await undo.add("network", () => network.detach(attachment));
+    signal.throwIfAborted();
+
+    await ensureDirectory(directories.machine(record.id), 0o700);
+    const machine = await vmm.start(
+      {
+        id: record.id,
+        directory: directories.machine(record.id),
+        uid,
+        shape,
+        boot: kernel.boot,
+        root: { path: image.rootPath, format: "raw", readOnly: true },
+        writable: { path: writable, format: "qcow2", readOnly: false },
+        network: { tap: attachment.tap, mac: attachment.mac },
+      },
+      signal,
+    );
+    await undo.add("machine", () => killMachine(deps, record, machine));
+    const channel = await connect(deps, machine, 0, signal);
+    await undo.add("channel", () => channel.close());
+    channel.onEvent(hooks.onEvent);
+    await hooks.onProgress({
+      configured: mode === "run",
+      accelerator: machine.accelerator,
+      kernel: kernel.version,
+      vmmStartUs: machine.timings?.startUs ?? null,
+      vmmLoadUs: machine.timings?.loadUs ?? null,
+      vmmReadyUs: machine.timings?.readyUs ?? null,
+    });
+    signal.throwIfAborted();
+    await channel.configure(config);
+    return { machine, channel };
+  } catch (error) {
+    for (const failure of await undo.run()) {
+      deps.log.error(
+        { err: failure.error, instance: record.id, step: failure.name },
+        "undoing a start failed",
+      );
+    }
+    throw toUniError(error, `start instance '${record.name}'`);
+  }
+}
+
+async function adoptMachine(
+  deps: LifecycleDependencies,
+  record: InstanceRecord,
+  hooks: StartHooks,
+): Promise<LiveInstance | undefined> {
+  const machine = await deps.vmm.adopt(deps.directories.machine(record.id));
+  if (machine === undefined) {
+    await endMachine(deps, record, undefined);
+    return undefined;
+  }
+  try {
+    await deps.network.attach(attachmentOf(deps.network, record, true));
+    const signal = AbortSignal.timeout(connectMs);
+    const channel = await connect(deps, machine, await deps.guestLogOffset(record), signal);
+    channel.onEvent(hooks.onEvent);
+    return { machine, channel };
+  } catch (error) {
+    deps.log.error(
+      { err: error, instance: record.id },
+      "a machine of an earlier daemon cannot be taken over",
+    );
+    await killMachine(deps, record, machine);
+    await endMachine(deps, record, undefined);
+    return undefined;
+  }
+}
+
+async function endMachine(
+  deps: LifecycleDependencies,
+  record: InstanceRecord,
+  live: LiveInstance | undefined,
+): Promise<void> {
+  await live?.channel.close();
+  const machine = live?.machine ?? (await deps.vmm.adopt(deps.directories.machine(record.id)));
+  if (machine !== undefined) await killMachine(deps, record, machine);
+  await deps.network.detach(attachmentOf(deps.network, record, true));
+}
+
+async function killMachine(
+  deps: LifecycleDependencies,
+  record: InstanceRecord,
+  machine: Machine,
+): Promise<void> {
+  await machine.kill();
+  await removeTree(deps.directories.machine(record.id));
+}
+
+function connect(
+  deps: LifecycleDependencies,
+  machine: Machine,
+  logOffset: number,
+  signal: AbortSignal,
+): Promise<GuestChannel> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+  return deps.guests.connect(machine.agentSocket, { logOffset, signal: deadline });
+}
+
+/** What the host holds for an instance that runs; ports are left out while only its files are looked at. */
+export function attachmentOf(network: Network, record: InstanceRecord, withPorts: boolean): Attachment {
+  return {
+    instanceId: record.id,
+    account: record.account,
+    address: record.address,
+    ...network.namesFor(record.address),
+    uid: uidFor(record.address),
+    ports: withPorts ? record.spec.ports : [],
+  };
+}

@@ -1,0 +1,73 @@
+import { UniError } from "@uni/contract/errors";
+import type { InstanceRecord, InstanceSpec } from "../instances/record.ts";
+
+/** What an account may have on this node. Live: in any state but stopped. */
+export interface NodeLimits {
+  readonly instances: number;
+  readonly liveVcpus: number;
+  readonly liveMemoryMb: number;
+  readonly minMemoryMb: number;
+  readonly maxMemoryMb: number;
+  readonly maxVcpus: number;
+}
+
+export interface Usage {
+  readonly instances: number;
+  readonly liveInstances: number;
+  readonly liveVcpus: number;
+  readonly liveMemoryMb: number;
+}
+
+export function usageOf(records: readonly InstanceRecord[]): Usage {
+  const live = records.filter((record) => record.status.state !== "stopped");
+  return {
+    instances: records.length,
+    liveInstances: live.length,
+    liveVcpus: live.reduce((sum, record) => sum + record.spec.vcpus, 0),
+    liveMemoryMb: live.reduce((sum, record) => sum + record.spec.memoryMb, 0),
+  };
+}
+
+export interface Wanted {
+  readonly count: number;
+  readonly spec: Pick<InstanceSpec, "memoryMb" | "vcpus">;
+  readonly live: boolean;
+}
+
+/** Refuses what one instance may not have, and what would take the account over its quota. */
+export function checkLimits(limits: NodeLimits, records: readonly InstanceRecord[], wanted: Wanted): void {
+  const { memoryMb, vcpus } = wanted.spec;
+  if (memoryMb < limits.minMemoryMb) {
+    throw new UniError(
+      "memory_too_small",
+      `give an instance ${memoryMb} MB: the least is ${limits.minMemoryMb} MB`,
+      {
+        hint: "The guest's kernel and agent need that much; programs need more.",
+      },
+    );
+  }
+  if (memoryMb > limits.maxMemoryMb) {
+    throw new UniError(
+      "invalid_value",
+      `give an instance ${memoryMb} MB: this node allows ${limits.maxMemoryMb} MB`,
+    );
+  }
+  if (vcpus > limits.maxVcpus) {
+    throw new UniError(
+      "invalid_value",
+      `give an instance ${vcpus} vCPUs: this node allows ${limits.maxVcpus}`,
+    );
+  }
+  const used = usageOf(records);
+  const live = wanted.live ? wanted.count : 0;
+  within("instances", used.instances + wanted.count, limits.instances);
+  within("MB of live memory", used.liveMemoryMb + live * memoryMb, limits.liveMemoryMb);
+  within("live vCPUs", used.liveVcpus + live * vcpus, limits.liveVcpus);
+}
+
+function within(what: string, wanted: number, limit: number): void {
+  if (wanted <= limit) return;
+  throw new UniError("quota_exceeded", `${wanted} ${what} would be over the quota of ${limit}`, {
+    hint: "Stop or remove instances; 'uni info' shows what is in use.",
+  });
+}
