@@ -6,6 +6,14 @@ import assert from "node:assert/strict";
 
 const mark = "UNI_TEST_OWN_NAMESPACES";
 
+/** A sysfs mounted here shows this namespace's devices; `ip netns` keeps its names to itself. */
+const prepare = [
+  "mount -t sysfs sysfs /sys",
+  "mkdir -p /run/netns",
+  "mount -t tmpfs tmpfs /run/netns",
+  "ip link set lo up",
+].join(" && ");
+
 /**
  * Replaces this process by itself in new namespaces (execve(2)): its output, which Node's runner reads, stays the
  * same pipe. The shell stays as process 1, because that one must reap what the tests orphan.
@@ -16,7 +24,7 @@ export function enterOwnNamespaces(): void {
   // Ends with the runner that started it, and its namespaces with it.
   const tied = ["setpriv", "--pdeathsig", "KILL", "--"];
   const unshare = ["unshare", "--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"];
-  const shell = ["sh", "-c", 'ip link set lo up && "$@"; exit $?', "sh"];
+  const shell = ["sh", "-c", `${prepare} && "$@"; exit $?`, "sh"];
   const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   process.execve?.("/usr/bin/setpriv", [...tied, ...unshare, ...shell, ...self], {
     ...process.env,
