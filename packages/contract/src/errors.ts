@@ -21,6 +21,7 @@ export const errorTable = {
   not_allowed: { status: 403, wire: 14, exit: 77 },
   delete_locked: { status: 409, wire: 14, exit: 77 },
   malformed: { status: 400, wire: 16, exit: 64 },
+  too_large: { status: 413, wire: 22, exit: 64 },
   exclusive: { status: 400, wire: 17, exit: 64 },
   quota_exceeded: { status: 409, wire: 19, exit: 69 },
   memory_too_small: { status: 400, wire: 20, exit: 64 },

@@ -29,7 +29,9 @@ export interface Reference {
 }
 
 export interface InstancePage {
+  /** Infinity for all. */
   readonly count: number;
+  /** The page begins after this instance (a uuid, perhaps of one that is gone) or this time (ISO 8601). */
   readonly from?: string | undefined;
   readonly order: "asc" | "desc";
   readonly tags: readonly string[];
@@ -103,7 +105,11 @@ export interface InstancesPort {
     id: InstanceId,
     waitMs: WaitMs,
     signal: AbortSignal,
-  ): Promise<{ readonly previousState: InstanceState }>;
+  ): Promise<{
+    readonly previousState: InstanceState;
+    /** The wait ran out before it was gone; it will go all the same. */
+    readonly timedOut?: boolean;
+  }>;
   start(id: InstanceId, waitMs: WaitMs, signal: AbortSignal): Promise<Transition>;
   stop(id: InstanceId, options: StopOptions, signal: AbortSignal): Promise<Transition>;
   kill(id: InstanceId, signalName: string): Promise<void>;

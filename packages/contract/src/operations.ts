@@ -1,0 +1,284 @@
+/**
+ * The table of the REST API. Routes, OpenAPI document, JSON-RPC names and clients are derived from it. Ids are those of
+ * the published SDK. Order matters nowhere: a fixed path always wins over one with {uuid}.
+ */
+import Type, { type TObject, type TSchema } from "typebox";
+import { paginationOrders } from "./enums.ts";
+import { Image } from "./resources/image.ts";
+import { Instance } from "./resources/instance.ts";
+import {
+  bulk,
+  CreateInstancesBody,
+  DeleteInstanceBody,
+  DeleteInstancesItem,
+  LogInstanceBody,
+  LogInstancesItem,
+  StartInstanceBody,
+  StartInstancesItem,
+  StopInstanceBody,
+  StopInstancesItem,
+  UpdateInstanceBody,
+  UpdateInstancesItem,
+  WaitInstanceBody,
+  WaitInstancesItem,
+} from "./resources/instance-requests.ts";
+import {
+  DeletedInstance,
+  InstanceHistory,
+  LoggedInstance,
+  MeasuredInstance,
+  TransitionedInstance,
+  UpdatedInstance,
+  WaitedInstance,
+} from "./resources/instance-results.ts";
+import { HealthzData, Metro, Quotas } from "./resources/node.ts";
+import { NameOrUuid } from "./resources/reference.ts";
+import { count, list, request, words } from "./schema.ts";
+
+export type HttpMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+export interface Operation {
+  readonly method: HttpMethod;
+  /** May hold {uuid}. */
+  readonly path: string;
+  readonly summary: string;
+  readonly query: TObject;
+  /** With GET: taken instead of the query, as some clients send it. */
+  readonly body?: TSchema;
+  readonly bodyRequired: boolean;
+  /** Key of the list in `data`; "" when `data` is the object itself. */
+  readonly dataKey: string;
+  readonly item: TSchema;
+  /** Also served without a token. */
+  readonly public?: boolean;
+}
+
+const noQuery = request({});
+const references = {
+  uuid: Type.Optional(list(Type.String(), "Instances by uuid")),
+  name: Type.Optional(list(Type.String(), "Instances by name")),
+};
+const details = Type.Optional(Type.Boolean({ description: "Default true; false: only uuid and name" }));
+
+export const ListQuery = request({
+  ...references,
+  details,
+  count: Type.Optional(count("Page size; 0 or absent: everything")),
+  from: Type.Optional(Type.String({ description: "Uuid or creation time: the page begins after it" })),
+  order: Type.Optional(words(paginationOrders, "Default asc: oldest first")),
+  sortby: Type.Optional(words(["create_time"])),
+  tags: Type.Optional(list(Type.String(), "All of them must be there; also as one comma list")),
+});
+const DetailsQuery = request({ details });
+const ReferencesQuery = request(references);
+export const LogQuery = request({
+  ...references,
+  offset: Type.Optional(list(LogInstanceBody.properties.offset, "By position of the references")),
+  limit: Type.Optional(list(LogInstanceBody.properties.limit, "By position of the references")),
+});
+export const WaitQuery = request({
+  ...references,
+  state: Type.Optional(list(WaitInstanceBody.properties.state, "By position of the references")),
+  timeout_s: Type.Optional(list(WaitInstanceBody.properties.timeout_s, "By position of the references")),
+  timeout_ms: Type.Optional(list(WaitInstanceBody.properties.timeout_ms, "By position of the references")),
+});
+const DeleteQuery = request({ timeout_s: DeleteInstanceBody.properties.timeout_s });
+export const ImagesQuery = request({
+  digest: Type.Optional(Type.String()),
+  tag: Type.Optional(Type.String()),
+  details: Type.Optional(Type.Boolean()),
+  namespace: Type.Optional(list(Type.String(), "Ignored: one node has one namespace")),
+});
+
+const instances = "/v1/instances";
+const oneInstance = "/v1/instances/{uuid}";
+
+const read = (
+  path: string,
+  summary: string,
+  query: TObject,
+  dataKey: string,
+  item: TSchema,
+  body?: TSchema,
+) =>
+  ({
+    method: "GET",
+    path,
+    summary,
+    query,
+    bodyRequired: false,
+    dataKey,
+    item,
+    ...(body === undefined ? {} : { body }),
+  }) as const;
+
+const change = (
+  method: HttpMethod,
+  path: string,
+  summary: string,
+  body: TSchema,
+  item: TSchema,
+  query = noQuery,
+) => ({ method, path, summary, query, body, bodyRequired: true, dataKey: "instances", item }) as const;
+
+const changeOne = (
+  method: HttpMethod,
+  path: string,
+  summary: string,
+  body: TSchema,
+  item: TSchema,
+  query = noQuery,
+) => ({ ...change(method, path, summary, body, item, query), bodyRequired: false }) as const;
+
+export const operations = {
+  createInstance: change("POST", instances, "Create instances", CreateInstancesBody, Instance),
+  getInstances: read(
+    instances,
+    "List instances, or look some up",
+    ListQuery,
+    "instances",
+    Instance,
+    bulk(NameOrUuid),
+  ),
+  updateInstances: change(
+    "PATCH",
+    instances,
+    "Change properties",
+    bulk(UpdateInstancesItem),
+    UpdatedInstance,
+  ),
+  deleteInstances: change(
+    "DELETE",
+    instances,
+    "Delete",
+    bulk(DeleteInstancesItem),
+    DeletedInstance,
+    DeleteQuery,
+  ),
+  getInstanceHistory: read(
+    `${instances}/history`,
+    "Checkpoints it came from",
+    ReferencesQuery,
+    "instances",
+    InstanceHistory,
+    bulk(NameOrUuid),
+  ),
+  getInstanceLogs: read(
+    `${instances}/log`,
+    "Console bytes",
+    LogQuery,
+    "instances",
+    LoggedInstance,
+    bulk(LogInstancesItem),
+  ),
+  getInstanceMetrics: read(
+    `${instances}/metrics`,
+    "Metrics",
+    ReferencesQuery,
+    "instances",
+    MeasuredInstance,
+    bulk(NameOrUuid),
+  ),
+  startInstances: change(
+    "PUT",
+    `${instances}/start`,
+    "Start",
+    bulk(StartInstancesItem),
+    TransitionedInstance,
+  ),
+  stopInstances: change("PUT", `${instances}/stop`, "Stop", bulk(StopInstancesItem), TransitionedInstance),
+  waitInstances: read(
+    `${instances}/wait`,
+    "Wait for a state",
+    WaitQuery,
+    "instances",
+    WaitedInstance,
+    bulk(WaitInstancesItem),
+  ),
+
+  getInstanceByUuid: read(oneInstance, "One instance", DetailsQuery, "instances", Instance),
+  updateInstanceByUuid: {
+    ...changeOne("PATCH", oneInstance, "Change a property", UpdateInstanceBody, UpdatedInstance),
+    bodyRequired: true,
+  },
+  deleteInstanceByUuid: changeOne(
+    "DELETE",
+    oneInstance,
+    "Delete",
+    DeleteInstanceBody,
+    DeletedInstance,
+    DeleteQuery,
+  ),
+  getInstanceHistoryByUuid: read(
+    `${oneInstance}/history`,
+    "Checkpoints it came from",
+    noQuery,
+    "instances",
+    InstanceHistory,
+  ),
+  getInstanceLogsByUuid: read(
+    `${oneInstance}/log`,
+    "Console bytes",
+    LogInstanceBody,
+    "instances",
+    LoggedInstance,
+    LogInstanceBody,
+  ),
+  getInstanceMetricsByUuid: read(`${oneInstance}/metrics`, "Metrics", noQuery, "instances", MeasuredInstance),
+  startInstanceByUuid: changeOne(
+    "PUT",
+    `${oneInstance}/start`,
+    "Start",
+    StartInstanceBody,
+    TransitionedInstance,
+  ),
+  stopInstanceByUuid: changeOne("PUT", `${oneInstance}/stop`, "Stop", StopInstanceBody, TransitionedInstance),
+  waitInstanceByUuid: read(
+    `${oneInstance}/wait`,
+    "Wait for a state",
+    WaitInstanceBody,
+    "instances",
+    WaitedInstance,
+    WaitInstanceBody,
+  ),
+
+  getImages: read("/v1/images", "Images of the account", ImagesQuery, "images", Image),
+  getImageStore: read("/v1/image-store", "Images of the node", ImagesQuery, "images", Image),
+  getUser: read("/v1/users/quotas", "Quotas of the account", noQuery, "quotas", Quotas),
+  getUserByUuid: read("/v1/users/{uuid}/quotas", "Quotas of an account", noQuery, "quotas", Quotas),
+  listMetros: read("/v1/metros", "Endpoints of this API", noQuery, "metros", Metro),
+  healthz: { ...read("/v1/healthz", "State of the node", noQuery, "", HealthzData), public: true },
+} as const satisfies Record<string, Operation>;
+
+export type OperationId = keyof typeof operations;
+
+/** Documented routes of features that are not there yet: answered with `not_supported`, which names the feature. */
+export const plannedRoutes: readonly {
+  readonly method: HttpMethod;
+  readonly path: string;
+  readonly feature: string;
+}[] = [
+  ...routes("Suspending instances", ["PUT /v1/instances/suspend", "PUT /v1/instances/{uuid}/suspend"]),
+  ...routes("Instance templates", family("/v1/instances/templates")),
+  ...routes("Checkpoints", [
+    ...family("/v1/instances/checkpoints"),
+    "GET /v1/instances/checkpoints/history",
+    "GET /v1/instances/checkpoints/{uuid}/history",
+  ]),
+  ...routes("Pinning images", ["POST /v1/images", "DELETE /v1/images"]),
+  ...routes("Volumes", family("/v1/volumes")),
+  ...routes("Service groups", family("/v1/services")),
+  ...routes("Certificates", family("/v1/certificates")),
+];
+
+function family(path: string): string[] {
+  const onOne = ["GET", "PATCH", "DELETE"].map((method) => `${method} ${path}/{uuid}`);
+  return [...["GET", "POST", "PATCH", "DELETE"].map((method) => `${method} ${path}`), ...onOne];
+}
+
+function routes(feature: string, lines: readonly string[]) {
+  return lines.map((line) => {
+    const [method = "", path = ""] = line.split(" ");
+    return { method: method as HttpMethod, path, feature };
+  });
+}

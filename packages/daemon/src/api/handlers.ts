@@ -1,0 +1,57 @@
+import type { OperationId } from "@uni/contract/operations";
+import type { Handler } from "./call.ts";
+import { getImages } from "./images.ts";
+import { deleteInstances, updateInstances } from "./instances-change.ts";
+import { createInstances } from "./instances-create.ts";
+import { getLogs } from "./instances-log.ts";
+import { getMetrics } from "./instances-metrics.ts";
+import { startInstances, stopInstances } from "./instances-power.ts";
+import { getHistory, getInstance, getInstances } from "./instances-read.ts";
+import { waitInstances } from "./instances-wait.ts";
+import { getQuotas, healthz, listMetros } from "./node.ts";
+import type { ApiDependencies } from "./port.ts";
+
+/** What serves each operation, whether it came over HTTP or over the socket. */
+export function createHandlers({
+  instances,
+  images,
+  node,
+}: ApiDependencies): Readonly<Record<OperationId, Handler>> {
+  const change: Handler = (call) => updateInstances(instances, call);
+  const remove: Handler = (call) => deleteInstances(instances, call);
+  const start: Handler = (call) => startInstances(instances, call);
+  const stop: Handler = (call) => stopInstances(instances, call);
+  const wait: Handler = (call) => waitInstances(instances, call);
+  const log: Handler = (call) => getLogs(instances, call);
+  const metrics: Handler = (call) => getMetrics(instances, call);
+  const history: Handler = (call) => getHistory(instances, call);
+  const listImages: Handler = (call) => getImages(images, call);
+  const quotas: Handler = (call) => getQuotas(node, call);
+  return {
+    createInstance: (call) => createInstances(instances, call),
+    getInstances: (call) => getInstances(instances, call),
+    getInstanceByUuid: (call) => getInstance(instances, call),
+    updateInstances: change,
+    updateInstanceByUuid: change,
+    deleteInstances: remove,
+    deleteInstanceByUuid: remove,
+    startInstances: start,
+    startInstanceByUuid: start,
+    stopInstances: stop,
+    stopInstanceByUuid: stop,
+    waitInstances: wait,
+    waitInstanceByUuid: wait,
+    getInstanceLogs: log,
+    getInstanceLogsByUuid: log,
+    getInstanceMetrics: metrics,
+    getInstanceMetricsByUuid: metrics,
+    getInstanceHistory: history,
+    getInstanceHistoryByUuid: history,
+    getImages: listImages,
+    getImageStore: listImages,
+    getUser: quotas,
+    getUserByUuid: quotas,
+    listMetros: () => listMetros(node),
+    healthz: (call) => healthz(node, call),
+  };
+}

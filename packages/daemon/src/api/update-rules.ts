@@ -1,0 +1,29 @@
+import { UniError } from "@uni/contract/errors";
+import type { ImageReference } from "@uni/contract/resources/image-spec";
+import type { InstanceUpdate } from "@uni/contract/resources/instance";
+import { updateValues } from "@uni/contract/resources/instance-update";
+import { imageUrl, notSupported } from "./create-rules.ts";
+import { validate } from "./validate.ts";
+
+/** The change with its value checked and in the one form that InstanceUpdate promises. */
+export function readUpdate({ prop, op, value }: InstanceUpdate): InstanceUpdate {
+  const operations = updateValues[prop];
+  if (operations === undefined) throw notSupported(prop);
+  const takes = operations[op];
+  if (takes === undefined) {
+    const possible = Object.keys(operations).join(", ");
+    throw new UniError("invalid_value", `Operation '${op}' is not possible on '${prop}', only: ${possible}`);
+  }
+  if (value === undefined) {
+    if (!takes.optional) throw new UniError("invalid_value", "Missing member 'value'");
+    return { prop, op };
+  }
+  return { prop, op, value: normalise(prop, op, validate(takes.schema, value, "Member 'value'")) };
+}
+
+function normalise(prop: InstanceUpdate["prop"], op: InstanceUpdate["op"], value: unknown): unknown {
+  if (prop === "image") return imageUrl(value as ImageReference);
+  if (prop === "tags") return [...new Set(value as readonly string[])];
+  const isList = prop === "args" || ((prop === "env" || prop === "annotations") && op === "del");
+  return isList && typeof value === "string" ? [value] : value;
+}
