@@ -1,0 +1,231 @@
+/**
+ * Boot snapshots: `<cache>/boot/<key>/` with `ram` (sparse, mapped privately by every machine), `state` (devices) and
+ * `meta.json`. Made aside by one process at a time, renamed when complete, never changed; daemons share the cache.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { join } from "node:path";
+import { UniError } from "@uni/contract/errors";
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import { withFileLock } from "../../host/file-lock.ts";
+import { ensureDirectory, removeTree, writeFileAtomic } from "../../host/files.ts";
+import { runOk } from "../../host/process.ts";
+import type { BootFiles, MachineShape } from "../port.ts";
+import { type BootGuestOptions, bootGuest } from "./boot-guest.ts";
+import { layoutVersion, placeholderMac } from "./command-line.ts";
+
+export interface BootSnapshot {
+  readonly ramPath: string;
+  /** Devices, with the placeholder of the MAC address. */
+  readonly state: Buffer;
+  readonly macOffset: number;
+}
+
+export interface BootSnapshotsOptions
+  extends Pick<
+    BootGuestOptions,
+    | "clock"
+    | "architecture"
+    | "program"
+    | "accelerator"
+    | "nativeDirectory"
+    | "kernelArguments"
+    | "awaitBooted"
+  > {
+  readonly log: Log;
+  readonly cacheDirectory: string;
+  readonly version: string;
+  /** Differs between processors that cannot share a snapshot; empty where none matters. */
+  readonly hostCpu: string;
+}
+
+interface Meta {
+  readonly ramBytes: number;
+  readonly stateSha256: string;
+  readonly macOffset: number;
+}
+
+/** A boot takes seconds under TCG; this is for a host that is overloaded. */
+const bootDeadlineMs = 120_000;
+
+export interface BootSnapshots {
+  /** Makes it if there is none. Concurrent calls share the work; a caller's abort ends its waiting, not the work. */
+  get(boot: BootFiles, shape: MachineShape, signal: AbortSignal): Promise<BootSnapshot>;
+}
+
+export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshots {
+  const { cacheDirectory, clock, log } = options;
+  const root = join(cacheDirectory, "boot");
+  const making = new Map<string, Promise<BootSnapshot>>();
+
+  async function make(key: string, boot: BootFiles, shape: MachineShape): Promise<BootSnapshot> {
+    await ensureDirectory(cacheDirectory, 0o755);
+    await ensureDirectory(root, 0o755);
+    const deadline = deadlineSignal(clock, bootDeadlineMs, `make the boot snapshot of kernel ${boot.id}`);
+    const lock = { clock, signal: deadline.signal };
+    try {
+      return await withFileLock(join(root, `${key}.lock`), lock, async () => {
+        const there = readSnapshot(join(root, key));
+        if (there) return there;
+        for (const name of readdirSync(root)) {
+          if (name === key || name.startsWith(`${key}.aside-`)) await removeTree(join(root, name));
+        }
+        const startUs = clock.monotonicUs();
+        const aside = join(root, `${key}.aside-${randomBytes(3).toString("hex")}`);
+        try {
+          await bootInto(options, aside, boot, shape, deadline.signal);
+          renameSync(aside, join(root, key));
+        } finally {
+          await removeTree(aside);
+        }
+        const ms = Math.round((clock.monotonicUs() - startUs) / 1000);
+        log.info({ key, kernel: boot.id, ...shape, ms }, "boot snapshot made");
+        const made = readSnapshot(join(root, key));
+        if (made) return made;
+        throw new UniError("vmm_failed", `make the boot snapshot ${key}: it cannot be read back`);
+      });
+    } finally {
+      deadline.cancel();
+    }
+  }
+
+  return {
+    async get(boot, shape, signal) {
+      signal.throwIfAborted();
+      const key = snapshotKey(options, boot, shape);
+      const there = readSnapshot(join(root, key));
+      if (there) return there;
+      const running = making.get(key) ?? make(key, boot, shape).finally(() => making.delete(key));
+      making.set(key, running);
+      return untilAborted(running, signal);
+    },
+  };
+}
+
+function snapshotKey(options: BootSnapshotsOptions, boot: BootFiles, shape: MachineShape): string {
+  const { version, accelerator, architecture, kernelArguments, hostCpu } = options;
+  const parts = [
+    layoutVersion,
+    boot.id,
+    version,
+    accelerator,
+    architecture.machine,
+    architecture.cpu[accelerator],
+    hostCpu,
+    kernelArguments,
+    shape.vcpus,
+    shape.memoryMb,
+  ];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+}
+
+/** Undefined if there is none or it is damaged: then it is made again. Cheap: the RAM file is judged by its size. */
+function readSnapshot(directory: string): BootSnapshot | undefined {
+  try {
+    const meta = JSON.parse(readFileSync(join(directory, "meta.json"), "utf8")) as Meta;
+    const ramPath = join(directory, "ram");
+    const state = readFileSync(join(directory, "state"));
+    const good =
+      statSync(ramPath).size === meta.ramBytes &&
+      sha256(state) === meta.stateSha256 &&
+      macOffsets(state).includes(meta.macOffset);
+    return good ? { ramPath, state, macOffset: meta.macOffset } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function bootInto(
+  options: BootSnapshotsOptions,
+  directory: string,
+  boot: BootFiles,
+  shape: MachineShape,
+  signal: AbortSignal,
+): Promise<void> {
+  const ramPath = join(directory, "ram");
+  const statePath = join(directory, "state");
+  const guest = await bootGuest({ ...options, boot, shape, directory }, signal);
+  try {
+    await guest.booted(signal);
+    await guest.qmp.execute("stop");
+    await guest.qmp.execute("xen-save-devices-state", { filename: statePath, live: false }, 30_000);
+  } finally {
+    // RAM is a shared mapping of the file: it is complete once the process is gone.
+    await guest.kill();
+  }
+  const state = readFileSync(statePath);
+  const [macOffset, ...more] = macOffsets(state);
+  if (macOffset === undefined || more.length > 0) {
+    throw new UniError(
+      "vmm_failed",
+      `make the boot snapshot of kernel ${boot.id}: ${more.length + 1} MAC addresses in its state`,
+    );
+  }
+  // Pages that the guest zeroed hold nothing.
+  await runOk("fallocate", ["--dig-holes", ramPath], { signal });
+  const meta: Meta = { ramBytes: shape.memoryMb * 2 ** 20, stateSha256: sha256(state), macOffset };
+  for (const name of readdirSync(directory)) {
+    if (name !== "ram" && name !== "state") rmSync(join(directory, name));
+  }
+  for (const path of [ramPath, statePath]) seal(path);
+  chownSync(directory, 0, 0);
+  chmodSync(directory, 0o755);
+  await writeFileAtomic(join(directory, "meta.json"), `${JSON.stringify(meta)}\n`, 0o444);
+}
+
+/** From here on it is root's, and nobody's to write. */
+function seal(path: string): void {
+  chownSync(path, 0, 0);
+  chmodSync(path, 0o444);
+  const file = openSync(path, "r");
+  fsyncSync(file);
+  closeSync(file);
+}
+
+const placeholder = Buffer.from(placeholderMac.replaceAll(":", ""), "hex");
+
+function macOffsets(state: Buffer): number[] {
+  const offsets: number[] = [];
+  for (let at = state.indexOf(placeholder); at >= 0; at = state.indexOf(placeholder, at + 1))
+    offsets.push(at);
+  return offsets;
+}
+
+/** The snapshot's devices with this machine's own MAC address: the guest's driver reads it when it is bound. */
+export function stateFor({ state, macOffset }: BootSnapshot, mac: string): Buffer {
+  const bytes = Buffer.from(mac.replaceAll(":", ""), "hex");
+  if (bytes.length !== placeholder.length) {
+    throw new UniError("invalid_value", `start a machine with the MAC address ${mac}: it is not one`);
+  }
+  const own = Buffer.from(state);
+  bytes.copy(own, macOffset);
+  return own;
+}
+
+const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+function deadlineSignal(clock: Clock, ms: number, attempted: string) {
+  const controller = new AbortController();
+  const expired = new UniError("timed_out", `${attempted}: not done within ${ms / 1000} s`);
+  return { signal: controller.signal, cancel: clock.after(ms, () => controller.abort(expired)) };
+}
+
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  return promise;
+}

@@ -1,0 +1,133 @@
+/** Starts QEMU through the native launcher and waits until it talks, or says why it ended. */
+import { closeSync, openSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type ErrorCode, UniError } from "@uni/contract/errors";
+import type { Clock } from "../../base/clock.ts";
+import { startDetached } from "../../host/process.ts";
+import { identify, type ProcessIdentity } from "../../host/process-identity.ts";
+import type { RealAccelerator } from "./architecture.ts";
+import { connectQmp, type Qmp, type QmpEvent } from "./qmp.ts";
+
+export interface Launch {
+  readonly nativeDirectory: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly uid: number;
+  readonly accelerator: RealAccelerator;
+  /** RAM file to be opened for reading only. */
+  readonly readOnlyRam?: string;
+  /** File given to QEMU as descriptor `inputDescriptor`. */
+  readonly input?: string;
+  readonly dieWithParent?: boolean;
+  /** Keeps what QEMU has to say. */
+  readonly logPath: string;
+}
+
+export interface Launched {
+  readonly process: ProcessIdentity;
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<void>;
+  readonly logPath: string;
+}
+
+/** Where `launch` puts the input; fixed in native/vmm/launch.c. */
+export const inputDescriptor = 3;
+
+const pollMs = 2;
+
+export async function launch(options: Launch): Promise<Launched> {
+  const log = openSync(options.logPath, "w", 0o600);
+  let child: ReturnType<typeof startDetached>;
+  try {
+    const args = [...launcherArguments(options), "--", options.program, ...options.args];
+    child = startDetached(join(options.nativeDirectory, "launch"), args, { stderr: log });
+  } finally {
+    closeSync(log);
+  }
+  const ended = Promise.withResolvers<void>();
+  child.once("exit", () => ended.resolve());
+  child.once("error", () => ended.resolve());
+  const identity = child.pid === undefined ? undefined : identify(child.pid);
+  if (identity === undefined) {
+    await ended.promise;
+    throw await earlyEnd(options.logPath);
+  }
+  return { process: identity, ended: ended.promise, logPath: options.logPath };
+}
+
+function launcherArguments(options: Launch): string[] {
+  const args = ["--uid", `${options.uid}`];
+  if (options.accelerator === "kvm") args.push("--group", `${statSync("/dev/kvm").gid}`);
+  if (options.input !== undefined) args.push("--input", options.input);
+  if (options.dieWithParent) args.push("--die-with-parent");
+  if (options.readOnlyRam !== undefined) {
+    args.push("--env", `LD_PRELOAD=${join(options.nativeDirectory, "ram-file.so")}`);
+    args.push("--env", `UNI_RAM_FILE=${options.readOnlyRam}`);
+  }
+  // One arena instead of one per thread: QEMU's few threads rarely allocate at the same time.
+  args.push("--env", "MALLOC_ARENA_MAX=1");
+  return args;
+}
+
+/** Connects as soon as the socket is there; rejects with QEMU's own words if it ends before. */
+export async function connectLaunched(
+  { ended, logPath }: Launched,
+  qmpPath: string,
+  clock: Clock,
+  onEvent: (event: QmpEvent) => void,
+  signal: AbortSignal,
+): Promise<Qmp> {
+  const gone = new AbortController();
+  void ended.then(() => gone.abort());
+  const either = AbortSignal.any([signal, gone.signal]);
+  for (;;) {
+    try {
+      return await connectQmp(qmpPath, clock, onEvent, either);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (gone.signal.aborted) throw await earlyEnd(logPath);
+      if (!isNotYetThere(error)) await waitBriefly(ended, clock);
+    }
+    await clock.sleep(pollMs);
+  }
+}
+
+/** A QEMU that closes the connection is about to end. */
+const waitBriefly = (ended: Promise<void>, clock: Clock) => Promise.race([ended, clock.sleep(200)]);
+
+const isNotYetThere = (error: unknown): boolean => {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "ENOENT" || code === "ECONNREFUSED";
+};
+
+const knownEnds: readonly {
+  readonly words: RegExp;
+  readonly code: ErrorCode;
+  readonly hint: string;
+}[] = [
+  { words: /Failed to get .*lock/, code: "in_use", hint: "Another machine has this disk open." },
+  {
+    words: /No space left on device/,
+    code: "no_space",
+    hint: "Make room on the disk of the data directory.",
+  },
+  {
+    words: /[Cc]annot allocate memory/,
+    code: "host_unfit",
+    hint: "The host is out of memory: stop something.",
+  },
+];
+
+/** The last lines that QEMU wrote before it ended, as an error. */
+export async function earlyEnd(logPath: string): Promise<UniError> {
+  const text = await readFile(logPath, "utf8").catch(() => "");
+  return startError(`it ended at once: ${text.trim().slice(-2000) || "it said nothing"}`);
+}
+
+/** An error with the code and hint that QEMU's words deserve. */
+export function startError(words: string, cause?: unknown): UniError {
+  const known = knownEnds.find((end) => end.words.test(words));
+  const { code, hint } = known ?? { code: "vmm_failed" as const, hint: "See uni doctor." };
+  return new UniError(code, `start QEMU: ${words}`, { hint, cause });
+}

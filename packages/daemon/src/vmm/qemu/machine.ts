@@ -1,0 +1,210 @@
+/**
+ * The handle on one QEMU process, its own child's or one that an earlier daemon left. It watches the process through
+ * QMP: a connection that closes means that the process ends, or that only the connection broke; then it connects again.
+ */
+import { readFileSync } from "node:fs";
+import { UniError } from "@uni/contract/errors";
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import { hasEnded as processEnded, waitUntilEnded } from "../../host/process-end.ts";
+import { isAlive, type ProcessIdentity, signalProcess } from "../../host/process-identity.ts";
+import { readUsage } from "../../host/process-usage.ts";
+import type { Machine, MachineExit, MachineTimings } from "../port.ts";
+import type { RealAccelerator } from "./architecture.ts";
+import { readConsole } from "./console.ts";
+import { exitOf, hasEnded, runStateOf } from "./guest-state.ts";
+import { connectQmp, type Qmp, type QmpEvent } from "./qmp.ts";
+import { type MachinePlaces, removePlaces } from "./record.ts";
+
+export interface MachineOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly places: MachinePlaces;
+  readonly process: ProcessIdentity;
+  readonly accelerator: RealAccelerator;
+  readonly timings: MachineTimings | undefined;
+}
+
+const reconnectMs = 20;
+const killDeadlineMs = 10_000;
+/** How long a call waits for a connection that broke. */
+const connectionDeadlineMs = 5_000;
+/** How often a machine that stopped for a full host disk is tried again. */
+const diskFullRetryMs = 5_000;
+
+export class QemuMachine implements Machine {
+  readonly process: ProcessIdentity;
+  readonly agentSocket: string;
+  readonly accelerator: RealAccelerator;
+  readonly timings: MachineTimings | undefined;
+  readonly exited: Promise<MachineExit>;
+  readonly #options: MachineOptions;
+  readonly #exit = Promise.withResolvers<MachineExit>();
+  #qmp = Promise.withResolvers<Qmp | undefined>();
+  #phase: "watched" | "killed" | "released" | "gone" = "watched";
+  #console: Promise<string> = Promise.resolve("");
+  #cancelRetry: () => void = () => {};
+
+  constructor(options: MachineOptions) {
+    this.#options = options;
+    this.process = options.process;
+    this.agentSocket = options.places.agent;
+    this.accelerator = options.accelerator;
+    this.timings = options.timings;
+    this.exited = this.#exit.promise;
+  }
+
+  /** Takes over a connection whose events go to `onEvent`, and keeps watching. Resolves once the guest's state is known. */
+  async watch(first: Qmp): Promise<void> {
+    this.#qmp.resolve(first);
+    void this.#supervise(first);
+    await this.#readState(first);
+  }
+
+  onEvent({ name, data }: QmpEvent): void {
+    if (name === "SHUTDOWN" || name === "GUEST_PANICKED" || name === "STOP") void this.#readStateSoon();
+    if (name === "BLOCK_IO_ERROR" && data["nospace"] === true) {
+      this.#options.log.warn({ pid: this.process.pid }, "machine stopped: the host's disk is full");
+    }
+  }
+
+  async pause(): Promise<void> {
+    this.#cancelRetry();
+    await (await this.#connection("pause")).execute("stop");
+  }
+
+  async resume(): Promise<void> {
+    const qmp = await this.#connection("resume");
+    if (hasEnded(runStateOf(await qmp.execute("query-status")))) {
+      throw new UniError("wrong_state", `resume machine ${this.process.pid}: its guest has ended`);
+    }
+    await qmp.execute("cont");
+  }
+
+  async kill(): Promise<void> {
+    if (this.#phase === "watched" || this.#phase === "released") this.#phase = "killed";
+    this.#cancelRetry();
+    signalProcess(this.process, "SIGKILL");
+    if (!(await waitUntilEnded(this.process, this.#options.clock, killDeadlineMs))) {
+      throw new UniError("vmm_failed", `kill QEMU, process ${this.process.pid}: it does not end`);
+    }
+    this.#exit.resolve({ kind: "killed" });
+    (await this.#settledQmp())?.close();
+    await this.#console.catch(() => {});
+    removePlaces(this.#options.places);
+  }
+
+  lastWords(): Promise<string> {
+    const earlier = this.#console.catch(() => "");
+    this.#console = earlier.then(async (before) => {
+      if (this.#phase === "killed") return before;
+      const { places } = this.#options;
+      const ended = this.#phase === "gone" || !isAlive(this.process);
+      const qmp = ended ? undefined : await this.#connection("read the console");
+      const text = await readConsole(places.console, qmp).catch((error) => {
+        if (isAlive(this.process)) throw error;
+        return readConsole(places.console, undefined);
+      });
+      return isAlive(this.process) ? text : `${text}${readOwnWords(places.log)}`.slice(-(64 << 10));
+    });
+    return this.#console;
+  }
+
+  async usage(): Promise<{ readonly rssBytes: number; readonly cpuTimeMs: number } | undefined> {
+    return readUsage(this.process);
+  }
+
+  async release(): Promise<void> {
+    if (this.#phase !== "watched") return;
+    this.#phase = "released";
+    this.#cancelRetry();
+    (await this.#settledQmp())?.close();
+  }
+
+  async #supervise(first: Qmp): Promise<void> {
+    for (let qmp: Qmp | undefined = first; qmp !== undefined; ) {
+      await qmp.closed;
+      this.#qmp = Promise.withResolvers<Qmp | undefined>();
+      qmp = this.#phase === "watched" ? await this.#reconnect() : undefined;
+      this.#qmp.resolve(qmp);
+      if (qmp) await this.#readState(qmp);
+    }
+  }
+
+  /** Undefined once the process is gone or not ours to watch any more. */
+  async #reconnect(): Promise<Qmp | undefined> {
+    const { clock, log, places } = this.#options;
+    while (this.#phase === "watched") {
+      if (processEnded(this.process)) {
+        this.#phase = "gone";
+        this.#cancelRetry();
+        this.#exit.resolve({ kind: "vmm-died" });
+        return undefined;
+      }
+      const limit = new AbortController();
+      const cancel = clock.after(connectionDeadlineMs, () => limit.abort());
+      const connected = connectQmp(places.qmp, clock, (event) => this.onEvent(event), limit.signal);
+      const qmp = await connected.catch(() => undefined);
+      cancel();
+      if (qmp) {
+        log.warn({ pid: this.process.pid }, "the connection to QEMU broke; connected again");
+        return qmp;
+      }
+      await clock.sleep(reconnectMs);
+    }
+    return undefined;
+  }
+
+  async #readStateSoon(): Promise<void> {
+    const qmp = await this.#qmp.promise;
+    if (qmp) await this.#readState(qmp);
+  }
+
+  /** Settles `exited` if the guest has ended; starts trying again if the host's disk was full. */
+  async #readState(qmp: Qmp): Promise<void> {
+    try {
+      const runState = runStateOf(await qmp.execute("query-status"));
+      if (hasEnded(runState)) {
+        const exit = exitOf(runState, await this.lastWords().catch(() => ""));
+        if (exit) this.#exit.resolve(exit);
+      }
+      if (runState === "io-error") this.#retryLater();
+    } catch {
+      // The connection broke; the next one asks again.
+    }
+  }
+
+  #retryLater(): void {
+    this.#cancelRetry();
+    if (this.#phase !== "watched") return;
+    this.#cancelRetry = this.#options.clock.after(diskFullRetryMs, () => {
+      void (async () => {
+        const qmp = await this.#qmp.promise;
+        if (this.#phase !== "watched" || qmp === undefined) return;
+        // A write that fails again stops the machine again, and its STOP event leads back here.
+        if (runStateOf(await qmp.execute("query-status")) === "io-error") await qmp.execute("cont");
+      })().catch(() => {});
+    });
+  }
+
+  async #connection(attempted: string): Promise<Qmp> {
+    const late = Promise.withResolvers<undefined>();
+    const cancel = this.#options.clock.after(connectionDeadlineMs, () => late.resolve(undefined));
+    const qmp = await Promise.race([this.#qmp.promise, late.promise]);
+    cancel();
+    if (qmp) return qmp;
+    throw new UniError("vmm_failed", `${attempted}, machine ${this.process.pid}: QEMU does not answer`);
+  }
+
+  #settledQmp(): Promise<Qmp | undefined> {
+    return Promise.race([this.#qmp.promise, Promise.resolve(undefined).then(() => undefined)]);
+  }
+}
+
+function readOwnWords(path: string): string {
+  try {
+    return readFileSync(path, "utf8").slice(-4096);
+  } catch {
+    return "";
+  }
+}
