@@ -3,32 +3,25 @@
  * or delete that cannot wait interrupts the task under way. What the guest or the VMM does by itself arrives as an event
  * and becomes a task too. The order inside a task is always: write the intent, act, write the outcome.
  */
-
 import { messages } from "@uni/contract/envelope";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
-import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { GuestEvent } from "../guest/port.ts";
 import type { MachineExit } from "../vmm/port.ts";
 import { admit, type Request } from "./admission.ts";
+import { GuestJournal, type JournalDependencies } from "./guest-journal.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
 import type { LogStore } from "./log-store.ts";
-import type { OutputFeed } from "./output-feed.ts";
-import { type InstanceRecord, type InstanceStatus, neverStarted } from "./record.ts";
-import type { Registry } from "./registry.ts";
+import { applyPending, updateInstance } from "./pending-updates.ts";
+import { type ExitReport, type InstanceRecord, type InstanceStatus, neverStarted } from "./record.ts";
 import { nextRestart } from "./restart-policy.ts";
-import { type StopCause, type StopOutcome, stopOutcome } from "./stop-outcome.ts";
-import { applyUpdate, isImmediate } from "./updates.ts";
+import { machineCause, powerOff, stopPolitely } from "./run-end.ts";
+import { type StopCause, stopOutcome, stoppedStatus } from "./stop-outcome.ts";
 
-export interface OwnerDependencies {
-  readonly registry: Registry;
+export interface OwnerDependencies extends JournalDependencies {
   readonly lifecycle: Lifecycle;
-  readonly clock: Clock;
   readonly log: Log;
-  readonly openLog: (id: InstanceId) => Promise<LogStore>;
-  readonly feed: OutputFeed;
   /** Called when the instance is gone for good. */
   readonly onGone: (id: InstanceId) => void;
 }
@@ -38,13 +31,8 @@ export interface StopRequest {
   readonly graceMs: number;
 }
 
-type ExitReport = Extract<GuestEvent, { kind: "exited" | "start-failed" }>;
-
-/** How long a guest may take to sync and reset before it is cut off. */
-const powerOffMs = 10_000;
-/** How long the agent may take beyond the grace period to tell that the program is gone. */
-const stopSlackMs = 5_000;
-
+/** How long a configured guest may take to run its program before the start counts as failed. */
+const startedWithinMs = 60_000;
 /** Before a stopped instance deletes itself, readers of its output may come and finish. */
 const readersComeMs = 2_000;
 const readersLeaveMs = 10_000;
@@ -53,18 +41,17 @@ export class InstanceOwner {
   readonly #id: InstanceId;
   readonly #deps: OwnerDependencies;
   readonly #log: Log;
+  readonly #journal: GuestJournal;
   #tail: Promise<unknown> = Promise.resolve();
   #task: AbortController | undefined;
   #live: LiveInstance | undefined;
-  #exit: ExitReport | undefined;
-  #logStore: Promise<LogStore> | undefined;
-  #cancelRestart: () => void = () => {};
-  #runStartedUs = 0;
+  #cancelTimer: () => void = () => {};
 
   constructor(id: InstanceId, deps: OwnerDependencies) {
     this.#id = id;
     this.#deps = deps;
     this.#log = deps.log.child({ instance: id });
+    this.#journal = new GuestJournal(id, deps);
   }
 
   /** The running guest, for exec, files and statistics. */
@@ -73,18 +60,16 @@ export class InstanceOwner {
   }
 
   logStore(): Promise<LogStore> {
-    this.#logStore ??= this.#deps.openLog(this.#id);
-    return this.#logStore;
+    return this.#journal.store();
   }
 
-  /** Resolves when the start is over: it runs, or it failed (then it rejects). */
+  /** Resolves when the guest has its configuration; rejects when the start failed. */
   async start(): Promise<void> {
     if (this.#admit("start") === "already") return;
-    this.#cancelRestart();
+    this.#cancelTimer();
     await this.#enqueue(async (signal) => {
-      const { state } = this.#record().status;
-      if (state === "running") return;
-      await this.#applyPending();
+      if (this.#record().status.state === "running") return;
+      await applyPending(this.#deps, this.#id);
       await this.#save({ restart: null });
       await this.#run(signal);
     });
@@ -93,53 +78,40 @@ export class InstanceOwner {
   /** Resolves when it is stopped. */
   async stop(request: StopRequest): Promise<void> {
     const verdict = this.#admit(request.force ? "force-stop" : "stop");
-    this.#cancelRestart();
+    this.#cancelTimer();
     if (verdict === "already") {
       if (this.#record().status.restart !== null) await this.#save({ restart: null, intent: "stop" });
-      return void (await this.#tail);
+      return this.idle();
     }
     await this.#save({ intent: "stop", restart: null });
-    if (verdict === "interrupt") this.#task?.abort(new UniError("wrong_state", "interrupted by a stop"));
+    if (verdict === "interrupt") this.#interrupt("a stop");
     await this.#enqueue((signal) => this.#stopNow(request, signal));
   }
 
   async delete(): Promise<void> {
     this.#admit("delete");
-    this.#cancelRestart();
+    this.#cancelTimer();
     await this.#save({ intent: "delete" });
-    this.#task?.abort(new UniError("wrong_state", "interrupted by a deletion"));
+    this.#interrupt("a deletion");
     await this.#enqueue(() => this.#deleteNow());
   }
 
-  /** Applies the change, or keeps it until the instance is stopped. */
-  async update(update: InstanceUpdate): Promise<void> {
-    const record = this.#record();
-    if (isImmediate(update)) {
-      await this.#deps.registry.change(this.#id, { spec: applyUpdate(record.spec, update) });
-      return;
-    }
-    const patch = await this.#patchFor(record, update); // Refuses what can never be applied, also when it is queued.
-    if (record.status.state === "stopped") {
-      await this.#deps.registry.change(this.#id, { spec: patch });
-      return;
-    }
-    await this.#save({
-      updates: [...record.status.updates, { ...update, value: update.value, status: "pending" }],
-    });
+  update(update: InstanceUpdate): Promise<void> {
+    return updateInstance(this.#deps, this.#id, update);
   }
 
   /** Runs `body` with the guest up and no program started; only for a stopped instance. */
   async maintain<T>(body: (live: LiveInstance) => Promise<T>): Promise<T> {
     this.#admit("maintain");
     return this.#enqueue(async (signal) => {
-      const record = this.#record();
       this.#admit("maintain");
+      const record = this.#record();
       const hooks: StartHooks = { onEvent: async () => {}, onProgress: async () => {} };
       const live = await this.#deps.lifecycle.start(record, "maintenance", hooks, signal);
       try {
         return await body(live);
       } finally {
-        await this.#powerOff(live);
+        await powerOff(live, this.#deps.clock, this.#log);
         await this.#deps.lifecycle.end(record, live);
       }
     });
@@ -149,44 +121,37 @@ export class InstanceOwner {
   recover(): Promise<void> {
     return this.#enqueue(async (signal) => {
       const record = this.#record();
-      const { state, intent, configured } = record.status;
-      if (state === "stopped" && intent !== "delete") {
-        await this.#deps.lifecycle.end(record, undefined);
-        return this.#recoverRestart(record);
-      }
+      const { state, intent, configured, exit } = record.status;
       if (intent === "delete") return this.#deleteNow();
-      if (state === "starting" && !configured) {
+      if (state === "stopped") return this.#recoverStopped(record);
+      if (!configured) {
         await this.#deps.lifecycle.end(record, undefined);
         if (intent === "run") return this.#run(signal, { again: true });
         return this.#settle({ kind: "interrupted" });
       }
       const live = await this.#deps.lifecycle.adopt(record, this.#hooks());
-      if (live === undefined) {
-        if (intent === "stop") return this.#settle({ kind: "forced" });
-        return this.#settle({ kind: "vmm-died" });
-      }
+      if (live === undefined) return this.#settle(exitCause(exit, intent) ?? { kind: "vmm-died" });
       this.#attachLive(live);
       this.#log.info({ state }, "took over a running machine");
-      if (intent === "stop")
+      if (intent === "stop") {
         return this.#stopNow({ force: false, graceMs: record.spec.gracePeriodMs }, signal);
+      }
+      if (exit !== null) return this.#endRun(reported(exit), { polite: true });
     });
   }
 
   /** Lets the machine go on and forgets it: the daemon is about to end. */
   async release(): Promise<void> {
-    this.#cancelRestart();
+    this.#cancelTimer();
     const live = this.#live;
     this.#live = undefined;
     if (live !== undefined) await this.#deps.lifecycle.release(live);
-    await (await this.#logStore)?.close();
+    await this.#journal.close();
   }
 
   /** Resolves when all tasks queued so far are over. */
-  idle(): Promise<void> {
-    return this.#tail.then(
-      () => undefined,
-      () => undefined,
-    );
+  async idle(): Promise<void> {
+    await this.#tail;
   }
 
   #record(): InstanceRecord {
@@ -195,6 +160,10 @@ export class InstanceOwner {
 
   #save(status: Partial<InstanceStatus>): Promise<InstanceRecord> {
     return this.#deps.registry.change(this.#id, { status });
+  }
+
+  #interrupt(by: string): void {
+    this.#task?.abort(new UniError("wrong_state", `interrupted by ${by}`));
   }
 
   #admit(request: Request): "queue" | "interrupt" | "already" {
@@ -227,44 +196,59 @@ export class InstanceOwner {
         if (this.#task === controller) this.#task = undefined;
       }
     };
-    const result = this.#tail.then(run, run);
-    this.#tail = result.catch(() => undefined);
+    const result = this.#tail.then(run);
+    this.#tail = result.then(
+      () => undefined,
+      () => undefined,
+    );
     return result;
   }
 
-  async #run(signal: AbortSignal, options: { again?: boolean } = {}): Promise<void> {
-    const { registry, lifecycle, clock } = this.#deps;
-    const { status } = this.#record();
-    const startCount = options.again === true ? status.startCount : status.startCount + 1;
-    const { restartCount, uptimeMs, restart, updates } = status;
+  /** For tasks that nobody waits for. */
+  #enqueueQuietly(what: string, body: (signal: AbortSignal) => Promise<void>): void {
+    this.#enqueue(body).catch((error) => this.#log.error({ err: error }, `${what} failed`));
+  }
+
+  async #run(signal: AbortSignal, options: { readonly again?: boolean } = {}): Promise<void> {
+    const { lifecycle, clock, registry } = this.#deps;
+    const { startCount, restartCount, uptimeMs, restart, updates } = this.#record().status;
     const record = await this.#save({
       ...neverStarted,
       state: "starting",
       intent: "run",
-      startCount,
+      startCount: options.again === true ? startCount : startCount + 1,
       restartCount,
       uptimeMs,
       restart,
       updates,
       startedAt: clock.now(),
     });
-    (await this.logStore()).startRun();
-    this.#exit = undefined;
-    this.#runStartedUs = clock.monotonicUs();
-    let live: LiveInstance;
+    await this.#journal.startRun();
     try {
-      live = await lifecycle.start(record, "run", this.#hooks(), signal);
+      this.#attachLive(await lifecycle.start(record, "run", this.#hooks(), signal));
     } catch (thrown) {
       const error = toUniError(thrown, `start instance '${record.name}'`);
-      if (registry.find(this.#id)?.status.intent === "run") {
-        const noMedium = error.code === "image_not_found";
-        await this.#settle({ kind: noMedium ? "no-medium" : "failed", message: error.message });
-      } else {
-        await this.#settle({ kind: "interrupted" });
+      if (registry.find(this.#id)?.status.intent !== "run") await this.#settle({ kind: "interrupted" });
+      else {
+        const kind = error.code === "image_not_found" ? "no-medium" : "failed";
+        await this.#settle({ kind, message: error.message });
       }
       throw error;
     }
-    this.#attachLive(live);
+    if (this.#record().status.state === "starting") this.#watchStart();
+  }
+
+  #watchStart(): void {
+    this.#cancelTimer = this.#deps.clock.after(startedWithinMs, () =>
+      this.#enqueueQuietly("ending a start that hangs", async () => {
+        if (this.#record().status.state !== "starting") return;
+        const seconds = startedWithinMs / 1000;
+        await this.#endRun(
+          { kind: "failed", message: `the guest did not run its program within ${seconds} s` },
+          { polite: false },
+        );
+      }),
+    );
   }
 
   #attachLive(live: LiveInstance): void {
@@ -274,62 +258,26 @@ export class InstanceOwner {
 
   #hooks(): StartHooks {
     return {
-      onEvent: (event) => this.#onGuestEvent(event),
       onProgress: async (status) => void (await this.#save(status)),
+      onEvent: async (event) => {
+        const exit = await this.#journal.take(event);
+        if (exit === undefined) return;
+        // A stop under way ends the run itself; otherwise the program ended by itself.
+        this.#enqueueQuietly("ending a run", async () => {
+          if (this.#live === undefined || this.#record().status.exit !== exit) return;
+          await this.#endRun(reported(exit), { polite: true });
+        });
+      },
     };
   }
 
-  async #onGuestEvent(event: GuestEvent): Promise<void> {
-    const log = await this.logStore();
-    switch (event.kind) {
-      case "log":
-        await log.append(event.stream, event.timeMs, event.bytes, event.offset + event.bytes.length);
-        return this.#deps.feed.nudge(this.#id);
-      case "log-lost":
-        return this.#note(`${event.bytes} bytes of output were lost`, event.offset + event.bytes);
-      case "started":
-        await this.#save({
-          state: "running",
-          bootTimeUs: this.#deps.clock.monotonicUs() - this.#runStartedUs,
-        });
-        return;
-      case "listening": {
-        const { bootTimeUs } = this.#record().status;
-        await this.#save({ netTimeUs: (bootTimeUs ?? 0) + event.us });
-        return;
-      }
-      case "oom": {
-        const rssMb = Math.ceil(event.rssKb / 1024);
-        return this.#note(`out of memory: the kernel killed ${event.process} (${rssMb} MB)`);
-      }
-      case "exited":
-      case "start-failed":
-        return this.#onExitReport(event);
-      default:
-        return event satisfies never;
-    }
-  }
-
-  async #onExitReport(event: ExitReport): Promise<void> {
-    if (this.#exit !== undefined) return;
-    this.#exit = event;
-    await this.#save({ exitCode: event.code });
-    // A stop under way ends the run itself; otherwise the program ended by itself.
-    void this.#enqueue(async () => {
-      if (this.#live === undefined || this.#exit !== event) return;
-      const cause: StopCause =
-        event.kind === "exited" ? { ...event, asked: false, killed: false } : { ...event };
-      await this.#endRun(cause, { polite: true });
-    }).catch((error) => this.#log.error({ err: error }, "ending a run failed"));
-  }
-
   #onMachineExit(live: LiveInstance, exit: MachineExit): void {
-    if (exit.kind === "killed") return;
-    this.#task?.abort(new UniError("vmm_failed", `the machine is gone: ${exit.kind}`));
-    void this.#enqueue(async () => {
+    if (exit.kind === "killed" || this.#live !== live) return;
+    this.#interrupt("the end of its machine");
+    this.#enqueueQuietly("ending a run", async () => {
       if (this.#live !== live) return;
       await this.#endRun(await machineCause(live, exit), { polite: false });
-    }).catch((error) => this.#log.error({ err: error }, "ending a run failed"));
+    });
   }
 
   async #stopNow(request: StopRequest, signal: AbortSignal): Promise<void> {
@@ -339,183 +287,99 @@ export class InstanceOwner {
       return;
     }
     await this.#save({ state: "stopping", intent: "stop" });
-    if (request.force || this.#exit !== undefined) {
-      return this.#endRun(this.#askedCause(false) ?? { kind: "forced" }, { polite: !request.force });
-    }
-    const before = this.#deps.clock.now();
-    const gone = await this.#raceStop(live, request.graceMs, signal);
-    const killed = this.#deps.clock.now() - before >= request.graceMs;
-    if (!gone) return this.#endRun({ kind: "forced" }, { polite: false });
-    await this.#endRun(this.#askedCause(killed) ?? { kind: "forced" }, { polite: true });
-  }
-
-  /** True when the guest says that the program is gone; false when it was cut short. */
-  async #raceStop(live: LiveInstance, graceMs: number, signal: AbortSignal): Promise<boolean> {
-    const cut = Promise.withResolvers<boolean>();
-    const onAbort = () => cut.resolve(false);
-    signal.addEventListener("abort", onAbort, { once: true });
-    const cancel = this.#deps.clock.after(graceMs + stopSlackMs, onAbort);
-    try {
-      const stopped = live.channel.stop(graceMs).then(
-        () => true,
-        () => false,
-      );
-      return await Promise.race([stopped, cut.promise]);
-    } finally {
-      cancel();
-      signal.removeEventListener("abort", onAbort);
-    }
-  }
-
-  #askedCause(killed: boolean): StopCause | undefined {
-    const exit = this.#exit;
-    if (exit === undefined) return undefined;
-    return exit.kind === "exited" ? { ...exit, asked: true, killed } : { ...exit };
+    if (request.force) return this.#endRun({ kind: "forced" }, { polite: false });
+    const { clock } = this.#deps;
+    const beforeUs = clock.monotonicUs();
+    const gone = await stopPolitely(live, request.graceMs, { clock, signal });
+    const { exit } = this.#record().status;
+    if (!gone || exit === null) return this.#endRun({ kind: "forced" }, { polite: gone });
+    const killed = clock.monotonicUs() - beforeUs >= request.graceMs * 1000;
+    await this.#endRun(exit.kind === "exited" ? { ...exit, asked: true, killed } : exit, { polite: true });
   }
 
   async #endRun(cause: StopCause, options: { readonly polite: boolean }): Promise<void> {
     const live = this.#live;
     const record = await this.#save({ state: "stopping" });
-    if (live !== undefined && options.polite) await this.#powerOff(live);
+    if (live !== undefined && options.polite) await powerOff(live, this.#deps.clock, this.#log);
     this.#live = undefined;
     await this.#deps.lifecycle.end(record, live);
     await this.#settle(cause);
   }
 
-  async #powerOff(live: LiveInstance): Promise<void> {
-    const cut = Promise.withResolvers<void>();
-    const cancel = this.#deps.clock.after(powerOffMs, cut.resolve);
-    const done = live.channel.powerOff().catch((error) => this.#log.warn({ err: error }, "power off failed"));
-    await Promise.race([done, cut.promise]);
-    cancel();
-  }
-
   /** Writes why the run ended, and what comes next: a restart, a deletion, or nothing. */
   async #settle(cause: StopCause): Promise<void> {
-    const record = this.#record();
-    const { status, spec } = record;
+    this.#cancelTimer();
+    const { status, spec } = this.#record();
     const now = this.#deps.clock.now();
     const outcome = stopOutcome(cause, spec.memoryMb);
     const ranMs = status.startedAt === null ? 0 : Math.max(0, now - status.startedAt);
-    const restart =
-      status.intent === "run"
-        ? nextRestart({
-            policy: spec.restartPolicy,
-            limit: spec.restartLimit,
-            outcome,
-            ranMs,
-            attempts: status.restart?.attempt ?? 0,
-          })
-        : undefined;
-    if (outcome.crashed) await this.#note(outcome.exitReason);
+    const attempts = status.restart?.attempt ?? 0;
+    const { restartPolicy: policy, restartLimit: limit } = spec;
+    const next =
+      status.intent === "run" ? nextRestart({ policy, limit, outcome, ranMs, attempts }) : undefined;
+    if (outcome.crashed) await this.#journal.note(outcome.exitReason);
     await this.#save({
       ...stoppedStatus(outcome),
-      intent: status.intent === "delete" ? "delete" : restart === undefined ? "stop" : "run",
+      intent: status.intent === "delete" ? "delete" : next === undefined ? "stop" : "run",
       stoppedAt: now,
       uptimeMs: status.uptimeMs + ranMs,
-      restart: restart === undefined ? null : { attempt: restart.attempt, nextAt: now + restart.delayMs },
+      restart: next === undefined ? null : { attempt: next.attempt, nextAt: now + next.delayMs },
     });
+    await applyPending(this.#deps, this.#id);
     this.#deps.feed.nudge(this.#id);
-    await this.#applyPending();
-    if (restart !== undefined) this.#scheduleRestart(restart.delayMs);
-    else if (spec.features.includes("delete-on-stop") && status.intent !== "delete")
-      void this.#deleteAfterStop();
+    if (next !== undefined) this.#restartAfter(next.delayMs);
+    else if (status.intent !== "delete") this.#deleteIfAsked();
   }
 
-  #scheduleRestart(delayMs: number): void {
-    this.#cancelRestart = this.#deps.clock.after(delayMs, () => {
-      void this.#enqueue(async (signal) => {
+  #restartAfter(delayMs: number): void {
+    this.#cancelTimer = this.#deps.clock.after(delayMs, () =>
+      this.#enqueueQuietly("an automatic restart", async (signal) => {
         const { state, restart, restartCount } = this.#record().status;
         if (state !== "stopped" || restart === null) return;
         await this.#save({ restart: { ...restart, nextAt: null }, restartCount: restartCount + 1 });
         await this.#run(signal);
-      }).catch((error) => this.#log.warn({ err: error }, "an automatic restart failed"));
-    });
+      }),
+    );
   }
 
-  #recoverRestart(record: InstanceRecord): void {
-    const nextAt = record.status.restart?.nextAt;
-    if (record.status.restart === null) {
-      if (record.spec.features.includes("delete-on-stop") && record.status.startCount > 0)
-        void this.#deleteAfterStop();
-      return;
-    }
-    this.#scheduleRestart(Math.max(0, (nextAt ?? 0) - this.#deps.clock.now()));
+  async #recoverStopped(record: InstanceRecord): Promise<void> {
+    await this.#deps.lifecycle.end(record, undefined);
+    const { restart, startCount } = record.status;
+    if (restart !== null) this.#restartAfter(Math.max(0, (restart.nextAt ?? 0) - this.#deps.clock.now()));
+    else if (startCount > 0) this.#deleteIfAsked();
   }
 
-  async #deleteAfterStop(): Promise<void> {
-    try {
-      await this.#deps.feed.whenUnfollowed(this.#id, readersComeMs, readersLeaveMs);
-      if (this.#deps.registry.find(this.#id)?.status.state === "stopped") await this.delete();
-    } catch (error) {
-      this.#log.warn({ err: error }, "deletion after the stop was refused");
-    }
+  /** Feature delete-on-stop. */
+  #deleteIfAsked(): void {
+    const { feed, registry } = this.#deps;
+    if (!this.#record().spec.features.includes("delete-on-stop")) return;
+    const remove = async () => {
+      await feed.whenUnfollowed(this.#id, readersComeMs, readersLeaveMs);
+      if (registry.find(this.#id)?.status.state === "stopped") await this.delete();
+    };
+    remove().catch((error) => this.#log.warn({ err: error }, "deletion after the stop was refused"));
   }
 
   async #deleteNow(): Promise<void> {
     const record = this.#deps.registry.find(this.#id);
     if (record === undefined) return;
+    this.#cancelTimer();
     const live = this.#live;
     this.#live = undefined;
     await this.#deps.lifecycle.end(record, live);
-    await (await this.#logStore)?.close();
-    this.#logStore = undefined;
+    await this.#journal.close();
     await this.#deps.lifecycle.erase(record);
     await this.#deps.registry.remove(this.#id, this.#deps.clock.now());
     this.#deps.feed.nudge(this.#id);
     this.#deps.onGone(this.#id);
   }
-
-  /** Brings queued changes about; one that fails stays, marked, so that its owner sees why. */
-  async #applyPending(): Promise<void> {
-    for (const update of this.#record().status.updates.filter((each) => each.status === "pending")) {
-      const record = this.#record();
-      const others = record.status.updates.filter((each) => each !== update);
-      try {
-        const patch = await this.#patchFor(record, update as InstanceUpdate);
-        await this.#deps.registry.change(this.#id, { spec: patch, status: { updates: others } });
-      } catch (thrown) {
-        const { message } = toUniError(thrown, `change '${update.prop}'`);
-        await this.#save({ updates: [...others, { ...update, status: "failed", error: message }] });
-      }
-    }
-  }
-
-  async #patchFor(record: InstanceRecord, update: InstanceUpdate) {
-    if (update.prop !== "image") return applyUpdate(record.spec, update);
-    if (update.op !== "set") {
-      throw new UniError("invalid_value", `${update.op} the image of an instance: it can only be set`);
-    }
-    const image = await this.#deps.lifecycle.resolveImage(update.value as string);
-    return { imageReference: image.reference, imageDigest: image.digest };
-  }
-
-  async #note(sentence: string, guestOffsetAfter?: number): Promise<void> {
-    const bytes = Buffer.from(`uni: ${sentence}\n`);
-    await (await this.logStore()).append("system", this.#deps.clock.now(), bytes, guestOffsetAfter);
-    this.#deps.feed.nudge(this.#id);
-  }
 }
 
-const stoppedStatus = (outcome: StopOutcome): Partial<InstanceStatus> => ({
-  state: "stopped",
-  configured: false,
-  stopReason: outcome.stopReason,
-  exitCode: outcome.exitCode,
-  stopCode: outcome.stopCode,
-  exitReason: outcome.exitReason,
-});
+const reported = (exit: ExitReport): StopCause =>
+  exit.kind === "exited" ? { ...exit, asked: false, killed: false } : exit;
 
-async function machineCause(live: LiveInstance, exit: MachineExit): Promise<StopCause> {
-  switch (exit.kind) {
-    case "guest-panic":
-      return { kind: "panic", lastWords: await live.machine.lastWords().catch(() => "") };
-    case "guest-shutdown":
-      return { kind: "guest-reset" };
-    case "vmm-died":
-    case "killed":
-      return { kind: "vmm-died" };
-    default:
-      return exit satisfies never;
-  }
+/** What is known of a run whose machine was gone when the daemon came back. */
+function exitCause(exit: ExitReport | null, intent: InstanceStatus["intent"]): StopCause | undefined {
+  if (exit === null) return intent === "stop" ? { kind: "forced" } : undefined;
+  return exit.kind === "exited" ? { ...exit, asked: intent === "stop", killed: false } : exit;
 }

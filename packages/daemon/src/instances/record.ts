@@ -1,5 +1,6 @@
 import type { InstanceFeature, InstanceRestartPolicy, InstanceState } from "@uni/contract/enums";
 import type { AccountId, Digest, InstanceId } from "@uni/contract/ids";
+import type { GuestEvent } from "../guest/port.ts";
 
 export interface InstancePort {
   readonly hostAddress: string;
@@ -40,6 +41,8 @@ export interface PendingUpdate {
   readonly error?: string;
 }
 
+export type ExitReport = Extract<GuestEvent, { kind: "exited" | "start-failed" }>;
+
 /** What happened so far, and what the daemon is bringing about. */
 export interface InstanceStatus {
   readonly state: InstanceState;
@@ -47,6 +50,8 @@ export interface InstanceStatus {
   readonly intent: "run" | "stop" | "delete";
   /** The guest has got its configuration: its program may have run. */
   readonly configured: boolean;
+  /** How the program ended, from the guest's report on: the report is acknowledged and does not come again. */
+  readonly exit: ExitReport | null;
   readonly stopReason: number | null;
   readonly exitCode: number | null;
   readonly stopCode: number | null;
@@ -84,6 +89,7 @@ export const neverStarted: InstanceStatus = {
   state: "stopped",
   intent: "stop",
   configured: false,
+  exit: null,
   stopReason: null,
   exitCode: null,
   stopCode: null,

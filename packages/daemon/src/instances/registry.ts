@@ -16,6 +16,7 @@ export class Registry {
   readonly #db: Database;
   readonly #byId = new Map<InstanceId, InstanceRecord>();
   readonly #byName = new Map<string, InstanceId>();
+  readonly #deleted = new Map<string, number>();
   readonly #listeners = new Set<ChangeListener>();
 
   private constructor(db: Database) {
@@ -25,6 +26,7 @@ export class Registry {
   static async open(db: Database): Promise<Registry> {
     const registry = new Registry(db);
     for (const row of await rows.listInstances(db)) registry.#put(fromRow(row));
+    for (const { uuid, sequence } of await rows.listDeleted(db)) registry.#deleted.set(uuid, sequence);
     return registry;
   }
 
@@ -97,12 +99,13 @@ export class Registry {
     await rows.deleteInstance(this.#db, id, now);
     this.#byId.delete(id);
     this.#byName.delete(nameKey(before.account, before.name));
+    this.#deleted.set(id, before.sequence);
     this.#notify(undefined, before);
   }
 
   /** Place of an instance in the order of creation, also of one deleted not long ago. */
-  async sequenceOf(uuid: string): Promise<number | undefined> {
-    return this.#byId.get(asInstanceId(uuid))?.sequence ?? (await rows.deletedSequence(this.#db, uuid));
+  sequenceOf(uuid: string): number | undefined {
+    return this.#byId.get(asInstanceId(uuid))?.sequence ?? this.#deleted.get(uuid);
   }
 
   #put(record: InstanceRecord): void {

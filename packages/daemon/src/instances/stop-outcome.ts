@@ -77,6 +77,18 @@ export function stopOutcome(cause: StopCause, memoryMb: number): StopOutcome {
   }
 }
 
+/** The part of the status that an outcome fills. */
+export const stoppedStatus = (outcome: StopOutcome) =>
+  ({
+    state: "stopped",
+    configured: false,
+    exit: null,
+    stopReason: outcome.stopReason,
+    exitCode: outcome.exitCode,
+    stopCode: outcome.stopCode,
+    exitReason: outcome.exitReason,
+  }) as const;
+
 function exitedOutcome(cause: StopCause & { kind: "exited" }, memoryMb: number): StopOutcome {
   if (cause.oomKilled && !cause.asked) {
     const suggested = Math.max(2 * memoryMb, 256);

@@ -3,6 +3,7 @@
  * a failure or an abort runs them backwards. Order: the writable layer and the network come before the VMM, which opens
  * both; the configuration is marked as sent before it is sent, so that a new daemon knows whether the program may run.
  */
+import { existsSync } from "node:fs";
 import { chown } from "node:fs/promises";
 import { toUniError } from "@uni/contract/errors";
 import type { Log } from "../base/log.ts";
@@ -24,7 +25,8 @@ export interface BootableKernel {
 }
 
 export interface LifecycleDependencies {
-  readonly vmm: Vmm;
+  /** Waits until it is known what the host can do. */
+  readonly vmm: () => Promise<Vmm>;
   readonly guests: GuestConnector;
   readonly network: Network;
   readonly images: Images;
@@ -70,11 +72,12 @@ async function startMachine(
   record: InstanceRecord,
   options: StartOptions,
 ): Promise<LiveInstance> {
-  const { vmm, network, images, layers, directories } = deps;
+  const { network, images, layers, directories } = deps;
   const { mode, hooks, signal } = options;
   const undo = new Teardown();
   try {
     const image = await images.resolve(record.spec.imageDigest);
+    const vmm = await deps.vmm();
     const kernel = await deps.currentKernel();
     const config = guestConfig(record, image.config, {
       gateway: network.gateway,
@@ -140,7 +143,7 @@ async function adoptMachine(
   record: InstanceRecord,
   hooks: StartHooks,
 ): Promise<LiveInstance | undefined> {
-  const machine = await deps.vmm.adopt(deps.directories.machine(record.id));
+  const machine = await findMachine(deps, record);
   if (machine === undefined) {
     await endMachine(deps, record, undefined);
     return undefined;
@@ -168,9 +171,19 @@ async function endMachine(
   live: LiveInstance | undefined,
 ): Promise<void> {
   await live?.channel.close();
-  const machine = live?.machine ?? (await deps.vmm.adopt(deps.directories.machine(record.id)));
+  const machine = live?.machine ?? (await findMachine(deps, record));
   if (machine !== undefined) await killMachine(deps, record, machine);
   await deps.network.detach(attachmentOf(deps.network, record, true));
+}
+
+/** What an earlier daemon, or a start that was cut off, may have left. */
+async function findMachine(
+  deps: LifecycleDependencies,
+  record: InstanceRecord,
+): Promise<Machine | undefined> {
+  const directory = deps.directories.machine(record.id);
+  if (!existsSync(directory)) return undefined;
+  return (await deps.vmm()).adopt(directory);
 }
 
 async function killMachine(

@@ -1,3 +1,13 @@
 /** Tables of the image catalogue. */
-// biome-ignore lint/complexity/noBannedTypes: filled together with the migration that makes the tables.
-export type ImagesTables = {};
+export interface ImagesTables {
+  images: {
+    digest: string;
+    created_at: number;
+    size_bytes: number;
+    root: string;
+    config: string;
+    blobs: string;
+    missing: string;
+  };
+  image_references: { reference: string; digest: string };
+}

@@ -72,11 +72,5 @@ const cursorLifetimeMs = 24 * 60 * 60 * 1000;
 export const listInstances = (db: Database): Promise<InstanceRow[]> =>
   db.selectFrom("instances").selectAll().orderBy("sequence").execute();
 
-export async function deletedSequence(db: Database, uuid: string): Promise<number | undefined> {
-  const row = await db
-    .selectFrom("deleted_instances")
-    .select("sequence")
-    .where("uuid", "=", uuid)
-    .executeTakeFirst();
-  return row?.sequence;
-}
+export const listDeleted = (db: Database): Promise<{ uuid: string; sequence: number }[]> =>
+  db.selectFrom("deleted_instances").select(["uuid", "sequence"]).execute();

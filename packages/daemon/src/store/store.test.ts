@@ -5,13 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { asAccountId } from "@uni/contract/ids";
 import { ensureAccount, listAccounts } from "./accounts.ts";
-import {
-  deletedSequence,
-  deleteInstance,
-  insertInstances,
-  listInstances,
-  saveInstance,
-} from "./instances.ts";
+import { deleteInstance, insertInstances, listDeleted, listInstances, saveInstance } from "./instances.ts";
 import { type Database, openDatabase } from "./open.ts";
 import { readSetting, writeSetting } from "./settings.ts";
 
@@ -48,7 +42,7 @@ test("an instance survives a reopen, and a deleted one keeps its place in the or
       (await listInstances(again)).map((each) => [each.uuid, each.spec]),
       [["u2", '{"x":1}']],
     );
-    assert.equal(await deletedSequence(again, "u1"), first);
+    assert.deepEqual(await listDeleted(again), [{ uuid: "u1", sequence: first }]);
     await again.destroy();
   });
 });

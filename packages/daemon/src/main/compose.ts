@@ -1,0 +1,202 @@
+/** Puts the daemon together: reads from top to bottom like a table of contents. No other file constructs a room. */
+import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import { type AccountId, asAccountId } from "@uni/contract/ids";
+import type { ApiDependencies } from "../api/port.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { Teardown } from "../base/teardown.ts";
+import { createGuestConnector } from "../guest/connector.ts";
+import { createImages } from "../images/images.ts";
+import { LogStore } from "../instances/log-store.ts";
+import { OutputFeed } from "../instances/output-feed.ts";
+import { Owners } from "../instances/owners.ts";
+import { Registry } from "../instances/registry.ts";
+import { createKernels } from "../kernels/kernels.ts";
+import { createNetwork } from "../network/network.ts";
+import { choosePool } from "../network/pool.ts";
+import { directoriesBelow } from "../operations/directories.ts";
+import { createLifecycle } from "../operations/instance-lifecycle.ts";
+import { StatsReader } from "../operations/instance-stats.ts";
+import type { NodeLimits } from "../operations/node-limits.ts";
+import { ExitWatch } from "../operations/wait-exit.ts";
+import { ensureAccount } from "../store/accounts.ts";
+import { createImageCatalogue } from "../store/images.ts";
+import { openDatabase } from "../store/open.ts";
+import { createQemuVmm } from "../vmm/qemu/driver.ts";
+import { probeAccelerator } from "../vmm/qemu/probe.ts";
+import { createWritableLayers } from "../volumes/writable-layer.ts";
+import { ensureAdminToken, tokenChecker } from "./admin-token.ts";
+import type { Config } from "./config.ts";
+import { addressPool, daemonId, readAccountBlocks, writeAccountBlocks } from "./daemon-identity.ts";
+import { createImagesPort } from "./images-port.ts";
+import { installRoot } from "./install-root.ts";
+import { createInstancesPort } from "./instances-port.ts";
+import { createKernelsPort } from "./kernels-port.ts";
+import { createNodePort } from "./node-port.ts";
+import { NodeVmm } from "./node-vmm.ts";
+import { recover } from "./recover.ts";
+
+export interface Composition {
+  readonly api: ApiDependencies;
+  /** Takes over what an earlier daemon left. */
+  readonly recover: () => Promise<void>;
+  readonly stopAll: () => Promise<void>;
+  /** Lets go of everything; machines go on. */
+  readonly close: () => Promise<void>;
+}
+
+export interface Surroundings {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly address: () => string | undefined;
+  readonly shutdown: (stopInstances: boolean) => void;
+}
+
+const admin: AccountId = asAccountId("00000000-0000-4000-8000-000000000000");
+
+export async function compose(surroundings: Surroundings): Promise<Composition> {
+  const { config, clock, log } = surroundings;
+  const { dataDirectory, cacheDirectory } = config;
+  const undo = new Teardown();
+
+  const db = await openDatabase(join(dataDirectory, "uni.db"));
+  await undo.add("database", () => db.destroy());
+  await ensureAccount(db, { id: admin, name: "admin" }, clock.now());
+  await ensureAdminToken(db, dataDirectory, admin, clock.now());
+
+  const root = installRoot();
+  const directories = directoriesBelow(dataDirectory);
+  const guests = createGuestConnector({ clock, log: log.child({ room: "guest" }) });
+  const kernels = createKernels({
+    clock,
+    log: log.child({ room: "kernels" }),
+    cacheDirectory,
+    dataDirectory,
+    agentPath: join(root, "build", "guest", "init"),
+    leanConfigPath: join(root, "native", "kernel", "lean.config"),
+  });
+  const vmmOptions = {
+    clock,
+    log: log.child({ room: "vmm" }),
+    cacheDirectory,
+    awaitBooted: guests.awaitBooted,
+  };
+  const nodeVmm = new NodeVmm({
+    kernels,
+    log,
+    probe: (boot) => probeAccelerator({ ...vmmOptions, boot }),
+    create: (accelerator) => createQemuVmm({ ...vmmOptions, accelerator }),
+  });
+  const images = await createImages({
+    clock,
+    log: log.child({ room: "images" }),
+    directory: join(dataDirectory, "images"),
+    catalogue: createImageCatalogue(db),
+  });
+  const id = await daemonId(db);
+  const accountBlocks = await readAccountBlocks(db);
+  const network = await createNetwork({
+    clock,
+    log: log.child({ room: "network" }),
+    daemonId: id,
+    pool: await addressPool(db, () => choosePool(id)),
+    accountBlocks,
+    onAccountBlocks: (account, blocks) => {
+      accountBlocks.set(account, blocks);
+      writeAccountBlocks(db, accountBlocks).catch((error) =>
+        log.error({ err: error }, "storing blocks failed"),
+      );
+    },
+  });
+
+  const registry = await Registry.open(db);
+  const feed = new OutputFeed(clock);
+  const limits = nodeLimits();
+  const lifecycle = createLifecycle({
+    vmm: async () => (await nodeVmm.ready()).vmm,
+    guests,
+    network,
+    images,
+    layers: createWritableLayers(join(dataDirectory, "disks")),
+    directories,
+    log,
+    currentKernel: () => nodeVmm.currentKernel(),
+    guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
+  });
+  const owners: Owners = new Owners({
+    registry,
+    lifecycle,
+    clock,
+    log,
+    feed,
+    openLog: (instance) => LogStore.open(directories.log(instance)),
+  });
+  await undo.add("instances", () => owners.release());
+
+  const shared = {
+    registry,
+    images,
+    network,
+    clock,
+    limits,
+    owners,
+    directories,
+    log,
+    feed,
+    nodeVmm,
+    kernels,
+  };
+  const node = createNodePort({
+    ...shared,
+    ...surroundings,
+    dataDirectory,
+    cacheDirectory,
+    startedAt: clock.now(),
+  });
+  return {
+    api: {
+      instances: createInstancesPort({
+        ...shared,
+        stats: new StatsReader({ network, directories, clock }),
+        exits: new ExitWatch(registry),
+      }),
+      images: createImagesPort(images, registry),
+      kernels: createKernelsPort(kernels, registry),
+      node,
+      authenticate: await tokenChecker(db),
+      socketAccount: admin,
+    },
+    async recover() {
+      nodeVmm.ready().catch((error) => log.warn({ err: error }, "no machine can be started yet"));
+      await recover(shared);
+    },
+    async stopAll() {
+      const running = registry.all().filter((record) => record.status.state !== "stopped");
+      await Promise.allSettled(
+        running.map((record) =>
+          owners.of(record.id).stop({ force: false, graceMs: record.spec.gracePeriodMs }),
+        ),
+      );
+      await network.remove();
+    },
+    async close() {
+      for (const failure of await undo.run())
+        log.error({ err: failure.error, step: failure.name }, "closing failed");
+    },
+  };
+}
+
+/** Memory may be promised once, processors many times: idle ones cost nothing. */
+function nodeLimits(): NodeLimits {
+  const hostMb = Math.floor(totalmem() / 2 ** 20);
+  return {
+    instances: 10_000,
+    liveVcpus: cpus().length * 64,
+    liveMemoryMb: hostMb,
+    minMemoryMb: 64,
+    maxMemoryMb: hostMb,
+    maxVcpus: Math.max(8, cpus().length),
+  };
+}

@@ -1,0 +1,106 @@
+import { isAbsolute, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { UniError } from "@uni/contract/errors";
+
+export interface Config {
+  readonly dataDirectory: string;
+  readonly socketPath: string;
+  /** Undefined: no TCP listener. */
+  readonly listen: { readonly host: string; readonly port: number } | undefined;
+  /** Kernels and boot snapshots; may be shared by daemons. */
+  readonly cacheDirectory: string;
+  readonly logLevel: string;
+}
+
+export const usage = `Usage: unid [options]
+
+Runs container images as microVMs, for the uni command and the REST API.
+
+Options:
+  --data-dir DIR          state of this daemon          (UNI_DATA_DIR, default /var/lib/uni)
+  --listen HOST:PORT      REST API; "off" for none      (UNI_LISTEN, default 127.0.0.1:7420; port 0: any)
+  --socket PATH           socket of the uni command     (UNI_SOCKET, default /var/run/unid.sock)
+  --cache-dir DIR         kernels and boot snapshots    (UNI_CACHE_DIR, default /var/cache/uni)
+  --log-level LEVEL       debug, info, warn or error    (UNI_LOG_LEVEL, default info)
+  --version               print the version
+  --help                  print this
+
+The token of the REST API is in DIR/admin-token, the address that it listens on in DIR/listen.
+SIGTERM ends the daemon; its instances go on and are taken over by the next one.
+
+Examples:
+  unid
+  unid --data-dir /srv/uni --listen 127.0.0.1:0 --socket /run/uni.sock
+`;
+
+/** Longest data directory whose sockets still fit into sun_path's 108 bytes (unix(7)). */
+const longestDataDirectory = 50;
+const levels = ["debug", "info", "warn", "error"];
+
+export type Command =
+  | { readonly kind: "run"; readonly config: Config }
+  | { readonly kind: "help" | "version" };
+
+export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Command {
+  const { values } = parseOptions(args);
+  if (values.help === true) return { kind: "help" };
+  if (values.version === true) return { kind: "version" };
+  const dataDirectory = resolve(values["data-dir"] ?? env.UNI_DATA_DIR ?? "/var/lib/uni");
+  if (Buffer.byteLength(dataDirectory) > longestDataDirectory) {
+    throw new UniError(
+      "invalid_value",
+      `use data directory ${dataDirectory}: its path is longer than ${longestDataDirectory} bytes`,
+      { hint: "The sockets below it would not fit into a socket address; choose a shorter path." },
+    );
+  }
+  const logLevel = values["log-level"] ?? env.UNI_LOG_LEVEL ?? "info";
+  if (!levels.includes(logLevel)) {
+    throw new UniError("invalid_value", `log at level '${logLevel}': the levels are ${levels.join(", ")}`);
+  }
+  return {
+    kind: "run",
+    config: {
+      dataDirectory,
+      socketPath: absolute(values.socket ?? env.UNI_SOCKET ?? "/var/run/unid.sock"),
+      listen: parseListen(values.listen ?? env.UNI_LISTEN ?? "127.0.0.1:7420"),
+      cacheDirectory: absolute(values["cache-dir"] ?? env.UNI_CACHE_DIR ?? "/var/cache/uni"),
+      logLevel,
+    },
+  };
+}
+
+function parseOptions(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        "data-dir": { type: "string" },
+        listen: { type: "string" },
+        socket: { type: "string" },
+        "cache-dir": { type: "string" },
+        "log-level": { type: "string" },
+        help: { type: "boolean" },
+        version: { type: "boolean" },
+      },
+      allowPositionals: false,
+    });
+  } catch (error) {
+    throw new UniError("malformed", `read the options: ${(error as Error).message}`, {
+      hint: "See unid --help.",
+    });
+  }
+}
+
+const absolute = (path: string): string => (isAbsolute(path) ? path : join(process.cwd(), path));
+
+export function parseListen(text: string): Config["listen"] {
+  if (text === "off" || text === "") return undefined;
+  const match = text.match(/^(\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})$/);
+  const port = Number(match?.[2]);
+  if (match === null || port > 65535) {
+    throw new UniError("invalid_value", `listen on '${text}': it is not HOST:PORT`, {
+      hint: "For example 127.0.0.1:7420, or off.",
+    });
+  }
+  return { host: (match[1] ?? "").replace(/^\[|\]$/g, ""), port };
+}

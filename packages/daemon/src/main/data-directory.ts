@@ -1,0 +1,32 @@
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { UniError } from "@uni/contract/errors";
+import { ensureDirectory, readTextIfExists, writeFileAtomic } from "../host/files.ts";
+import { identify, isAlive } from "../host/process-identity.ts";
+import { directoriesBelow } from "../operations/directories.ts";
+
+/**
+ * Makes the directories, and refuses a data directory that another daemon uses. VMMs run as users of their own and pass
+ * through the upper directories, which are therefore searchable by all and readable by none but root.
+ */
+export async function claimDataDirectory(dataDirectory: string): Promise<void> {
+  await ensureDirectory(dataDirectory, 0o711);
+  const { instances, machines } = directoriesBelow(dataDirectory);
+  await ensureDirectory(instances, 0o711);
+  await ensureDirectory(machines, 0o711);
+  const path = join(dataDirectory, "unid.pid");
+  const [pid = "", startTicks = ""] = ((await readTextIfExists(path)) ?? "").trim().split(" ");
+  if (Number(pid) !== process.pid && isAlive({ pid: Number(pid), startTicks })) {
+    throw new UniError("in_use", `use data directory ${dataDirectory}: unid with process id ${pid} has it`, {
+      hint: "Stop that daemon, or give this one its own --data-dir.",
+    });
+  }
+  const self = identify(process.pid);
+  await writeFileAtomic(path, `${self?.pid} ${self?.startTicks}\n`, 0o644);
+}
+
+/** Bytes must be writable: a full or read-only file system is told at once, not at the first instance. */
+export async function requireWritable(dataDirectory: string): Promise<void> {
+  const probe = await open(join(dataDirectory, ".write-probe"), "w", 0o600);
+  await probe.close();
+}

@@ -1,0 +1,119 @@
+/** What `uni doctor` looks at: each check names what it saw, and what to do when it is not well. */
+import { access, constants, statfs } from "node:fs/promises";
+import { freemem } from "node:os";
+import { delimiter, join } from "node:path";
+import { toUniError } from "@uni/contract/errors";
+import type { DoctorCheck, DoctorReport } from "@uni/contract/rpc";
+import type { Kernels } from "../kernels/kernels.ts";
+import type { NodeVmm } from "./node-vmm.ts";
+
+export interface DoctorDependencies {
+  readonly nodeVmm: NodeVmm;
+  readonly kernels: Kernels;
+  readonly dataDirectory: string;
+  readonly cacheDirectory: string;
+}
+
+const programs: readonly { readonly name: string; readonly brings: string; readonly needed: boolean }[] = [
+  { name: "qemu-system-x86_64", brings: "qemu-system-x86", needed: process.arch === "x64" },
+  { name: "qemu-img", brings: "qemu-utils", needed: true },
+  { name: "mke2fs", brings: "e2fsprogs", needed: true },
+  { name: "ip", brings: "iproute2", needed: true },
+  { name: "nft", brings: "nftables", needed: true },
+  { name: "setpriv", brings: "util-linux", needed: true },
+  { name: "buildah", brings: "buildah", needed: false },
+];
+const lowDiskBytes = 2 * 2 ** 30;
+const lowMemoryBytes = 512 * 2 ** 20;
+
+export async function examine(deps: DoctorDependencies): Promise<DoctorReport> {
+  const checks = await Promise.all([
+    checkAccelerator(deps.nodeVmm),
+    checkKernel(deps.kernels),
+    checkDevice("/dev/net/tun"),
+    ...programs.map(checkProgram),
+    checkSpace("data directory", deps.dataDirectory),
+    checkSpace("cache directory", deps.cacheDirectory),
+    checkMemory(),
+    checkUser(),
+  ]);
+  return { healthy: checks.every((check) => check.status !== "failed"), checks };
+}
+
+async function checkAccelerator(nodeVmm: NodeVmm): Promise<DoctorCheck> {
+  const name = "accelerator";
+  try {
+    const { vmm, reason } = await nodeVmm.ready();
+    if (vmm.accelerator === "kvm") return { name, status: "ok", message: `KVM (${reason})` };
+    return {
+      name,
+      status: "warning",
+      message: `TCG, software emulation: slow, and no isolation boundary (${reason})`,
+      hint: "Use a machine with hardware virtualisation for programs that you do not trust.",
+    };
+  } catch (thrown) {
+    const error = toUniError(thrown, "choose the accelerator");
+    return { name, status: "failed", message: error.message, hint: error.hint };
+  }
+}
+
+async function checkKernel(kernels: Kernels): Promise<DoctorCheck> {
+  try {
+    const kernel = await kernels.current();
+    return { name: "kernel", status: "ok", message: `${kernel.version} (${kernel.flavour})` };
+  } catch (thrown) {
+    const error = toUniError(thrown, "find a kernel");
+    return { name: "kernel", status: "failed", message: error.message, hint: error.hint };
+  }
+}
+
+async function checkDevice(path: string): Promise<DoctorCheck> {
+  const there = await isAccessible(path, constants.R_OK | constants.W_OK);
+  if (there) return { name: path, status: "ok", message: "usable" };
+  return { name: path, status: "failed", message: "missing or not usable", hint: "Load it: modprobe tun" };
+}
+
+async function checkProgram(program: (typeof programs)[number]): Promise<DoctorCheck> {
+  const directories = (process.env.PATH ?? "").split(delimiter);
+  for (const directory of directories) {
+    const path = join(directory, program.name);
+    if (await isAccessible(path, constants.X_OK)) return { name: program.name, status: "ok", message: path };
+  }
+  return {
+    name: program.name,
+    status: program.needed ? "failed" : "warning",
+    message: "not found",
+    hint: `Install it: apt-get install ${program.brings}`,
+  };
+}
+
+async function checkSpace(what: string, path: string): Promise<DoctorCheck> {
+  const { bavail, bsize } = await statfs(path);
+  const free = bavail * bsize;
+  const message = `${(free / 2 ** 30).toFixed(1)} GiB free at ${path}`;
+  if (free >= lowDiskBytes) return { name: what, status: "ok", message };
+  return { name: what, status: "warning", message, hint: "Remove images and instances that are not needed." };
+}
+
+async function checkMemory(): Promise<DoctorCheck> {
+  const free = freemem();
+  const message = `${(free / 2 ** 30).toFixed(1)} GiB free`;
+  if (free >= lowMemoryBytes) return { name: "memory", status: "ok", message };
+  return { name: "memory", status: "warning", message, hint: "Stop instances that are not needed." };
+}
+
+async function checkUser(): Promise<DoctorCheck> {
+  if (process.getuid?.() === 0) return { name: "user", status: "ok", message: "root" };
+  return {
+    name: "user",
+    status: "failed",
+    message: "not root",
+    hint: "unid makes network devices: run it as root.",
+  };
+}
+
+const isAccessible = (path: string, mode: number): Promise<boolean> =>
+  access(path, mode).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,114 @@
+import type { Digest } from "@uni/contract/ids";
+import type { ImageDetail } from "@uni/contract/rpc";
+import type { ImagesPort } from "../api/port.ts";
+import type { Image, ImageConfig, Images } from "../images/port.ts";
+import type { Registry } from "../instances/registry.ts";
+
+export function createImagesPort(images: Images, registry: Registry): ImagesPort {
+  const usersOf = (digest: Digest): string[] =>
+    registry
+      .all()
+      .filter((record) => record.spec.imageDigest === digest)
+      .map((record) => record.name);
+  const detail = (image: Image): ImageDetail => ({ ...toDetail(image), used_by: usersOf(image.digest) });
+
+  return {
+    async list(_account, filter) {
+      const all = await images.list();
+      return all
+        .filter((image) => filter.digest === undefined || image.digest === filter.digest)
+        .filter(
+          (image) =>
+            filter.tag === undefined || image.references.some((each) => hasTag(each, filter.tag ?? "")),
+        )
+        .map(toWire);
+    },
+    detail: async (reference) => detail(await images.resolve(reference)),
+    remove: (reference) => images.remove(reference, usersOf),
+    tag: (source, reference) => images.tag(source, reference),
+    async load(archive, reference, onProgress, signal) {
+      return (await images.load(archive, reference, { onProgress, signal })).map(detail);
+    },
+    async build(upload, params, onProgress, signal) {
+      const options = { onProgress, signal };
+      switch (params.kind) {
+        case "elf":
+          return detail(await images.fromElf(upload, params.reference, options));
+        case "root":
+          return detail(await images.fromRoot(upload, params.reference, rootConfig(params.config), options));
+        case "context":
+          return detail(
+            await images.build(
+              upload,
+              {
+                reference: params.reference,
+                dockerfile: params.dockerfile ?? "Dockerfile",
+                target: params.target,
+                buildArgs: params.build_args ?? {},
+                secrets: Object.fromEntries(
+                  Object.entries(params.secrets ?? {}).map(([id, text]) => [id, Buffer.from(text, "base64")]),
+                ),
+                noCache: params.no_cache ?? false,
+              },
+              options,
+            ),
+          );
+        default:
+          return params.kind satisfies never;
+      }
+    },
+  };
+}
+
+type RootConfig = Parameters<ImagesPort["build"]>[1]["config"];
+
+function rootConfig(config: RootConfig): Partial<ImageConfig> {
+  if (config === undefined) return {};
+  return {
+    entrypoint: config.entrypoint ?? [],
+    cmd: config.cmd ?? [],
+    env: config.env ?? {},
+    user: config.user ?? "",
+    workingDirectory: config.working_directory ?? "",
+    stopSignal: config.stop_signal ?? "",
+  };
+}
+
+/** A tag is given bare ("latest") or with its name ("hello:latest"). */
+const hasTag = (reference: string, tag: string): boolean =>
+  reference === tag || reference.endsWith(`:${tag}`);
+
+function toWire(image: Image) {
+  const name = image.references[0]?.replace(/:[^:/]+$/, "") ?? "image";
+  return {
+    url: `${name}@${image.digest}`,
+    created_at: image.createdAt.toISOString(),
+    initrd_or_rom: image.config.entrypoint.length + image.config.cmd.length === 0,
+    size_in_bytes: image.sizeBytes,
+    args: [...image.config.entrypoint, ...image.config.cmd],
+    env: { ...image.config.env },
+    tags: [...image.references],
+    digest: image.digest,
+  };
+}
+
+function toDetail(image: Image): ImageDetail {
+  const { config } = image;
+  return {
+    digest: image.digest,
+    references: image.references,
+    created_at: image.createdAt.toISOString(),
+    size_bytes: image.sizeBytes,
+    architecture: config.architecture,
+    config: {
+      entrypoint: config.entrypoint,
+      cmd: config.cmd,
+      env: config.env,
+      user: config.user,
+      working_directory: config.workingDirectory,
+      exposed_ports: config.exposedPorts,
+      labels: config.labels,
+      stop_signal: config.stopSignal,
+    },
+  };
+}

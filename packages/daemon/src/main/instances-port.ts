@@ -1,0 +1,243 @@
+/** The instances group of the API, on top of registry, owners and operations. */
+import { UniError } from "@uni/contract/errors";
+import type { InstanceId } from "@uni/contract/ids";
+import type { Instance } from "@uni/contract/resources/instance";
+import type { InstancesPort, StopOptions, Transition, WaitMs } from "../api/port.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { signalNumber } from "../base/signals.ts";
+import type { GuestChannel } from "../guest/port.ts";
+import type { LiveInstance } from "../instances/lifecycle.ts";
+import type { OutputFeed } from "../instances/output-feed.ts";
+import type { Owners } from "../instances/owners.ts";
+import { pageOf } from "../instances/paging.ts";
+import type { InstanceRecord } from "../instances/record.ts";
+import { resolveLoosely, resolveReference } from "../instances/references.ts";
+import type { Registry } from "../instances/registry.ts";
+import { viewInstance } from "../instances/view.ts";
+import { waitUntil } from "../instances/waiting.ts";
+import type { Network } from "../network/port.ts";
+import { attachOutput } from "../operations/attach-output.ts";
+import { copyIn, copyOut } from "../operations/copy-files.ts";
+import type { Directories } from "../operations/directories.ts";
+import { type CreateDependencies, createInstances } from "../operations/instance-create.ts";
+import { type StatsReader, usageOfInstance } from "../operations/instance-stats.ts";
+import { logLines } from "../operations/log-lines.ts";
+import { checkLimits } from "../operations/node-limits.ts";
+import type { ExitWatch } from "../operations/wait-exit.ts";
+
+export interface InstancesDependencies extends CreateDependencies {
+  readonly registry: Registry;
+  readonly owners: Owners;
+  readonly network: Network;
+  readonly directories: Directories;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly feed: OutputFeed;
+  readonly stats: StatsReader;
+  readonly exits: ExitWatch;
+}
+
+export function createInstancesPort(deps: InstancesDependencies): InstancesPort {
+  const { registry, owners, clock, network, feed } = deps;
+
+  const view = (record: InstanceRecord): Instance =>
+    viewInstance(record, { now: clock.now(), gateway: network.gateway, namesFor: network.namesFor });
+
+  /** Work that goes on after the answer: its failure is on the instance, for everybody to see. */
+  const inBackground = (work: Promise<unknown>, what: string, id: InstanceId) => {
+    work.catch((error) => deps.log.warn({ err: error, instance: id }, `${what} failed`));
+  };
+
+  const waitFor =
+    (id: InstanceId, reached: (record: InstanceRecord | undefined) => boolean) =>
+    (waitMs: WaitMs, signal: AbortSignal) =>
+      waitUntil(registry, id, reached, { waitMs, signal, clock });
+
+  const isUp = (record: InstanceRecord | undefined) => record?.status.state === "running";
+  const isDown = (record: InstanceRecord | undefined) =>
+    record === undefined || record.status.state === "stopped";
+
+  async function start(id: InstanceId, waitMs: WaitMs, signal: AbortSignal): Promise<Transition> {
+    const before = registry.get(id);
+    if (before.status.state === "stopped") {
+      checkLimits(deps.limits, registry.ofAccount(before.account), {
+        count: 0,
+        spec: before.spec,
+        live: false,
+      });
+    }
+    const work = owners.of(id).start();
+    if (waitMs <= 0) {
+      inBackground(work, "start", id);
+      return transition(id, before, false);
+    }
+    // A start that fails is told to the caller who waits; the program may have ended before it was seen running.
+    const failed = work.then(() => new Promise<never>(() => {}));
+    const reached = await Promise.race([waitFor(id, hasRunSince(before))(waitMs, signal), failed]);
+    return transition(id, before, !reached);
+  }
+
+  function transition(id: InstanceId, before: InstanceRecord, timedOut: boolean): Transition {
+    const now = registry.find(id) ?? before;
+    return { state: now.status.state, previousState: before.status.state, timedOut };
+  }
+
+  async function stop(id: InstanceId, options: StopOptions, signal: AbortSignal): Promise<Transition> {
+    const before = registry.get(id);
+    if (options.ifState !== undefined && options.ifState !== before.status.state) {
+      return transition(id, before, false);
+    }
+    const graceMs = options.graceMs;
+    inBackground(owners.of(id).stop({ force: options.force, graceMs }), "stop", id);
+    const reached = options.waitMs <= 0 || (await waitFor(id, isDown)(options.waitMs, signal));
+    return transition(id, before, !reached);
+  }
+
+  function requireLive(id: InstanceId, what: string): LiveInstance {
+    const record = registry.get(id);
+    const { live } = owners.of(id);
+    if (live !== undefined && record.status.state === "running") return live;
+    throw new UniError("wrong_state", `${what} instance '${record.name}': it is ${record.status.state}`, {
+      hint: `Start it first: uni start ${record.name}`,
+    });
+  }
+
+  /** Runs `body` on the guest of a running instance, or of a stopped one with its program not started. */
+  async function withGuest<T>(id: InstanceId, body: (channel: GuestChannel) => Promise<T>): Promise<T> {
+    const { live } = owners.of(id);
+    if (live !== undefined && registry.get(id).status.state === "running") return body(live.channel);
+    return owners.of(id).maintain((maintained) => body(maintained.channel));
+  }
+
+  return {
+    resolve: (account, reference) => resolveReference(registry, account, reference),
+    resolveLoose: (account, text) => resolveLoosely(registry, account, text),
+    get: (id) => view(registry.get(id)),
+    list: (account, page) => pageOf(registry, account, page).map(view),
+
+    async create(account, request, waitMs, signal) {
+      const records = await createInstances(deps, account, request, waitMs > 0);
+      if (request.autostart !== true) return { instances: records.map(view), timedOut: false };
+      const results = await Promise.all(records.map((record) => start(record.id, waitMs, signal)));
+      return {
+        instances: records.map((record) =>
+          view(registry.find(record.id) ?? deps.exits.findGone(record.id) ?? record),
+        ),
+        timedOut: results.some((result) => result.timedOut),
+      };
+    },
+
+    update: (id, update) => owners.of(id).update(update),
+
+    async delete(id, waitMs, signal) {
+      const before = registry.get(id);
+      const work = owners.of(id).delete();
+      if (waitMs > 0)
+        await Promise.race([work, waitFor(id, (record) => record === undefined)(waitMs, signal)]);
+      else inBackground(work, "delete", id);
+      deps.stats.forget(id);
+      return { previousState: before.status.state };
+    },
+
+    start,
+    stop,
+
+    async kill(id, signalName) {
+      await requireLive(id, `send ${signalName} to`).channel.signal(signalNumber(signalName));
+    },
+
+    async wait(id, state, waitMs, signal) {
+      const reached = (record: InstanceRecord | undefined) =>
+        record === undefined || record.status.state === state;
+      const inTime = await waitFor(id, reached)(waitMs, signal);
+      const record = registry.find(id);
+      if (record === undefined) {
+        throw new UniError("not_found", `wait for instance ${id}: it was deleted meanwhile`);
+      }
+      return { state: record.status.state, timedOut: !inTime };
+    },
+
+    async waitExit(id, signal) {
+      const record = await deps.exits.wait(id, signal);
+      return { exitCode: record.status.exitCode ?? undefined, instance: view(record) };
+    },
+
+    async log(id, offset, limit) {
+      const store = await owners.of(id).logStore();
+      const { bytes, start: from, end } = await store.read(offset, limit);
+      return {
+        output: bytes,
+        available: { start: store.start, end: store.end },
+        range: { start: from, end },
+        state: registry.get(id).status.state,
+      };
+    },
+
+    async *logLines(id, options, signal) {
+      const store = await owners.of(id).logStore();
+      yield* logLines({ id, store, feed, registry }, { ...options, signal });
+    },
+
+    async metrics(id) {
+      const record = registry.get(id);
+      const usage = await usageOfInstance(deps, record, owners.of(id).live);
+      return {
+        rssBytes: usage.rssBytes,
+        cpuTimeMs: usage.cpuTimeMs,
+        bootTimeUs: record.status.bootTimeUs ?? 0,
+        netTimeUs: record.status.netTimeUs ?? 0,
+        ...usage.traffic,
+      };
+    },
+
+    stats: (id) => deps.stats.read(registry.get(id), owners.of(id).live),
+
+    async attach(id, signal) {
+      const store = await owners.of(id).logStore();
+      return attachOutput({ id, store, feed, registry }, signal);
+    },
+
+    async exec(id, params) {
+      const { channel } = requireLive(id, "run a command in");
+      const exec = await channel.exec({
+        argv: params.argv,
+        env: params.env ?? {},
+        user: params.user,
+        workingDirectory: params.working_directory,
+        terminal: params.terminal,
+      });
+      return {
+        stdin: exec.io,
+        stdout: exec.io,
+        stderr: exec.stderr,
+        result: exec.exitCode.then((code) => ({ exit_code: code })),
+        resize: exec.resize,
+        signal: (name) => exec.signal(signalNumber(name)),
+        close: exec.close,
+      };
+    },
+
+    async copyOut(id, path) {
+      const { promise, resolve, reject } = Promise.withResolvers<Awaited<ReturnType<typeof copyOut>>>();
+      // The guest of a stopped instance is up until the last byte is read, or the reader goes away.
+      const done = withGuest(id, async (channel) => {
+        const ended = Promise.withResolvers<void>();
+        const stream = await copyOut(channel, path, ended.resolve);
+        resolve(stream);
+        await ended.promise;
+      });
+      done.catch(reject);
+      return promise;
+    },
+
+    copyIn: (id, params, archive) => withGuest(id, (channel) => copyIn(channel, params.path, archive)),
+  };
+
+  function hasRunSince(before: InstanceRecord) {
+    return (record: InstanceRecord | undefined): boolean =>
+      record === undefined ||
+      isUp(record) ||
+      (record.status.startCount > before.status.startCount && record.status.state === "stopped");
+  }
+}

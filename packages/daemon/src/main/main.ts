@@ -1,0 +1,83 @@
+/** unid: from options to a running daemon, and from a signal to its end. Instances outlive it. */
+import { join } from "node:path";
+import { errorTable, toUniError } from "@uni/contract/errors";
+import { pino } from "pino";
+import { startHttp } from "../api/http.ts";
+import { startSocket } from "../api/socket.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { writeFileAtomic } from "../host/files.ts";
+import { compose } from "./compose.ts";
+import { type Config, readConfig, usage } from "./config.ts";
+import { claimDataDirectory, requireWritable } from "./data-directory.ts";
+import { version } from "./version.ts";
+
+async function run(config: Config): Promise<void> {
+  const log: Log = pino({
+    level: config.logLevel,
+    base: undefined,
+    timestamp: pino.stdTimeFunctions.isoTime,
+  });
+  await claimDataDirectory(config.dataDirectory);
+  await requireWritable(config.dataDirectory);
+  const ended = Promise.withResolvers<{ stopInstances: boolean; reason: string }>();
+  let address: string | undefined;
+  const daemon = await compose({
+    config,
+    clock: systemClock,
+    log,
+    address: () => address,
+    shutdown: (stopInstances) => ended.resolve({ stopInstances, reason: "asked through the API" }),
+  });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => ended.resolve({ stopInstances: false, reason: signal }));
+  }
+  const recovered = daemon.recover();
+  // Requests are answered while machines are taken over: each waits for its own instance's turn.
+  const socket = await startSocket(daemon.api, { path: config.socketPath, log });
+  const http =
+    config.listen === undefined ? undefined : await startHttp(daemon.api, { ...config.listen, log });
+  address = http?.address;
+  await writeFileAtomic(join(config.dataDirectory, "listen"), `${address ?? "off"}\n`, 0o644);
+  log.info(
+    { version, socket: config.socketPath, listen: address, dataDirectory: config.dataDirectory },
+    "unid is up",
+  );
+  recovered.then(
+    () => log.info({}, "recovery is complete"),
+    (error) => log.error({ err: error }, "recovery failed"),
+  );
+
+  const { stopInstances, reason } = await ended.promise;
+  log.info({ reason, stopInstances }, "unid ends");
+  await recovered.catch(() => {});
+  if (stopInstances) await daemon.stopAll();
+  await socket.close();
+  await http?.close();
+  await daemon.close();
+}
+
+async function main(): Promise<void> {
+  const command = readConfig(process.argv.slice(2), process.env);
+  switch (command.kind) {
+    case "help":
+      process.stdout.write(usage);
+      return;
+    case "version":
+      process.stdout.write(`unid ${version}\n`);
+      return;
+    case "run":
+      await run(command.config);
+      // Timers and sockets of abandoned waits must not keep the process: everything that counts is closed.
+      process.exit(0);
+      break;
+    default:
+      command satisfies never;
+  }
+}
+
+main().catch((thrown: unknown) => {
+  const error = toUniError(thrown, "start unid");
+  process.stderr.write(`Error: ${error.message}\n${error.hint === undefined ? "" : `Hint: ${error.hint}\n`}`);
+  process.exit(errorTable[error.code].exit);
+});

@@ -1,0 +1,116 @@
+import { arch, cpus, release, totalmem } from "node:os";
+import type { Accelerator } from "@uni/contract/enums";
+import type { AccountId } from "@uni/contract/ids";
+import type { NodePort } from "../api/port.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Images } from "../images/port.ts";
+import { followEvents } from "../instances/event-hub.ts";
+import type { Registry } from "../instances/registry.ts";
+import type { Network } from "../network/port.ts";
+import { type NodeLimits, usageOf } from "../operations/node-limits.ts";
+import type { Config } from "./config.ts";
+import { type DoctorDependencies, examine } from "./doctor.ts";
+import { version } from "./version.ts";
+
+export interface NodeDependencies extends DoctorDependencies {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly images: Images;
+  readonly network: Network;
+  readonly limits: NodeLimits;
+  readonly startedAt: number;
+  /** host:port that the REST API listens on, once it does. */
+  readonly address: () => string | undefined;
+  readonly shutdown: (stopInstances: boolean) => void;
+}
+
+export function createNodePort(deps: NodeDependencies): NodePort {
+  const { registry, nodeVmm, kernels, images, network } = deps;
+  const accelerator = () => (nodeVmm.known?.vmm.accelerator ?? "tcg") as Accelerator;
+  return {
+    async info() {
+      const known = await nodeVmm.ready().catch(() => undefined);
+      const selected = (await kernels.list()).find((kernel) => kernel.selected);
+      return {
+        version,
+        pid: process.pid,
+        started_at: new Date(deps.startedAt).toISOString(),
+        data_dir: deps.config.dataDirectory,
+        socket: deps.config.socketPath,
+        listen: deps.address(),
+        accelerator: accelerator(),
+        accelerator_reason: known?.reason ?? "not probed: no kernel could be had yet",
+        vmm: { name: known?.vmm.name ?? "qemu", version: known?.vmm.version ?? "unknown" },
+        kernel: selected?.version,
+        host: {
+          architecture: arch(),
+          kernel: release(),
+          cpus: cpus().length,
+          memory_mb: Math.floor(totalmem() / 2 ** 20),
+        },
+        network: { pool: network.pool, gateway: network.gateway },
+        instances: {
+          total: registry.all().length,
+          running: registry.all().filter((record) => record.status.state === "running").length,
+        },
+        images: (await images.list()).length,
+      };
+    },
+    doctor: () => examine(deps),
+    async healthz() {
+      const ready = nodeVmm.known;
+      return {
+        checks: { images: "healthy", vmm: ready === undefined ? "unknown" : "healthy" },
+        versions: { uni: version, ...(ready === undefined ? {} : { [ready.vmm.name]: ready.vmm.version }) },
+        accelerator: ready === undefined ? undefined : { name: accelerator(), reason: ready.reason },
+      };
+    },
+    quotas: (account) => quotasOf(deps, account),
+    metros: () => [
+      {
+        uuid: "00000000-0000-4000-8000-000000000001",
+        endpoint: `http://${deps.address() ?? "127.0.0.1"}/v1`,
+        name: "local",
+        iata_code: "loc",
+        country: "XX",
+      },
+    ],
+    events: (account, signal) => followEvents(registry, account, deps.clock, signal),
+    shutdown: deps.shutdown,
+  };
+}
+
+/** The API reports kinds of resources that this version does not have as none used and none allowed. */
+function quotasOf(deps: NodeDependencies, account: AccountId) {
+  const { limits } = deps;
+  const used = usageOf(deps.registry.ofAccount(account));
+  const none = { service_groups: 0, services: 0, volumes: 0, total_volume_mb: 0 };
+  return {
+    uuid: account,
+    used: {
+      instances: used.instances,
+      live_instances: used.liveInstances,
+      live_vcpus: used.liveVcpus,
+      live_memory_mb: used.liveMemoryMb,
+      ...none,
+    },
+    hard: {
+      instances: limits.instances,
+      live_instances: limits.liveVcpus,
+      live_vcpus: limits.liveVcpus,
+      live_memory_mb: limits.liveMemoryMb,
+      ...none,
+    },
+    limits: {
+      min_memory_mb: limits.minMemoryMb,
+      max_memory_mb: limits.maxMemoryMb,
+      min_volume_mb: 0,
+      max_volume_mb: 0,
+      min_autoscale_size: 0,
+      max_autoscale_size: 0,
+      min_vcpus: 1,
+      max_vcpus: limits.maxVcpus,
+    },
+  };
+}

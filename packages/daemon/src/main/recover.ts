@@ -1,0 +1,75 @@
+/**
+ * After a start, planned or not: machines of instances that live are taken over, what was half done is finished or undone,
+ * and what belongs to no instance is removed. Order: the network first, so that machines that kept running are reachable
+ * again before anything else; machines without an instance last, when all that are wanted are known.
+ */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { asInstanceId } from "@uni/contract/ids";
+import type { Log } from "../base/log.ts";
+import { removeTree } from "../host/files.ts";
+import type { Images } from "../images/port.ts";
+import type { Owners } from "../instances/owners.ts";
+import type { Registry } from "../instances/registry.ts";
+import type { Network } from "../network/port.ts";
+import type { Directories } from "../operations/directories.ts";
+import { attachmentOf } from "../operations/instance-lifecycle.ts";
+import type { NodeVmm } from "./node-vmm.ts";
+
+export interface RecoverDependencies {
+  readonly registry: Registry;
+  readonly owners: Owners;
+  readonly network: Network;
+  readonly images: Images;
+  readonly nodeVmm: NodeVmm;
+  readonly directories: Directories;
+  readonly log: Log;
+}
+
+export async function recover(deps: RecoverDependencies): Promise<void> {
+  const { registry, owners, network, log } = deps;
+  const live = registry
+    .all()
+    .filter(({ status }) => status.state !== "stopped" || status.intent === "delete");
+  const repaired = await network.reconcile(live.map((record) => attachmentOf(network, record, true)));
+  for (const difference of repaired) log.info({ difference }, "network repaired");
+
+  await removeOrphans(deps);
+  const pending = registry
+    .all()
+    .filter(({ status, spec }) => {
+      const mayDelete = spec.features.includes("delete-on-stop") && status.startCount > 0;
+      return status.state !== "stopped" || status.intent === "delete" || status.restart !== null || mayDelete;
+    })
+    .map((record) =>
+      owners
+        .of(record.id)
+        .recover()
+        .catch((error) =>
+          log.error({ err: error, instance: record.id }, "an instance could not be recovered"),
+        ),
+    );
+  await Promise.all(pending);
+  const freed = await deps.images.collect();
+  if (freed > 0) log.info({ freed }, "image store cleaned");
+}
+
+/** Machines and files of instances that are not in the store, and machines of instances that are to be stopped. */
+async function removeOrphans(deps: RecoverDependencies): Promise<void> {
+  const { registry, directories, log } = deps;
+  for (const name of await readdir(directories.machines)) {
+    const record = registry.find(asInstanceId(name));
+    if (record !== undefined && record.status.state !== "stopped") continue;
+    const directory = join(directories.machines, name);
+    const { vmm } = await deps.nodeVmm.ready();
+    const machine = await vmm.adopt(directory);
+    await machine?.kill();
+    await removeTree(directory);
+    log.info({ directory, wasRunning: machine !== undefined }, "machine without an instance removed");
+  }
+  for (const name of await readdir(directories.instances)) {
+    if (registry.find(asInstanceId(name)) !== undefined) continue;
+    await removeTree(join(directories.instances, name));
+    log.info({ instance: name }, "files without an instance removed");
+  }
+}
