@@ -23,6 +23,8 @@ export interface CommandEntry {
   readonly summary: string;
   readonly aliases?: readonly string[];
   readonly hidden?: boolean;
+  /** What a shell completes the command's arguments with. */
+  readonly completes?: "instances" | "images" | "kernels" | "files";
   load(): Promise<CommandModule>;
 }
 

@@ -1,6 +1,7 @@
 import { Interrupted } from "./report-error.ts";
 
-type Handler = () => void;
+export type InterruptSignal = "SIGINT" | "SIGTERM";
+type Handler = (signal: InterruptSignal) => void;
 
 /** Who answers Ctrl-C (and SIGTERM): the command's own handler if it has one, else everything is abandoned. */
 export interface Interrupts {
@@ -14,23 +15,16 @@ export interface Interrupts {
 export function watchInterrupts(): Interrupts {
   const controller = new AbortController();
   const handlers: Handler[] = [];
-  const abandon = (status: number) => {
-    // A second one means that something does not listen to the signal.
+  const onSignal = (signal: InterruptSignal) => {
+    const handler = handlers.at(-1);
+    if (handler !== undefined) return handler(signal);
+    const status = signal === "SIGINT" ? 130 : 143;
+    // A second one means that something does not listen to the abort.
     if (controller.signal.aborted) process.exit(status);
     controller.abort(new Interrupted(status));
   };
-  const onInterrupt = () => {
-    const handler = handlers.at(-1);
-    if (handler !== undefined) handler();
-    else abandon(130);
-  };
-  const onTerminate = () => {
-    const handler = handlers.at(-1);
-    if (handler !== undefined) handler();
-    else abandon(143);
-  };
-  process.on("SIGINT", onInterrupt);
-  process.on("SIGTERM", onTerminate);
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
   return {
     signal: controller.signal,
     take(handler) {
@@ -41,8 +35,8 @@ export function watchInterrupts(): Interrupts {
       };
     },
     dispose() {
-      process.off("SIGINT", onInterrupt);
-      process.off("SIGTERM", onTerminate);
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
     },
   };
 }

@@ -1,8 +1,9 @@
-import { UniError } from "@uni/contract/errors";
+import { errorTable, UniError } from "@uni/contract/errors";
 import { Command, CommanderError } from "commander";
 import type { Context } from "./context.ts";
 import type { Act, CommandEntry, CommandModule } from "./define.ts";
 import { addGlobalOptions, type GlobalOptions, mergeGlobals, valueOptions } from "./globals.ts";
+import { ExitStatus } from "./report-error.ts";
 
 /** Makes the context once the options are known. */
 export type MakeContext = (options: GlobalOptions) => Context;
@@ -119,9 +120,8 @@ export async function runProgram(program: Command, args: readonly string[]): Pro
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return;
     if (error.code === "commander.help") {
-      // `uni` and `uni kernel` alone: help went to stderr, and nothing was done.
-      if (error.exitCode === 0) return;
-      throw new UniError("malformed", "reading the command line: a command is missing");
+      // `uni` and `uni kernel` alone: help went to stderr, which says all that there is to say.
+      throw new ExitStatus(error.exitCode === 0 ? 0 : errorTable.malformed.exit);
     }
     throw usageError(error);
   }

@@ -4,14 +4,16 @@ import { every, nowMs } from "./time.ts";
 
 export interface ProgressView {
   update(message: string): void;
-  /** Clears the line. */
+  /** Clears the line, so that something else can be printed; the spinner comes back. */
+  clear(): void;
+  /** Clears the line for good. */
   done(): void;
 }
 
 const frames = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
 const quietMs = 1000;
 
-const silent: ProgressView = { update() {}, done() {} };
+const silent: ProgressView = { update() {}, clear() {}, done() {} };
 
 /**
  * A spinner with a message and the seconds so far on stderr, shown once an action has taken longer than a second; nothing
@@ -32,14 +34,19 @@ export function startSpinner(out: Output, message: string): ProgressView {
     const line = `${frames[tick % frames.length]} ${printable(text)} (${Math.floor(elapsed / 1000)} s)`;
     stream.write(`\r\u001b[K${line.slice(0, (stream.columns ?? 80) - 1)}`);
   };
+  const clear = () => {
+    if (shown) stream.write("\r\u001b[K");
+    shown = false;
+  };
   const stop = every(120, draw);
   return {
     update(next) {
       text = next;
     },
+    clear,
     done() {
       stop();
-      if (shown) stream.write("\r\u001b[K");
+      clear();
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Envelope } from "@uni/contract/envelope";
-import { type ErrorCode, errorTable, UniError } from "@uni/contract/errors";
+import { UniError } from "@uni/contract/errors";
 import type { CallOptions } from "./client.ts";
+import { envelopeItems } from "./envelope-items.ts";
 
 export interface HttpApi {
   readonly url: string;
@@ -15,29 +16,6 @@ export interface HttpRequest {
 }
 
 const defaultTimeoutMs = 120_000;
-
-function codeForStatus(status: number): ErrorCode {
-  if (status === 401) return "unauthorized";
-  if (status === 403) return "not_allowed";
-  if (status === 404) return "not_found";
-  return status >= 500 ? "internal" : "malformed";
-}
-
-interface Refusal {
-  readonly status?: unknown;
-  readonly message?: string;
-  readonly code?: string;
-  readonly hint?: string;
-}
-
-function errorFrom(refusal: Refusal, httpStatus: number, attempted: string): UniError {
-  const known = refusal.code !== undefined && Object.hasOwn(errorTable, refusal.code);
-  const code = known ? (refusal.code as ErrorCode) : codeForStatus(httpStatus);
-  const hint =
-    refusal.hint ??
-    (code === "unauthorized" ? "Give --token or UNI_TOKEN; unid wrote one to its data directory." : "");
-  return new UniError(code, refusal.message ?? attempted, hint === "" ? {} : { hint });
-}
 
 /** One request; any answer that is an envelope comes back, refusals included. */
 export async function sendHttp(
@@ -76,11 +54,14 @@ export async function sendHttp(
     return { httpStatus: response.status, envelope: JSON.parse(text) as Envelope };
   } catch (cause) {
     const message = `asking ${url}${path}: the answer (status ${response.status}) is not JSON`;
-    throw new UniError(response.ok ? "internal" : codeForStatus(response.status), message, { cause });
+    throw new UniError(response.ok ? "internal" : "unreachable", message, {
+      hint: "See whether it is unid that listens there.",
+      cause,
+    });
   }
 }
 
-/** The items under `key`; a refused request, and with it a refused single item, is thrown. */
+/** The items under `key`; a refusal is thrown. */
 export async function sendForItems<Item>(
   api: HttpApi,
   request: HttpRequest,
@@ -88,12 +69,5 @@ export async function sendForItems<Item>(
   options?: CallOptions,
 ): Promise<readonly Item[]> {
   const { httpStatus, envelope } = await sendHttp(api, request, options);
-  const attempted = `${request.method} ${request.path} failed with status ${httpStatus}`;
-  const items = (envelope.data as Record<string, readonly Item[]> | undefined)?.[key] ?? [];
-  const refused = items.find((item) => (item as Refusal).status === "error");
-  if (refused !== undefined) throw errorFrom(refused as Refusal, httpStatus, attempted);
-  if (httpStatus >= 400) {
-    throw errorFrom(envelope.errors?.[0] ?? { message: envelope.message }, httpStatus, attempted);
-  }
-  return items;
+  return envelopeItems(envelope, key, `${request.method} ${request.path}: status ${httpStatus}`, httpStatus);
 }

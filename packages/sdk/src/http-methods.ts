@@ -2,9 +2,10 @@
 import { UniError } from "@uni/contract/errors";
 import { isUuid } from "@uni/contract/ids";
 import type { Image } from "@uni/contract/resources/image";
-import type { CreateInstanceRequest, Instance } from "@uni/contract/resources/instance";
+import type { Instance } from "@uni/contract/resources/instance";
 import type { RpcMethodName, RpcParams, RpcResults } from "@uni/contract/rpc-methods";
 import type { CallOptions } from "./client.ts";
+import { createRequestOf } from "./create-request.ts";
 import { type HttpApi, sendForItems, sendHttp } from "./http-envelope.ts";
 import { imageDetailOf, vmDetailOf, vmInfoOf } from "./vm-info.ts";
 
@@ -39,38 +40,6 @@ async function transition(
 ): Promise<void> {
   const body = [{ ...referenceOf(id), ...members }];
   await sendForItems(api, { method: "PUT", path: `${instances}/${verb}`, body }, "instances", options);
-}
-
-const environmentOf = (env: RpcParams<"VM.Run">["env"]): Record<string, string> | undefined =>
-  Array.isArray(env)
-    ? Object.fromEntries(env.map((text) => [text.split("=", 1)[0], text.slice(text.indexOf("=") + 1)]))
-    : env;
-
-/** The request of the REST API that says the same as a VM.Run. */
-export function createRequestOf(params: RpcParams<"VM.Run">): CreateInstanceRequest {
-  const { memory, restart, port_maps, auto_remove, cpus, vcpus = cpus, wait_s = 0 } = params;
-  const request: CreateInstanceRequest = {
-    name: params.name,
-    image: params.image ?? params.image_path,
-    args: params.args,
-    entrypoint: params.entrypoint,
-    env: environmentOf(params.env),
-    user: params.user,
-    working_directory: params.working_directory,
-    hostname: params.hostname,
-    tags: params.tags,
-    memory_mb: typeof memory === "string" ? undefined : memory,
-    vcpus,
-    restart_policy: restart?.policy,
-    restart_max_retries: restart?.max_retries,
-    features: auto_remove === true ? ["delete-on-stop"] : undefined,
-    ports: port_maps,
-    grace_period_s: params.grace_period_s,
-    delete_lock: params.delete_lock,
-    autostart: params.autostart ?? true,
-    timeout_s: wait_s === 0 || params.autostart === false ? undefined : wait_s,
-  };
-  return Object.fromEntries(Object.entries(request).filter(([, value]) => value !== undefined));
 }
 
 const stopMembers = ({ force, grace_s }: RpcParams<"VM.Stop">) => ({

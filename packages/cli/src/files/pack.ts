@@ -10,6 +10,8 @@ type Headers = Partial<Header> & Pick<Header, "name">;
 export interface PackOptions {
   /** Name of the top entry in the tar; "." packs the content of a directory. */
   readonly top: string;
+  /** Files of other places, by the names they get. */
+  readonly extra?: readonly { readonly path: string; readonly name: string }[];
   /** Copies what a symbolic link at the top leads to; links below stay links. */
   readonly followTop?: boolean;
   /** Something a tar cannot hold (a socket), or that vanished. */
@@ -97,7 +99,9 @@ async function addNode(job: Job, path: string, name: string, follow: boolean): P
   if (info.isDirectory()) {
     await addEntry(job, { ...header, name: `${name}/`, type: "directory" });
     const children = await readdir(path);
-    for (const child of children.sort()) await addNode(job, join(path, child), `${name}/${child}`, false);
+    for (const child of children.sort()) {
+      await addNode(job, join(path, child), name === "." ? child : `${name}/${child}`, false);
+    }
     return;
   }
   if (info.isSymbolicLink()) {
@@ -115,16 +119,16 @@ async function addNode(job: Job, path: string, name: string, follow: boolean): P
 export function packTree(path: string, options: PackOptions): Packed {
   const tar = pack();
   const job: Job = { ...options, tar, linked: new Map(), bytes: 0, entries: 0 };
-  const done = addNode(job, path, options.top, options.followTop === true).then(
-    () => {
-      tar.finalize();
-      return { bytes: job.bytes, entries: job.entries };
-    },
-    (error) => {
-      tar.destroy(error);
-      throw error;
-    },
-  );
+  const addAll = async () => {
+    await addNode(job, path, options.top, options.followTop === true);
+    for (const { path: other, name } of options.extra ?? []) await addNode(job, other, name, true);
+    tar.finalize();
+    return { bytes: job.bytes, entries: job.entries };
+  };
+  const done = addAll().catch((error) => {
+    tar.destroy(error);
+    throw error;
+  });
   // The reader of the tar sees the same failure; whoever forgets `done` must not crash the process.
   done.catch(() => {});
   return { tar: tar as unknown as AsyncIterable<Uint8Array>, done };

@@ -1,0 +1,46 @@
+import type { Context } from "../context.ts";
+import type { CommandModule } from "../define.ts";
+import { printLogLine } from "../follow.ts";
+
+async function streamConsole({ client, out, signal }: Context, id: string): Promise<void> {
+  if (out.structured) {
+    const lines = client.events("VM.Logs", { id, follow: true, tail: 0 }, { signal, timeoutMs: Infinity });
+    for await (const line of lines) await printLogLine(out, line);
+    return;
+  }
+  const console = await client.attach(id, { signal });
+  const onAbort = () => console.destroy();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    for await (const chunk of console as AsyncIterable<Uint8Array>) await out.bytes(out.stdout, chunk);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    console.destroy();
+  }
+}
+
+export const attach: CommandModule = {
+  examples: ["uni attach web"],
+  define(command, act) {
+    command
+      .argument("<name>", "instance")
+      .addHelpText(
+        "after",
+        "\nStreams what the program prints from now on and ends with its exit status. Ctrl-C detaches; the instance goes on.",
+      )
+      .action(
+        act(async (context, id: string) => {
+          const { client, out, signal } = context;
+          const waiting = client.call("VM.Wait", { id }, { signal, timeoutMs: Infinity });
+          waiting.catch(() => {});
+          await streamConsole(context, id);
+          const { exit_code } = await waiting;
+          if (out.structured) await out.showItem({ exit_code }, () => "");
+          return exit_code ?? 137;
+        }),
+      );
+  },
+};

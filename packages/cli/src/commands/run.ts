@@ -1,0 +1,65 @@
+import { UniError } from "@uni/contract/errors";
+import type { VmInfo } from "@uni/contract/rpc";
+import type { CommandModule } from "../define.ts";
+import { followToEnd } from "../follow.ts";
+import { makeInstances } from "../make-instances.ts";
+import type { Output } from "../output.ts";
+import { parseSeconds } from "../parse/time-span.ts";
+import { withSpinner } from "../progress.ts";
+import { printable } from "../render/escape.ts";
+import { addRunOptions, type RunOptions, runParams } from "../run-options.ts";
+
+interface Options extends RunOptions {
+  readonly attach?: boolean;
+  readonly detach?: boolean;
+  readonly timeout: number;
+}
+
+const defaultWaitS = 60;
+
+function noteEarlyEnd(out: Output, { name, state, exit_code, exit_reason }: VmInfo): void {
+  if (state !== "stopped") return;
+  const reason = exit_reason ?? (exit_code === undefined ? "" : `exit status ${exit_code}`);
+  out.note(
+    `${name} has ended already${reason === "" ? "" : `: ${printable(reason)}`}. See: uni logs ${name}`,
+  );
+}
+
+export const run: CommandModule = {
+  examples: [
+    "uni run hello",
+    "uni run --rm -m 256 --vcpus 2 -e A=b --name web -p 8080:80 hello -- --verbose",
+    "uni run --rm --attach debian:bookworm-slim cat /etc/os-release",
+    "uni run -d --restart on-failure:5 --env-file app.env registry.example.com/app:1.2",
+  ],
+  define(command, act) {
+    command
+      .argument("<image>", "image reference, or a digest")
+      .argument("[args...]", "arguments of the program, in place of the image's")
+      .passThroughOptions()
+      .option("--attach", "stream its output and end with its exit status; Ctrl-C stops it")
+      .option("-d, --detach", "print its name and leave it running (the default)")
+      .option("--timeout <span>", "how long to wait until it runs", parseSeconds, defaultWaitS);
+    addRunOptions(command).action(
+      act(async (context, image: string, args: string[], options: Options) => {
+        const { out } = context;
+        const count = options.replicas ?? 1;
+        const params = runParams(image, args, options, context.env);
+        if (options.attach === true && options.detach !== true) {
+          if (count > 1)
+            throw new UniError("exclusive", "running: --attach and --replicas do not go together");
+          // Without waiting: nothing that it prints or how it ends is missed, even with --rm.
+          const [vm] = await withSpinner(out, `starting ${image}`, () => makeInstances(context, params, 1));
+          return followToEnd(context, vm?.id ?? "");
+        }
+        const wait_s = Math.round(options.timeout);
+        const vms = await withSpinner(out, `starting ${image}`, () =>
+          makeInstances(context, { ...params, wait_s }, count),
+        );
+        await out.show(count === 1 ? vms[0] : vms, { text: () => vms.map((vm) => `${vm.name}\n`).join("") });
+        for (const vm of vms) noteEarlyEnd(out, vm);
+        return 0;
+      }),
+    );
+  },
+};

@@ -1,0 +1,78 @@
+import { UniError } from "@uni/contract/errors";
+import type { InstanceUpdate } from "@uni/contract/resources/instance";
+import { type CommandModule, collect } from "../define.ts";
+import { parseCount } from "../parse/count.ts";
+import { readEnvironment } from "../parse/environment.ts";
+import { parseMemory } from "../parse/memory.ts";
+import { programArguments } from "../run-options.ts";
+
+interface UpdateOptions {
+  readonly image?: string;
+  readonly memory?: number;
+  readonly vcpus?: number;
+  readonly hostname?: string;
+  readonly env?: readonly string[];
+  readonly rmEnv?: readonly string[];
+  readonly tag?: readonly string[];
+  readonly rmTag?: readonly string[];
+  readonly deleteLock?: boolean;
+}
+
+function updatesOf(
+  options: UpdateOptions,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): InstanceUpdate[] {
+  const updates: InstanceUpdate[] = [];
+  const add = (prop: InstanceUpdate["prop"], op: InstanceUpdate["op"], value: unknown) => {
+    if (value !== undefined) updates.push({ prop, op, value });
+  };
+  add("image", "set", options.image);
+  add("memory_mb", "set", options.memory);
+  add("vcpus", "set", options.vcpus);
+  add("hostname", "set", options.hostname);
+  add("delete_lock", "set", options.deleteLock);
+  if (options.rmEnv !== undefined) add("env", "del", options.rmEnv);
+  if (options.env !== undefined) add("env", "add", readEnvironment(options.env, undefined, env));
+  add("tags", "del", options.rmTag);
+  add("tags", "add", options.tag);
+  if (args.length > 0) add("args", "set", programArguments(args));
+  return updates;
+}
+
+export const update: CommandModule = {
+  examples: [
+    "uni update web --memory 512M --vcpus 2",
+    "uni update web --env LEVEL=debug --rm-env OLD --tag blue",
+    "uni update web --no-delete-lock",
+    "uni update web -- --verbose",
+  ],
+  define(command, act) {
+    command
+      .argument("<name>", "instance")
+      .argument("[args...]", "new arguments of the program")
+      .option("--image <reference>", "image")
+      .option("-m, --memory <size>", "memory, such as 512M or 1G", parseMemory)
+      .option("--vcpus <count>", "virtual processors", parseCount(1, 64))
+      .option("--hostname <label>", "host name")
+      .option("-e, --env <key=value>", "set an environment variable; repeatable", collect)
+      .option("--rm-env <key>", "remove an environment variable; repeatable", collect)
+      .option("--tag <tag>", "add a tag; repeatable", collect)
+      .option("--rm-tag <tag>", "remove a tag; repeatable", collect)
+      .option("--delete-lock", "refuse to remove it")
+      .option("--no-delete-lock", "let it be removed again")
+      .action(
+        act(async ({ client, out, env, signal }, id: string, args: string[], options: UpdateOptions) => {
+          const updates = updatesOf(options, args, env);
+          if (updates.length === 0) {
+            throw new UniError("malformed", `updating '${id}': nothing to change was given`, {
+              hint: "See uni update --help.",
+            });
+          }
+          const vm = await client.call("VM.Update", { id, updates }, { signal });
+          await out.show(vm, { text: () => `${vm.name}\n` });
+          if ((vm.updates ?? []).length > 0) out.note(`Some changes of ${vm.name} wait for its next start.`);
+        }),
+      );
+  },
+};

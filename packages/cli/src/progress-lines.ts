@@ -1,0 +1,53 @@
+import { stripVTControlCharacters } from "node:util";
+import type { Progress } from "@uni/contract/rpc";
+import { type Frame, frameKinds } from "@uni/contract/stream-frames";
+import { jsonPayload } from "@uni/sdk/frame-stream";
+import type { Output } from "./output.ts";
+import { startSpinner } from "./progress.ts";
+import { printable } from "./render/escape.ts";
+import { formatBytes } from "./render/units.ts";
+
+export interface ProgressLines {
+  readonly onFrame: (frame: Frame) => void;
+  update(message: string): void;
+  done(): void;
+}
+
+/** Escapes and colours of a build's output are not ours to pass on. */
+const clean = (text: string): string => printable(stripVTControlCharacters(text.trimEnd()));
+
+function amountText({ message, current, total }: Progress): string {
+  if (current === undefined) return message;
+  if (total === undefined) return `${message} ${formatBytes(current)}`;
+  return `${message} ${formatBytes(current)} of ${formatBytes(total)}`;
+}
+
+/**
+ * Progress of long work on stderr: one line per message, and on a terminal a spinner for what only counts up. Without a
+ * terminal a counting step says its name once.
+ */
+export function progressLines(out: Output, start: string): ProgressLines {
+  const spinner = startSpinner(out, start);
+  let counting = "";
+  const line = (text: string) => {
+    spinner.clear();
+    out.note(text);
+  };
+  const take = (progress: Progress) => {
+    if (progress.current === undefined) {
+      counting = "";
+      return line(clean(progress.message));
+    }
+    spinner.update(amountText({ ...progress, message: clean(progress.message) }));
+    const key = `${progress.step} ${progress.message}`;
+    if (out.stderr.isTTY !== true && counting !== key) line(clean(progress.message));
+    counting = key;
+  };
+  return {
+    onFrame(frame) {
+      if (frame.kind === frameKinds.progress) take(jsonPayload(frame) as Progress);
+    },
+    update: (message) => spinner.update(message),
+    done: () => spinner.done(),
+  };
+}

@@ -1,0 +1,95 @@
+import type { RpcParams } from "@uni/contract/rpc-methods";
+import type { Command } from "commander";
+import { collect } from "./define.ts";
+import { parseCount } from "./parse/count.ts";
+import { readEnvironment } from "./parse/environment.ts";
+import { parseMemory } from "./parse/memory.ts";
+import { collectPorts, type PortMap } from "./parse/port-map.ts";
+import { parseRestart, type RestartPolicy } from "./parse/restart.ts";
+import { parseSeconds } from "./parse/time-span.ts";
+
+export interface RunOptions {
+  readonly name?: string;
+  readonly memory?: number;
+  readonly vcpus?: number;
+  readonly cpus?: number;
+  readonly env?: readonly string[];
+  readonly envFile?: readonly string[];
+  readonly publish?: readonly PortMap[];
+  readonly rm?: boolean;
+  readonly restart?: RestartPolicy;
+  readonly entrypoint?: string;
+  readonly user?: string;
+  readonly workdir?: string;
+  readonly hostname?: string;
+  readonly tag?: readonly string[];
+  readonly stopTimeout?: number;
+  readonly deleteLock?: boolean;
+  readonly replicas?: number;
+}
+
+/** A distribution's kernel wants more than the REST API's 128 MiB. */
+const defaultMemoryMb = 256;
+
+/** The options of `run` and `create`: how an instance is to be. */
+export function addRunOptions(command: Command): Command {
+  return command
+    .option("--name <name>", "name of the instance; made from the image's otherwise")
+    .option("-m, --memory <size>", `memory, such as 512M or 1G (default: ${defaultMemoryMb}M)`, parseMemory)
+    .option("--vcpus <count>", "virtual processors (default: 1)", parseCount(1, 64))
+    .option("--cpus <count>", "the same as --vcpus", parseCount(1, 64))
+    .option("-e, --env <key=value>", "environment variable; KEY alone hands yours on; repeatable", collect)
+    .option("--env-file <file>", "environment variables, one a line; repeatable", collect)
+    .option(
+      "-p, --publish <[addr:]host:guest[/udp]>",
+      "publish a port on this machine; repeatable",
+      collectPorts,
+    )
+    .option("--rm", "remove the instance once it has stopped")
+    .option("--restart <policy>", "never, always, on-failure or on-failure:RETRIES", parseRestart)
+    .option("--entrypoint <program>", 'run this in place of the image\'s entry point; "" clears it')
+    .option("-u, --user <user[:group]>", "user of the program")
+    .option("-w, --workdir <path>", "working directory of the program")
+    .option("--hostname <label>", "host name (default: the name)")
+    .option("--tag <tag>", "tag of the instance; repeatable", collect)
+    .option("--stop-timeout <seconds>", "time between the stop signal and SIGKILL", parseSeconds)
+    .option("--delete-lock", "refuse to remove it until the lock is taken off")
+    .option("--replicas <count>", "how many alike instances to make", parseCount(1, 253));
+}
+
+/** Arguments after the image: a `--` that sets them apart is not one of them. */
+export const programArguments = (args: readonly string[]): string[] =>
+  args[0] === "--" ? args.slice(1) : [...args];
+
+function defined<T extends object>(members: T): T {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
+}
+
+export function runParams(
+  image: string,
+  args: readonly string[],
+  options: RunOptions,
+  env: NodeJS.ProcessEnv,
+): RpcParams<"VM.Run"> {
+  const given = programArguments(args);
+  const environment = readEnvironment(options.env, options.envFile, env);
+  return defined({
+    image,
+    name: options.name,
+    args: given.length === 0 ? undefined : given,
+    entrypoint:
+      options.entrypoint === undefined ? undefined : [options.entrypoint].filter((text) => text !== ""),
+    env: Object.keys(environment).length === 0 ? undefined : environment,
+    user: options.user,
+    working_directory: options.workdir,
+    hostname: options.hostname,
+    tags: options.tag === undefined ? undefined : [...options.tag],
+    memory: options.memory ?? defaultMemoryMb,
+    vcpus: options.vcpus ?? options.cpus ?? 1,
+    restart: options.restart,
+    auto_remove: options.rm,
+    port_maps: options.publish === undefined ? undefined : [...options.publish],
+    grace_period_s: options.stopTimeout === undefined ? undefined : Math.round(options.stopTimeout),
+    delete_lock: options.deleteLock,
+  });
+}
