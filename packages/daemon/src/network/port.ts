@@ -45,7 +45,10 @@ export interface Network {
   attach(attachment: Attachment): Promise<void>;
   /** Harmless when nothing is there. */
   detach(attachment: Attachment): Promise<void>;
-  /** Makes the host's state exactly this; returns what was wrong, in words, for the log. */
+  /**
+   * Makes the host's state exactly this; returns what was wrong, in words, for the log. Calls take effect in the order they
+   * are made: `wanted` holds every instance whose `attach` was called before, also one that is still under way.
+   */
   reconcile(wanted: readonly Attachment[]): Promise<readonly string[]>;
   /** Undefined when the TAP is gone. Seen from the guest: rx is what it received. */
   traffic(tap: string): Promise<Traffic | undefined>;
