@@ -20,7 +20,18 @@ const rows: readonly (readonly string[])[] = [
 const forbidden: readonly { from: string; to: readonly string[]; reason: string }[] = [
   {
     from: "api",
-    to: ["store", "vmm", "guest", "images", "network", "kernels", "volumes", "instances", "operations", "reconcilers"],
+    to: [
+      "store",
+      "vmm",
+      "guest",
+      "images",
+      "network",
+      "kernels",
+      "volumes",
+      "instances",
+      "operations",
+      "reconcilers",
+    ],
     reason:
       "the API knows the daemon through api/port.ts only, which main fills: so a fake can stand behind it",
   },

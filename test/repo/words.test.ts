@@ -20,9 +20,7 @@ const hosts = [
     "cdn.kernel.#org",
   ])
   .map((host) => host.replace("#", ""));
-const machinePaths = ["/#work/", "/#tmp/prompts", "/#tmp/bash_jobs"].map((path) =>
-  path.replace("#", ""),
-);
+const machinePaths = ["/#work/", "/#tmp/prompts", "/#tmp/bash_jobs"].map((path) => path.replace("#", ""));
 
 const isText = (path: string): boolean =>
   !/\.(png|jpg|gz|tar|zst|woff2?)$/.test(path) && path !== "package-lock.json";
