@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { systemClock } from "../../base/clock.ts";
+import { type ConformanceSetup, conformanceShape, vmmConformance } from "../conformance.ts";
+import type { MachineSpec } from "../port.ts";
+import { createFakeVmm, type FakeVmm } from "./driver.ts";
+import { FakeWorld } from "./world.ts";
+
+const boot = { id: "none", kernelPath: "none", initramfsPath: "none" };
+
+function specIn(directory: string, number: number): MachineSpec {
+  return {
+    id: `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`,
+    directory: join(directory, `m${number}`),
+    uid: 2 ** 30 + number,
+    shape: conformanceShape,
+    boot,
+    root: { path: "root", format: "raw", readOnly: true },
+    writable: { path: join(directory, `disk${number}`), format: "qcow2", readOnly: false },
+    network: { tap: `tap${number}`, mac: "02:00:00:00:00:01" },
+  };
+}
+
+function ask(path: string, question: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const socket = createConnection({ path }, () => socket.write(question));
+  socket.once("error", reject);
+  socket.once("data", (bytes) => {
+    resolve(bytes.toString());
+    socket.destroy();
+  });
+  return promise;
+}
+
+async function makeSetup(): Promise<ConformanceSetup> {
+  const directory = mkdtempSync(join(tmpdir(), "fake-"));
+  const world = new FakeWorld();
+  const vmm: FakeVmm = createFakeVmm({ clock: systemClock, world });
+  let count = 0;
+  const idOf = (pid: number) => world.processes.find(({ identity }) => identity.pid === pid)?.spec.id ?? "";
+  return {
+    boot,
+    newVmm: async () =>
+      createFakeVmm({
+        clock: systemClock,
+        world,
+        onConnect: (socket) => socket.on("data", (bytes) => socket.write(`you said ${bytes}`)),
+      }),
+    newSpec: async () => specIn(directory, ++count),
+    async greetAgent({ agentSocket }) {
+      assert.equal(await ask(agentSocket, "hello"), "you said hello");
+    },
+    shutDownGuest: async ({ process }) => vmm.shutDownGuest(idOf(process.pid)),
+    panicGuest: async ({ process }) => vmm.panicGuest(idOf(process.pid)),
+    killVmm: ({ process }) => vmm.killVmm(idOf(process.pid)),
+    close: async () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+vmmConformance("the fake driver", makeSetup);
+
+test("the fake fails a start when told to, once", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "fake-"));
+  const vmm = createFakeVmm({ clock: systemClock });
+  const signal = new AbortController().signal;
+  vmm.failNextStart(new Error("no luck"));
+  await assert.rejects(vmm.start(specIn(directory, 1), signal), /no luck/);
+  const machine = await vmm.start(specIn(directory, 1), signal);
+  assert.equal(vmm.world.processes.length, 1);
+  await machine.kill();
+  assert.equal(vmm.world.processes.length, 0);
+  rmSync(directory, { recursive: true, force: true });
+});
