@@ -69,7 +69,7 @@ export async function downloadPackage(
 export function downloadError(what: string, stderr: string): UniError {
   const reason = stderr.trim().split("\n").slice(-5).join("\n") || "no message";
   const message = `download ${what}: ${reason}`;
-  if (/no space left|not have enough.*space/i.test(stderr)) return new UniError("no_space", message);
+  if (/no space left|enough free space/i.test(stderr)) return new UniError("no_space", message);
   if (/can't find a source|unable to locate|404 +not found/i.test(stderr)) {
     return new UniError("kernel_not_found", message, {
       hint: "Run apt-get update: apt's package index is old.",
