@@ -10,8 +10,8 @@ export interface ConformanceSetup {
   readonly boot: BootFiles;
   /** A driver as a newly started daemon makes it; all of them see the same host. */
   newVmm(): Promise<Vmm>;
-  /** A machine with disks, network and directory of its own. */
-  newSpec(): Promise<MachineSpec>;
+  /** A machine with disks, network and directory of its own, and a user of its own unless one is given. */
+  newSpec(uid?: number): Promise<MachineSpec>;
   /** Fails unless the agent answers. */
   greetAgent(machine: Machine): Promise<void>;
   /** The guest resets itself, as the agent does at a stop. */
@@ -182,7 +182,7 @@ export function vmmConformance(name: string, makeSetup: () => Promise<Conformanc
     test("one directory and one writable disk belong to one machine at a time", async () => {
       const { machine, spec } = await start();
       await assert.rejects(start(spec), hasCode("in_use"));
-      const thief = { ...(await setup.newSpec()), writable: spec.writable };
+      const thief = { ...(await setup.newSpec(spec.uid)), writable: spec.writable };
       await assert.rejects(start(thief), hasCode("in_use"));
       await setup.greetAgent(machine);
       assert.equal(await vmm.adopt(thief.directory), undefined);

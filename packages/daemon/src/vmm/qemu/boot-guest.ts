@@ -46,6 +46,7 @@ export async function bootGuest(options: BootGuestOptions, signal: AbortSignal):
   const { kernelPath, initramfsPath } = boot;
   const started = await launch({
     ...options,
+    attempted: `boot kernel ${boot.id}`,
     uid: bootUid,
     dieWithParent: true,
     logPath: join(directory, "qemu.log"),

@@ -64,11 +64,12 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
   });
 
   async function start(spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
+    const attempted = `start machine ${spec.id}`;
     const startedUs = clock.monotonicUs();
     const sinceStart = () => clock.monotonicUs() - startedUs;
     const snapshot = await snapshots.get(spec.boot, spec.shape, signal);
     const undo = new Teardown();
-    const limit = limited(clock, startDeadlineMs, signal, `start machine ${spec.id}`);
+    const limit = limited(clock, startDeadlineMs, signal, attempted);
     try {
       refuseIfRunning(spec);
       const places = makePlaces(spec.directory, spec.uid);
@@ -78,6 +79,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       saveRecord(places, record);
       writeFileSync(places.state, stateFor(snapshot, spec.network.mac), { mode: 0o600 });
       const launched = await launch({
+        attempted,
         nativeDirectory,
         program,
         uid,
@@ -117,7 +119,9 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
           launched.ended.then(() => true),
           clock.sleep(500).then(() => false),
         ]);
-        throw gone ? await earlyEnd(places.log) : startError(toUniError(error, "start").message, error);
+        throw gone
+          ? await earlyEnd(launched)
+          : startError(attempted, toUniError(error, "start").message, error);
       }
       const timings = { startUs, loadUs, readyUs: sinceStart() };
       saveRecord(places, { ...record, phase: "running" });

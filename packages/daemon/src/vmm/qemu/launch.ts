@@ -10,6 +10,8 @@ import type { RealAccelerator } from "./architecture.ts";
 import { connectQmp, type Qmp, type QmpEvent } from "./qmp.ts";
 
 export interface Launch {
+  /** For error messages: "start machine …". */
+  readonly attempted: string;
   readonly nativeDirectory: string;
   readonly program: string;
   readonly args: readonly string[];
@@ -29,6 +31,7 @@ export interface Launched {
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>;
   readonly logPath: string;
+  readonly attempted: string;
 }
 
 /** Where `launch` puts the input; fixed in native/vmm/launch.c. */
@@ -48,12 +51,14 @@ export async function launch(options: Launch): Promise<Launched> {
   const ended = Promise.withResolvers<void>();
   child.once("exit", () => ended.resolve());
   child.once("error", () => ended.resolve());
+  const { logPath, attempted } = options;
+  const launched = { ended: ended.promise, logPath, attempted };
   const identity = child.pid === undefined ? undefined : identify(child.pid);
   if (identity === undefined) {
     await ended.promise;
-    throw await earlyEnd(options.logPath);
+    throw await earlyEnd(launched);
   }
-  return { process: identity, ended: ended.promise, logPath: options.logPath };
+  return { ...launched, process: identity };
 }
 
 function launcherArguments(options: Launch): string[] {
@@ -72,12 +77,13 @@ function launcherArguments(options: Launch): string[] {
 
 /** Connects as soon as the socket is there; rejects with QEMU's own words if it ends before. */
 export async function connectLaunched(
-  { ended, logPath }: Launched,
+  launched: Launched,
   qmpPath: string,
   clock: Clock,
   onEvent: (event: QmpEvent) => void,
   signal: AbortSignal,
 ): Promise<Qmp> {
+  const { ended } = launched;
   const gone = new AbortController();
   void ended.then(() => gone.abort());
   const either = AbortSignal.any([signal, gone.signal]);
@@ -86,7 +92,7 @@ export async function connectLaunched(
       return await connectQmp(qmpPath, clock, onEvent, either);
     } catch (error) {
       signal.throwIfAborted();
-      if (gone.signal.aborted) throw await earlyEnd(logPath);
+      if (gone.signal.aborted) throw await earlyEnd(launched);
       if (!isNotYetThere(error)) await waitBriefly(ended, clock);
     }
     await clock.sleep(pollMs);
@@ -120,14 +126,17 @@ const knownEnds: readonly {
 ];
 
 /** The last lines that QEMU wrote before it ended, as an error. */
-export async function earlyEnd(logPath: string): Promise<UniError> {
+export async function earlyEnd({
+  logPath,
+  attempted,
+}: Pick<Launched, "logPath" | "attempted">): Promise<UniError> {
   const text = await readFile(logPath, "utf8").catch(() => "");
-  return startError(`it ended at once: ${text.trim().slice(-2000) || "it said nothing"}`);
+  return startError(attempted, `QEMU ended: ${text.trim().slice(-2000) || "it said nothing"}`);
 }
 
 /** An error with the code and hint that QEMU's words deserve. */
-export function startError(words: string, cause?: unknown): UniError {
+export function startError(attempted: string, words: string, cause?: unknown): UniError {
   const known = knownEnds.find((end) => end.words.test(words));
   const { code, hint } = known ?? { code: "vmm_failed" as const, hint: "See uni doctor." };
-  return new UniError(code, `start QEMU: ${words}`, { hint, cause });
+  return new UniError(code, `${attempted}: ${words}`, { hint, cause });
 }
