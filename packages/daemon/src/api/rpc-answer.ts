@@ -1,0 +1,25 @@
+import type { Duplex } from "node:stream";
+import type { AccountId } from "@uni/contract/ids";
+import type { Log } from "../base/log.ts";
+import type { FrameChannel } from "./frame-channel.ts";
+
+/** What a method does with a request: answer it, or open a stream after the reply. */
+export type RpcAnswer =
+  | { readonly kind: "value"; readonly value: unknown }
+  /** Resolves with the result frame's value; a rejection becomes the error frame. */
+  | { readonly kind: "frames"; readonly run: (channel: FrameChannel) => Promise<unknown> }
+  | { readonly kind: "raw"; readonly run: (connection: Duplex, signal: AbortSignal) => Promise<void> };
+
+export interface RpcContext {
+  readonly account: AccountId;
+  /** Aborts when the client is gone. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+export const value = (result: unknown): RpcAnswer => ({ kind: "value", value: result });
+export const done: RpcAnswer = { kind: "value", value: { status: "ok" } };
+export const frames = (run: (channel: FrameChannel) => Promise<unknown>): RpcAnswer => ({
+  kind: "frames",
+  run,
+});

@@ -1,0 +1,30 @@
+import type { Progress } from "@uni/contract/rpc";
+import type { RpcParams } from "@uni/contract/rpc-methods";
+import { frameKinds } from "@uni/contract/stream-frames";
+import type { FrameChannel } from "./frame-channel.ts";
+import type { ImagesPort } from "./port.ts";
+import { done, frames, type RpcAnswer, type RpcContext, value } from "./rpc-answer.ts";
+
+export const reportTo = (channel: FrameChannel) => (progress: Progress) =>
+  channel.sendIfReady(frameKinds.progress, progress);
+
+export function imageMethods(images: ImagesPort) {
+  return {
+    "Image.List": async (_params: RpcParams<"Image.List">, { account }: RpcContext): Promise<RpcAnswer> => {
+      const all = await images.list(account, {});
+      return value(await Promise.all(all.map(({ digest, url }) => images.detail(digest ?? url))));
+    },
+    "Image.Get": async ({ reference }: RpcParams<"Image.Get">): Promise<RpcAnswer> =>
+      value(await images.detail(reference)),
+    "Image.Remove": async ({ reference }: RpcParams<"Image.Remove">): Promise<RpcAnswer> =>
+      value(await images.remove(reference)),
+    "Image.Tag": async ({ source, reference }: RpcParams<"Image.Tag">): Promise<RpcAnswer> => {
+      await images.tag(source, reference);
+      return done;
+    },
+    "Image.Build": (params: RpcParams<"Image.Build">): RpcAnswer =>
+      frames((channel) => images.build(channel.upload(), params, reportTo(channel), channel.signal)),
+    "Image.Load": ({ reference }: RpcParams<"Image.Load">): RpcAnswer =>
+      frames((channel) => images.load(channel.upload(), reference, reportTo(channel), channel.signal)),
+  };
+}

@@ -1,0 +1,22 @@
+import type { Clock } from "../base/clock.ts";
+import { createHandlers } from "./handlers.ts";
+import type { ApiDependencies } from "./port.ts";
+import { daemonMethods, kernelMethods } from "./rpc-daemon.ts";
+import type { RpcServices } from "./rpc-handle.ts";
+import { imageMethods } from "./rpc-images.ts";
+import { vmStreamMethods } from "./rpc-streams.ts";
+import { vmMethods } from "./rpc-vm.ts";
+
+export function createRpcServices(dependencies: ApiDependencies, clock: Clock): RpcServices {
+  return {
+    methods: {
+      ...vmMethods(dependencies.instances),
+      ...vmStreamMethods(dependencies.instances),
+      ...imageMethods(dependencies.images),
+      ...kernelMethods(dependencies.kernels),
+      ...daemonMethods(dependencies.node),
+    },
+    handlers: createHandlers(dependencies),
+    clock,
+  };
+}

@@ -1,0 +1,92 @@
+/** The VM methods that open a stream. */
+import type { Duplex } from "node:stream";
+import { UniError } from "@uni/contract/errors";
+import type { RpcParams } from "@uni/contract/rpc-methods";
+import { frameKinds } from "@uni/contract/stream-frames";
+import type { FrameChannel } from "./frame-channel.ts";
+import type { InstancesPort } from "./port.ts";
+import { frames, type RpcAnswer, type RpcContext, value } from "./rpc-answer.ts";
+import { serveExec } from "./rpc-exec.ts";
+import { wholeLog } from "./rpc-vm.ts";
+
+/** What may wait for a client that attached and does not read; more is left out, for the instance must not wait. */
+const attachBacklog = 1 << 20;
+
+export function vmStreamMethods(instances: InstancesPort) {
+  const find = (id: string, { account }: RpcContext) => instances.resolveLoose(account, id);
+  return {
+    "VM.Logs": async (params: RpcParams<"VM.Logs">, context: RpcContext): Promise<RpcAnswer> => {
+      const id = find(params.id, context);
+      const { follow = false, tail, since } = params;
+      if (!follow && tail === undefined && since === undefined) {
+        return value({ id, logs: await wholeLog(instances, id) });
+      }
+      const options = { follow, tail, sinceMs: since === undefined ? undefined : readTime(since) };
+      return frames(async (channel) => {
+        const lines = instances.logLines(id, options, channel.signal);
+        for await (const line of lines) await channel.sendJson(frameKinds.event, line);
+        return { id };
+      });
+    },
+    "VM.Attach": async ({ id }: RpcParams<"VM.Attach">, context: RpcContext): Promise<RpcAnswer> => {
+      const console = await instances.attach(find(id, context), context.signal);
+      return { kind: "raw", run: (connection, signal) => joinConsole(console, connection, signal) };
+    },
+    "VM.Exec": async ({ id, ...params }: RpcParams<"VM.Exec">, context: RpcContext): Promise<RpcAnswer> => {
+      const session = await instances.exec(find(id, context), params, context.signal);
+      return frames((channel) => serveExec(session, channel));
+    },
+    "VM.CopyOut": async ({ id, path }: RpcParams<"VM.CopyOut">, context: RpcContext): Promise<RpcAnswer> => {
+      const tar = await instances.copyOut(find(id, context), path, context.signal);
+      return frames(async (channel) => {
+        let bytes = 0;
+        for await (const chunk of tar as AsyncIterable<Buffer>) {
+          bytes += chunk.length;
+          await channel.send(frameKinds.data, chunk);
+        }
+        await channel.send(frameKinds.end, new Uint8Array());
+        return { bytes };
+      });
+    },
+    "VM.CopyIn": ({ id, ...params }: RpcParams<"VM.CopyIn">, context: RpcContext): RpcAnswer => {
+      const found = find(id, context);
+      return frames((channel: FrameChannel) =>
+        instances.copyIn(found, params, channel.upload(), channel.signal),
+      );
+    },
+  };
+}
+
+function readTime(text: string): number {
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new UniError("invalid_value", `Member 'since' is no time: '${text}'`);
+  return time;
+}
+
+function joinConsole(console: Duplex, connection: Duplex, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let leftOut = 0;
+  console.on("data", (chunk: Buffer) => {
+    if (connection.writableLength > attachBacklog) {
+      leftOut += chunk.length;
+      return;
+    }
+    if (leftOut > 0) connection.write(`\r\n[uni: ${leftOut} bytes left out]\r\n`);
+    leftOut = 0;
+    connection.write(chunk);
+  });
+  console.once("close", resolve).once("end", resolve).once("error", resolve);
+  const leave = () => {
+    console.destroy();
+    resolve();
+  };
+  if (signal.aborted) leave();
+  signal.addEventListener("abort", leave, { once: true });
+  connection.on("data", (chunk: Buffer) => {
+    if (console.writable && !console.write(chunk)) {
+      connection.pause();
+      console.once("drain", () => connection.resume());
+    }
+  });
+  return promise;
+}
