@@ -26,7 +26,10 @@ function makeContext(options: GlobalOptions): Context {
     out,
     interrupts,
     env: process.env,
-    stdin: process.stdin,
+    // Making the stream costs milliseconds that most commands need not spend.
+    get stdin() {
+      return process.stdin;
+    },
     signal: interrupts.signal,
   };
 }

@@ -1,7 +1,8 @@
 import { UniError } from "@uni/contract/errors";
-import type { UniClient } from "./client.ts";
+import type { OperationParams, UniClient } from "./client.ts";
 import { type HttpApi, sendHttp } from "./http-envelope.ts";
 import { httpMethods } from "./http-methods.ts";
+import { isOperation, operationPaths } from "./operation-paths.ts";
 
 function notCarried(method: string): UniError {
   return new UniError("not_supported", `calling ${method} over TCP: the REST API has no such operation`, {
@@ -9,17 +10,16 @@ function notCarried(method: string): UniError {
   });
 }
 
-function fillPath(
-  path: string,
-  params: Readonly<Record<string, unknown>>,
-  query: ReadonlySet<string>,
-): string {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) =>
-    encodeURIComponent(String(params[name] ?? "")),
-  );
+/** What is neither in the path nor the body goes into the query. */
+function fillPath(path: string, { body: _, ...params }: OperationParams): string {
+  const used = new Set<string>();
+  const filled = path.replace(/\{(\w+)\}/g, (_match, name: string) => {
+    used.add(name);
+    return encodeURIComponent(String(params[name] ?? ""));
+  });
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) {
-    if (!query.has(name)) continue;
+    if (used.has(name) || value === undefined) continue;
     for (const item of Array.isArray(value) ? value : [value]) search.append(name, String(item));
   }
   return search.size === 0 ? filled : `${filled}?${search}`;
@@ -41,12 +41,10 @@ export function createHttpClient(url: string, token: string | undefined): UniCli
     },
     attach: () => Promise.reject(notCarried("VM.Attach")),
     async operation(id, params, options) {
-      // The table brings its schemas along, so it is loaded by the few who need it.
-      const { operations } = await import("@uni/contract/operations");
-      if (!Object.hasOwn(operations, id)) throw notCarried(id);
-      const { method, path, query } = operations[id as keyof typeof operations];
-      const filled = fillPath(path, params, new Set(Object.keys(query.properties)));
-      const { envelope } = await sendHttp(api, { method, path: filled, body: params.body }, options);
+      if (!isOperation(id)) throw notCarried(id);
+      const [method = "", path = ""] = operationPaths[id].split(" ");
+      const request = { method, path: fillPath(path, params), body: params.body };
+      const { envelope } = await sendHttp(api, request, options);
       return envelope;
     },
   };

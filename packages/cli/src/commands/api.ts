@@ -31,7 +31,7 @@ export const api: CommandModule = {
       .argument("[body]", "JSON, @FILE, or @- for standard input")
       .action(
         act(async ({ client, out, signal }, method: string, path: string, text: string | undefined) => {
-          const { id, params } = await findOperation(method.toUpperCase(), path);
+          const { id, params } = findOperation(method.toUpperCase(), path);
           const envelope = await client.operation(
             id,
             { ...params, ...parseBody(text) },

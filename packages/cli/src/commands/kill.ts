@@ -12,7 +12,7 @@ export const kill: CommandModule = {
       .argument("<names...>", "instances")
       .option(
         "-s, --signal <signal>",
-        "send the program this signal; SIGKILL ends the whole machine (default: KILL)",
+        "send the program this signal; without, the whole machine ends at once",
         (text) => text.toUpperCase(),
       )
       .action(
@@ -24,7 +24,7 @@ export const kill: CommandModule = {
             names,
             async (id) => {
               const answer = await client.call("VM.Kill", { id, ...sent }, { signal });
-              return { name: id, signal: options.signal ?? "KILL", ...answer };
+              return { name: id, ...sent, ...answer };
             },
             ({ name }) => `${name}\n`,
           );

@@ -1,4 +1,5 @@
 import { UniError } from "@uni/contract/errors";
+import { matchOperation } from "@uni/sdk/operation-paths";
 
 export interface FoundOperation {
   readonly id: string;
@@ -14,23 +15,11 @@ function queryParams(search: URLSearchParams): Record<string, unknown> {
   return params;
 }
 
-/** The operation that a method and a path name; a fixed path wins over one with a {uuid}. */
-export async function findOperation(method: string, text: string): Promise<FoundOperation> {
-  const { operations } = await import("@uni/contract/operations");
+/** The operation and its parameters that a person wrote as a method and a path with its query. */
+export function findOperation(method: string, text: string): FoundOperation {
   const url = new URL(text, "http://unid");
-  let found: FoundOperation | undefined;
-  for (const [id, operation] of Object.entries(operations)) {
-    if (operation.method !== method) continue;
-    const names = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? "");
-    const pattern = new RegExp(`^${operation.path.replace(/\{\w+\}/g, "([^/]+)")}/?$`);
-    const match = pattern.exec(url.pathname);
-    if (match === null || (found !== undefined && names.length > 0)) continue;
-    const path = Object.fromEntries(
-      names.map((name, index) => [name, decodeURIComponent(match[index + 1] ?? "")]),
-    );
-    found = { id, params: { ...queryParams(url.searchParams), ...path } };
-  }
-  if (found === undefined) {
+  const match = matchOperation(method, url.pathname);
+  if (match === undefined) {
     throw new UniError(
       "no_such_endpoint",
       `calling ${method} ${url.pathname}: the API has no such operation`,
@@ -39,5 +28,5 @@ export async function findOperation(method: string, text: string): Promise<Found
       },
     );
   }
-  return found;
+  return { id: match.id, params: { ...queryParams(url.searchParams), ...match.params } };
 }

@@ -1,0 +1,69 @@
+/**
+ * Method and path of every operation by its id. The contract's own table says the same and much more, but brings its
+ * schemas along, which would double the time that `uni` takes to start; a test holds the two together.
+ */
+export const operationPaths = {
+  createInstance: "POST /v1/instances",
+  getInstances: "GET /v1/instances",
+  updateInstances: "PATCH /v1/instances",
+  deleteInstances: "DELETE /v1/instances",
+  getInstanceHistory: "GET /v1/instances/history",
+  getInstanceLogs: "GET /v1/instances/log",
+  getInstanceMetrics: "GET /v1/instances/metrics",
+  startInstances: "PUT /v1/instances/start",
+  stopInstances: "PUT /v1/instances/stop",
+  waitInstances: "GET /v1/instances/wait",
+  getInstanceByUuid: "GET /v1/instances/{uuid}",
+  updateInstanceByUuid: "PATCH /v1/instances/{uuid}",
+  deleteInstanceByUuid: "DELETE /v1/instances/{uuid}",
+  getInstanceHistoryByUuid: "GET /v1/instances/{uuid}/history",
+  getInstanceLogsByUuid: "GET /v1/instances/{uuid}/log",
+  getInstanceMetricsByUuid: "GET /v1/instances/{uuid}/metrics",
+  startInstanceByUuid: "PUT /v1/instances/{uuid}/start",
+  stopInstanceByUuid: "PUT /v1/instances/{uuid}/stop",
+  waitInstanceByUuid: "GET /v1/instances/{uuid}/wait",
+  getImages: "GET /v1/images",
+  getImageStore: "GET /v1/image-store",
+  getUser: "GET /v1/users/quotas",
+  getUserByUuid: "GET /v1/users/{uuid}/quotas",
+  listMetros: "GET /v1/metros",
+  healthz: "GET /v1/healthz",
+} as const satisfies Record<string, string>;
+
+export type OperationName = keyof typeof operationPaths;
+
+export const isOperation = (id: string): id is OperationName => Object.hasOwn(operationPaths, id);
+
+export interface MatchedOperation {
+  readonly id: OperationName;
+  /** Members of its path. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+function matchPath(pattern: string, path: string): Record<string, string> | undefined {
+  const wanted = pattern.split("/");
+  const given = path.replace(/\/+$/, "").split("/");
+  if (wanted.length !== given.length) return undefined;
+  const params: Record<string, string> = {};
+  for (const [index, part] of wanted.entries()) {
+    const text = given[index] ?? "";
+    const name = /^\{(\w+)\}$/.exec(part)?.[1];
+    if (name !== undefined) params[name] = decodeURIComponent(text);
+    else if (part !== text) return undefined;
+  }
+  return params;
+}
+
+/** The operation that a method and a path name; a fixed path wins over one with a {uuid}. */
+export function matchOperation(method: string, path: string): MatchedOperation | undefined {
+  let found: MatchedOperation | undefined;
+  for (const [id, text] of Object.entries(operationPaths)) {
+    const [verb, pattern = ""] = text.split(" ");
+    const params = verb === method ? matchPath(pattern, path) : undefined;
+    if (params === undefined) continue;
+    const match = { id: id as OperationName, params };
+    if (Object.keys(params).length === 0) return match;
+    found ??= match;
+  }
+  return found;
+}
