@@ -1,10 +1,12 @@
 /** The OpenAPI 3.1 document, generated from the operations table. */
 import type { TSchema } from "typebox";
-import { envelopeMembers } from "./envelope.ts";
+import { envelopeMembers, ResponseError } from "./envelope.ts";
 import { type Operation, operations } from "./operations.ts";
 import { Image } from "./resources/image.ts";
+import { ImageSpec } from "./resources/image-spec.ts";
 import { CreateInstanceRequest, Instance } from "./resources/instance.ts";
 import { HealthzData, Metro, Quotas } from "./resources/node.ts";
+import { PortMapping } from "./resources/port-mapping.ts";
 import { NameOrUuid } from "./resources/reference.ts";
 
 const named: ReadonlyMap<TSchema, string> = new Map<TSchema, string>([
@@ -15,6 +17,9 @@ const named: ReadonlyMap<TSchema, string> = new Map<TSchema, string>([
   [Quotas, "Quotas"],
   [Metro, "Metro"],
   [HealthzData, "HealthzResponseData"],
+  [ResponseError, "ResponseError"],
+  [PortMapping, "PortMapping"],
+  [ImageSpec, "ImageSpec"],
 ]);
 
 export function openApiDocument(): Record<string, unknown> {
@@ -36,8 +41,17 @@ export function openApiDocument(): Record<string, unknown> {
     servers: [{ url: "/" }],
     security: [{ token: [] }],
     paths,
-    components: { schemas, securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+    components: {
+      schemas,
+      responses: { Refused: refused() },
+      securitySchemes: { token: { type: "http", scheme: "bearer" } },
+    },
   };
+}
+
+function refused(): Record<string, unknown> {
+  const schema = { type: "object", ...objectOf(envelopeMembers) };
+  return { description: "The whole request was refused", content: { "application/json": { schema } } };
 }
 
 function describe(id: string, operation: Operation): Record<string, unknown> {
@@ -61,10 +75,7 @@ function describe(id: string, operation: Operation): Record<string, unknown> {
         description: "Done, or done in part: `status` tells, for the whole and for every item",
         content: { "application/json": { schema: envelopeSchema(operation) } },
       },
-      default: {
-        description: "The whole request was refused",
-        content: { "application/json": { schema: { type: "object", ...objectOf(envelopeMembers) } } },
-      },
+      default: { $ref: "#/components/responses/Refused" },
     },
   };
 }

@@ -137,7 +137,7 @@ export interface InstancesPort {
   ): AsyncIterable<LogLine>;
   metrics(id: InstanceId): Promise<InstanceMetrics>;
   stats(id: InstanceId): Promise<VmStats>;
-  /** Raw output from now on; ends when the instance stops. */
+  /** Raw output from now on; ends when the instance stops. A reader that does not read holds nobody up. */
   attach(id: InstanceId, signal: AbortSignal): Promise<Duplex>;
   exec(id: InstanceId, params: ExecParams, signal: AbortSignal): Promise<ExecSession>;
   /** A tar of the file or tree at `path`, named by its base name, as `docker cp` has it; running or stopped. */

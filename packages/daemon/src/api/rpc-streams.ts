@@ -9,9 +9,6 @@ import { frames, type RpcAnswer, type RpcContext, value } from "./rpc-answer.ts"
 import { serveExec } from "./rpc-exec.ts";
 import { wholeLog } from "./rpc-vm.ts";
 
-/** What may wait for a client that attached and does not read; more is left out, for the instance must not wait. */
-const attachBacklog = 1 << 20;
-
 export function vmStreamMethods(instances: InstancesPort) {
   const find = (id: string, { account }: RpcContext) => instances.resolveLoose(account, id);
   return {
@@ -63,30 +60,17 @@ function readTime(text: string): number {
   return time;
 }
 
+/** A slow client slows down the reading of the console alone: the core promises that the instance does not wait for it. */
 function joinConsole(console: Duplex, connection: Duplex, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  let leftOut = 0;
-  console.on("data", (chunk: Buffer) => {
-    if (connection.writableLength > attachBacklog) {
-      leftOut += chunk.length;
-      return;
-    }
-    if (leftOut > 0) connection.write(`\r\n[uni: ${leftOut} bytes left out]\r\n`);
-    leftOut = 0;
-    connection.write(chunk);
-  });
-  console.once("close", resolve).once("end", resolve).once("error", resolve);
   const leave = () => {
     console.destroy();
     resolve();
   };
   if (signal.aborted) leave();
   signal.addEventListener("abort", leave, { once: true });
-  connection.on("data", (chunk: Buffer) => {
-    if (console.writable && !console.write(chunk)) {
-      connection.pause();
-      console.once("drain", () => connection.resume());
-    }
-  });
+  console.once("close", resolve).once("end", resolve).once("error", resolve);
+  console.pipe(connection, { end: false });
+  connection.pipe(console, { end: false });
   return promise;
 }

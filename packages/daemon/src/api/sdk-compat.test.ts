@@ -1,0 +1,14 @@
+import { test } from "node:test";
+import { unikraftSdkScenario } from "../../../../test/kit/unikraft-sdk-scenario.ts";
+import { silentLog } from "../base/log.ts";
+import { createFakeCore, fakeImage, fakeToken } from "./fake-core.ts";
+import { startHttp } from "./http.ts";
+
+test("the published SDK drives the instance operations", async () => {
+  const server = await startHttp(createFakeCore(), { host: "127.0.0.1", port: 0, log: silentLog });
+  try {
+    await unikraftSdkScenario(`http://${server.address}`, fakeToken, fakeImage);
+  } finally {
+    await server.close();
+  }
+});
