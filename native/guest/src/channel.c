@@ -1,0 +1,118 @@
+#include "channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "event-loop.h"
+#include "platform.h"
+#include "session.h"
+
+/* One write fills at most one buffer of virtio_console, which takes 32 KiB. */
+enum { WRITE_BYTES = 32 << 10, ROUNDS = 16 };
+
+static struct source source = {.fd = -1};
+static struct frame_reader reader;
+static struct bytes control, out;
+static size_t written;
+
+static void ready(struct source *unused, uint32_t events);
+static void receive(void);
+static void begin(const struct hello *hello);
+static void lost(void);
+static bool flush(void);
+
+void channel_open(void) {
+  frames_desync(&reader);
+  reader.start = reader.end = 0;
+  source.fd = platform_open_channel();
+  source.ready = ready;
+  if (source.fd < 0 || !loop_watch(&source)) abort();
+}
+
+bool channel_synced(void) { return reader.synced; }
+
+void channel_send(uint16_t id, uint8_t type, uint8_t flags, const void *payload, size_t length) {
+  if (!reader.synced) return;
+  frame_put(&control, reader.tag, &(struct frame){id, type, flags, (uint32_t)length, payload});
+}
+
+void channel_fill(uint16_t id, uint8_t type, uint8_t flags, const void *payload, size_t length) {
+  frame_put(&out, reader.tag, &(struct frame){id, type, flags, (uint32_t)length, payload});
+}
+
+bool channel_pump(void) {
+  for (int round = 0; round < ROUNDS; round++) {
+    if (out.length == written) {
+      out.length = written = 0;
+      if (!reader.synced) return false;
+      bytes_append(&out, control.data, control.length);
+      control.length = 0;
+      while (out.length < WRITE_BYTES - FRAME_MAX_OUT && session_fill()) {
+      }
+    }
+    if (out.length == 0) return false;
+    if (!flush()) return false;
+  }
+  return true;
+}
+
+static void ready(struct source *unused, uint32_t events) {
+  (void)unused;
+  if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) receive();
+}
+
+static void receive(void) {
+  for (;;) {
+    size_t space;
+    uint8_t *to = frames_space(&reader, &space);
+    ssize_t got = read(source.fd, to, space);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return;
+    if (got <= 0) return lost();
+    frames_added(&reader, (size_t)got);
+    struct frame frame;
+    struct hello hello;
+    enum parsed parsed;
+    bool was_synced = reader.synced;
+    while ((parsed = frames_next(&reader, &frame, &hello)) != PARSED_NOTHING) {
+      if (parsed == PARSED_HELLO)
+        begin(&hello);
+      else
+        session_frame(&frame);
+      was_synced = true;
+    }
+    if (was_synced && !reader.synced) session_end();
+  }
+}
+
+/* Bytes of an older session may lie in the kernel before this answer: the host skips them up to its token. */
+static void begin(const struct hello *hello) {
+  session_end();
+  control.length = out.length = written = 0;
+  bytes_append(&out, HELLO_MAGIC, HELLO_MAGIC_LENGTH);
+  bytes_append(&out, hello->token, TOKEN_LENGTH);
+  session_begin(hello->log_offset);
+}
+
+static void lost(void) {
+  bool had = reader.synced;
+  frames_desync(&reader);
+  control.length = out.length = written = 0;
+  if (had) session_end();
+  if (!platform_channel_closed()) return;
+  loop_close(&source);
+  channel_open();
+}
+
+static bool flush(void) {
+  while (written < out.length) {
+    ssize_t put = write(source.fd, out.data + written, out.length - written);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return false; /* EAGAIN, or the host is gone: the reading side learns of both. */
+    written += (size_t)put;
+  }
+  return true;
+}

@@ -1,0 +1,58 @@
+/* The agent: boots the guest, waits for its configuration, runs the program, serves the host until the end. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "control.h"
+#include "event-loop.h"
+#include "platform.h"
+#include "program.h"
+#include "streams.h"
+
+static void watch_children(void);
+static void reap(struct source *source, uint32_t events);
+static bool after_round(void);
+
+int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN);
+  platform_boot(argc, argv);
+  loop_open();
+  watch_children();
+  channel_open();
+  loop_run(after_round);
+}
+
+static struct source children;
+
+static void watch_children(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  children = (struct source){.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = reap};
+  if (children.fd < 0 || !loop_watch(&children)) abort();
+}
+
+/* Signals of one kind merge: the children are asked, not counted. Orphans of the guest come here too. */
+static void reap(struct source *source, uint32_t events) {
+  (void)events;
+  struct signalfd_siginfo info;
+  while (read(source->fd, &info, sizeof info) > 0) {
+  }
+  int status;
+  pid_t pid;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    if (!program_ended(pid, status)) streams_ended(pid, status);
+}
+
+static bool after_round(void) {
+  bool more = program_drain();
+  more = channel_pump() || more;
+  /* Sending made room for what waited, or was the last thing that the end waited for. */
+  more = program_drain() || more;
+  control_advance();
+  return channel_pump() || more;
+}

@@ -1,0 +1,79 @@
+/*
+ * For tests on the host: `agent-test SOCKET ROOT` serves SOCKET as QEMU would and takes the directory ROOT for the
+ * machine's root. It changes neither clock nor entropy, which no namespace holds apart.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "etc-files.h"
+#include "platform.h"
+
+static int listener = -1, proc = -1, dev = -1, pts = -1, root = -1;
+
+static int listen_at(const char *path);
+
+void platform_boot(int argc, char **argv) {
+  if (argc != 3) {
+    fprintf(stderr, "usage: agent-test SOCKET ROOT\n");
+    exit(64);
+  }
+  listener = listen_at(argv[1]);
+  root = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  dev = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  pts = open("/dev/pts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (listener < 0 || root < 0 || proc < 0 || dev < 0) {
+    perror("agent-test");
+    exit(1);
+  }
+}
+
+int platform_open_channel(void) {
+  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  return fd;
+}
+
+bool platform_channel_closed(void) { return true; }
+
+bool platform_configure(const struct configuration *config, const char **reason) {
+  *reason = "enter the test's root";
+  if (fchdir(root) != 0 || chroot(".") != 0) return false;
+  write_etc_files(config);
+  return true;
+}
+
+void platform_set_moment(const struct host_moment *moment) { (void)moment; }
+
+int platform_proc(void) { return proc; }
+
+int platform_dev(void) { return dev; }
+
+int platform_pts(void) { return pts; }
+
+int platform_disk(void) { return root; }
+
+int platform_kernel_log(void) { return -1; }
+
+bool platform_owns_all_processes(void) { return getpid() == 1; }
+
+void platform_sync(void) {}
+
+void platform_reset(void) { exit(0); }
+
+static int listen_at(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (strlen(path) >= sizeof address.sun_path) return errno = ENAMETOOLONG, -1;
+  strcpy(address.sun_path, path);
+  unlink(path);
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 1) != 0) return -1;
+  return fd;
+}

@@ -1,0 +1,29 @@
+/* What differs between a VM (platform-vm.c) and a test on the host (platform-socket.c). */
+#pragma once
+#include <stdbool.h>
+
+#include "config-message.h"
+
+/* Does what can be done before the configuration is known; ends the process if the agent cannot live. */
+void platform_boot(int argc, char **argv);
+/* The host's channel, non-blocking. Called again when `platform_channel_closed` said that the old one is dead. */
+int platform_open_channel(void);
+/* The host went away: true if the descriptor must be closed and opened again. */
+bool platform_channel_closed(void);
+/* Disks, root, kernel file systems, network. False with a reason (a static or leaked string). */
+bool platform_configure(const struct configuration *config, const char **reason);
+void platform_set_moment(const struct host_moment *moment);
+/* A directory descriptor of procfs and of the device file system that no process of the guest can replace. */
+int platform_proc(void);
+int platform_dev(void);
+/* New instances are opened from here: the directory of devpts as the program sees it. */
+int platform_pts(void);
+/* A directory of the disk whose use is reported, or -1. */
+int platform_disk(void);
+/* Kernel messages, positioned at the end, non-blocking; or -1. */
+int platform_kernel_log(void);
+/* True if this process may signal "all others". */
+bool platform_owns_all_processes(void);
+/* Everything is written back when it returns. */
+void platform_sync(void);
+void platform_reset(void) __attribute__((noreturn));

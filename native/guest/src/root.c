@@ -1,0 +1,132 @@
+#include "root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "boot.h"
+#include "devices.h"
+#include "paths.h"
+
+/* From linux/mount.h, which cannot be included beside sys/mount.h. */
+enum { CONFIG_SET_STRING = 1, CONFIG_CREATE = 6, MOVE_FROM_EMPTY_PATH = 4 };
+enum { ATTRIBUTE_NOSUID = 2, ATTRIBUTE_NODEV = 4, ATTRIBUTE_NOEXEC = 8 };
+
+/* Made as detached mounts before the snapshot, attached by descriptor after it: no path of the image is trusted with them. */
+struct kernel_mount {
+  const char *type, *at;
+  unsigned attributes;
+  const char *options[4]; /* name, value, … */
+  int fd;
+};
+
+static struct kernel_mount mounts[] = {
+    {"proc", "/proc", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
+    {"sysfs", "/sys", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
+    {"cgroup2", "/sys/fs/cgroup", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
+    {"devtmpfs", "/dev", ATTRIBUTE_NOSUID, {0}, -1},
+    {"devpts", "/dev/pts", ATTRIBUTE_NOSUID | ATTRIBUTE_NOEXEC, {"gid", "5", "ptmxmode", "0666"}, -1},
+    {"tmpfs", "/dev/shm", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV, {"mode", "1777"}, -1},
+    {"mqueue", "/dev/mqueue", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
+};
+enum { MOUNTS = sizeof mounts / sizeof *mounts };
+
+static int disk = -1, pts = -1;
+
+static int make_mount(const struct kernel_mount *wanted);
+static bool mount_disks(const char **reason);
+static void make_upper(void);
+static bool switch_root(void);
+static bool failed(const char **reason, const char *what);
+
+void root_prepare(void) {
+  int dev = boot_dev();
+  mkdirat(dev, "pts", 0755), mkdirat(dev, "shm", 0755), mkdirat(dev, "mqueue", 0755);
+  symlinkat("/proc/self/fd", dev, "fd"), symlinkat("/proc/self/fd/0", dev, "stdin");
+  symlinkat("/proc/self/fd/1", dev, "stdout"), symlinkat("/proc/self/fd/2", dev, "stderr");
+  mkdir("/lower", 0755), mkdir("/writable", 0755), mkdir("/merged", 0755);
+  for (size_t i = 0; i < MOUNTS; i++) mounts[i].fd = make_mount(&mounts[i]);
+}
+
+bool root_enter(const char **reason) {
+  if (!mount_disks(reason)) return false;
+  if (!switch_root()) return failed(reason, "enter the root");
+  for (size_t i = 0; i < MOUNTS; i++) {
+    struct kernel_mount *mount = &mounts[i];
+    if (mount->fd < 0) continue;
+    /* Only three are at places that the image must bring; the others are in those. */
+    if (syscall(SYS_move_mount, mount->fd, "", AT_FDCWD, mount->at, MOVE_FROM_EMPTY_PATH) == 0) continue;
+    mkdir(mount->at, 0755);
+    if (syscall(SYS_move_mount, mount->fd, "", AT_FDCWD, mount->at, MOVE_FROM_EMPTY_PATH) != 0)
+      fprintf(stderr, "uni-agent: mount %s at %s: %m\n", mount->type, mount->at);
+  }
+  return true;
+}
+
+int root_pts(void) { return pts; }
+
+int root_disk(void) { return disk; }
+
+/* FIFREEZE writes all back and empties the journal without asking who still holds files (ext4_freeze); sync is the next best. */
+void root_freeze(void) {
+  if (disk < 0 || ioctl(disk, FIFREEZE, 0) != 0) sync();
+}
+
+static int make_mount(const struct kernel_mount *wanted) {
+  int context = (int)syscall(SYS_fsopen, wanted->type, 1 /* FSOPEN_CLOEXEC */);
+  if (context < 0) return -1;
+  for (size_t i = 0; i + 1 < 4 && wanted->options[i]; i += 2)
+    syscall(SYS_fsconfig, context, CONFIG_SET_STRING, wanted->options[i], wanted->options[i + 1], 0);
+  int fd = -1;
+  if (syscall(SYS_fsconfig, context, CONFIG_CREATE, NULL, NULL, 0) == 0)
+    fd = (int)syscall(SYS_fsmount, context, 1 /* FSMOUNT_CLOEXEC */, wanted->attributes);
+  close(context);
+  /* The descriptor that attaches a mount is O_PATH: opening terminals needs another. */
+  if (fd >= 0 && strcmp(wanted->type, "devpts") == 0) pts = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return fd;
+}
+
+static bool mount_disks(const char **reason) {
+  char root[16], writable[16], path[32];
+  if (!devices_find_disks(root, writable, sizeof root)) return *reason = "the machine's two disks are not there", false;
+  snprintf(path, sizeof path, "/dev/%s", root);
+  if (mount(path, "/lower", "erofs", MS_RDONLY, NULL) != 0) return failed(reason, "mount the image's root (EROFS)");
+  snprintf(path, sizeof path, "/dev/%s", writable);
+  if (mount(path, "/writable", "ext4", 0, "noinit_itable") != 0) return failed(reason, "mount the writable disk (ext4)");
+  disk = open("/writable", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  make_upper();
+  if (mount("overlay", "/merged", "overlay", 0, "lowerdir=/lower,upperdir=/writable/upper,workdir=/writable/work") != 0)
+    return failed(reason, "mount the overlay of both disks");
+  return true;
+}
+
+/* The upper directory lends its owner and mode to the root: it takes over the image's. */
+static void make_upper(void) {
+  struct stat lower;
+  mkdir("/writable/work", 0700);
+  if (mkdir("/writable/upper", 0755) != 0 || stat("/lower", &lower) != 0) return;
+  if (chown("/writable/upper", lower.st_uid, lower.st_gid) == 0) chmod("/writable/upper", lower.st_mode & 07777);
+}
+
+/*
+ * As switch_root does: the overlay covers the initramfs, so that the kernel does not take the program for one in a chroot
+ * (current_chrooted() forbids user namespaces there). The agent's own mounts stay below, held by descriptors.
+ */
+static bool switch_root(void) {
+  return chdir("/merged") == 0 && mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 && chdir("/") == 0;
+}
+
+static bool failed(const char **reason, const char *what) {
+  static char text[256];
+  snprintf(text, sizeof text, "%s: %s", what, strerror(errno));
+  *reason = text;
+  return false;
+}

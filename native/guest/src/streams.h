@@ -1,0 +1,51 @@
+/*
+ * Processes whose standard streams go over the channel: exec'd programs, and our own file workers. Each direction of
+ * each has credit in bytes, so that none can hold up logs, control or another.
+ */
+#pragma once
+#include <sys/types.h>
+
+#include "bytes.h"
+#include "event-loop.h"
+#include "wire.h"
+
+enum { STREAMS_MAX = 128, CREDIT_TO_HOST = 256 << 10, CREDIT_FROM_HOST = 64 << 10 };
+
+struct output_side {
+  struct source source;
+  bool readable;
+  uint64_t credit;
+};
+
+struct stream {
+  bool used;
+  uint16_t id;
+  pid_t pid; /* 0: reaped */
+  int status;
+  bool terminal;
+  /* A file worker ends by itself when its input ends, and must, to tidy up: closing does not kill it. */
+  bool tidy;
+  struct source input;
+  bool input_writable, input_ended;
+  struct bytes pending;
+  struct output_side out, err;
+};
+
+void stream_message(uint16_t id, uint8_t type, uint8_t flags, const uint8_t *payload, size_t length);
+bool streams_fill(void);
+void streams_close_all(void);
+/* Takes note if `pid` belongs to a stream. */
+void streams_ended(pid_t pid, int status);
+
+/* For those who open streams: descriptors are non-blocking; `err` may be -1; with a terminal `in` and `out` are it. */
+struct stream_ends {
+  pid_t pid;
+  int in, out, err;
+  bool terminal, tidy;
+};
+bool stream_open_exec(const uint8_t *payload, size_t length, struct stream_ends *ends, int *code, char *reason,
+                      size_t size);
+bool stream_open_read(const uint8_t *payload, size_t length, struct stream_ends *ends, int *code, char *reason,
+                      size_t size);
+bool stream_open_write(const uint8_t *payload, size_t length, struct stream_ends *ends, int *code, char *reason,
+                       size_t size);

@@ -1,0 +1,92 @@
+import { toUniError } from "@uni/contract/errors";
+import type { Log } from "../base/log.ts";
+import { encodeConfig, encodeMoment } from "./config-message.ts";
+import type { EventQueue } from "./events.ts";
+import { startExec } from "./exec.ts";
+import { encodeFields, type Fields } from "./fields.ts";
+import { createFileReader } from "./file-reader.ts";
+import { createFileWriter } from "./file-writer.ts";
+import type { GuestChannel, GuestStats } from "./port.ts";
+import type { GuestSession } from "./session.ts";
+import { openGuestStream } from "./stream.ts";
+import { keys, ProtocolError, types } from "./wire.ts";
+
+/** Generous: an emulated guest on a busy host is slow, and a deadline only has to end what would hang for ever. */
+const deadlines = { configure: 120_000, request: 30_000, files: 60_000, powerOff: 60_000 };
+
+const nothing = Buffer.alloc(0);
+
+export function createChannel(session: GuestSession, events: EventQueue, log: Log): GuestChannel {
+  const goodbye = Promise.withResolvers<void>();
+  session.onFrame = (frame) => {
+    if (events.take(frame)) return;
+    if (frame.type === types.goodbye) return goodbye.resolve();
+    if (frame.type !== types.state) throw new ProtocolError(`unknown frame ${frame.type}`);
+  };
+
+  return {
+    async configure(config) {
+      const payload = encodeConfig(config, session.clock);
+      await session.request(types.configure, payload, "configure the guest", deadlines.configure);
+    },
+    onEvent: (handler) => events.handle(handler),
+    exec: (spec) => startExec(session, spec),
+    async signal(number) {
+      const payload = encodeFields([[keys.signal, { u32: number }]]);
+      await session.request(types.signal, payload, `send signal ${number} to the program`, deadlines.request);
+    },
+    async stop(graceMs) {
+      const payload = encodeFields([[keys.graceMs, { u32: Math.min(Math.trunc(graceMs), 0x7fffffff) }]]);
+      await session.request(types.stop, payload, "stop the program", graceMs + deadlines.request);
+    },
+    async powerOff() {
+      const cancel = session.clock.after(deadlines.powerOff, () =>
+        goodbye.reject(toUniError(new Error("no goodbye came in time"), "power the guest off")),
+      );
+      try {
+        await session.request(types.powerOff, nothing, "power the guest off", deadlines.powerOff);
+        await Promise.race([goodbye.promise, session.closed]);
+        // All output and the exit came before the goodbye; they are in our hands when the agent may go.
+        await events.drained();
+        session.send(0, types.goodbyeAck, nothing);
+        log.debug({}, "the guest said goodbye");
+      } finally {
+        cancel();
+      }
+    },
+    async readFiles(path) {
+      const attempted = `read ${path} from the guest`;
+      const payload = encodeFields([[keys.path, path]]);
+      const options = { attempted, timeoutMs: deadlines.files };
+      return createFileReader(await openGuestStream(session, types.openRead, payload, options), attempted);
+    },
+    async writeFiles(path) {
+      const attempted = `write ${path} in the guest`;
+      const payload = encodeFields([[keys.path, path]]);
+      const options = { attempted, timeoutMs: deadlines.files };
+      return createFileWriter(await openGuestStream(session, types.openWrite, payload, options), attempted);
+    },
+    async stats() {
+      return statsOf(
+        await session.request(types.stats, nothing, "ask the guest for its stats", deadlines.request),
+      );
+    },
+    async refresh() {
+      const payload = encodeMoment(session.clock);
+      await session.request(types.refresh, payload, "set the guest's clock", deadlines.request);
+    },
+    closed: session.closed,
+    close: () => session.close(),
+  };
+}
+
+function statsOf(fields: Fields): GuestStats {
+  return {
+    memoryTotalKb: fields.number(keys.memoryTotalKb),
+    memoryAvailableKb: fields.number(keys.memoryAvailableKb),
+    cpuMs: fields.number(keys.cpuMs),
+    processes: fields.number(keys.processes),
+    diskUsedKb: fields.number(keys.diskUsedKb),
+    diskTotalKb: fields.number(keys.diskTotalKb),
+  };
+}

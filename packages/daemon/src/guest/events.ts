@@ -1,0 +1,168 @@
+/**
+ * Events and log of a machine, handed on one by one, each acknowledged when its handler is done. Until then the agent
+ * keeps it, so nothing is lost with this process. What a hostile guest sends beyond what an honest one can have under
+ * way ends the channel.
+ */
+import type { Log } from "../base/log.ts";
+import { Fields } from "./fields.ts";
+import type { WireFrame } from "./frames.ts";
+import type { GuestEvent } from "./port.ts";
+import type { GuestSession } from "./session.ts";
+import { eventKinds, keys, logStreams, logWindow, ProtocolError, types } from "./wire.ts";
+
+type Handler = (event: GuestEvent) => Promise<void> | void;
+
+interface Queued {
+  readonly event: GuestEvent;
+  readonly acknowledge: () => void;
+  readonly cost: number;
+}
+
+/** Twice an honest agent's window, and as many events as it keeps. */
+const maxQueuedBytes = 2 * logWindow;
+const maxQueuedItems = 20_000;
+/** Output is acknowledged when this much is done, or nothing is left to do. */
+const ackBytes = 32 << 10;
+
+export class EventQueue {
+  readonly #session: GuestSession;
+  readonly #log: Log;
+  #handler: Handler | undefined;
+  #queue: Queued[] = [];
+  #queuedBytes = 0;
+  #running = false;
+  #logDone: number;
+  #logAcked: number;
+
+  constructor(session: GuestSession, log: Log, logOffset: number) {
+    this.#session = session;
+    this.#log = log;
+    this.#logDone = logOffset;
+    this.#logAcked = logOffset;
+  }
+
+  handle(handler: Handler): void {
+    this.#handler = handler;
+    void this.#run();
+  }
+
+  /** True if the frame was an event's; throws ProtocolError if it is malformed. */
+  take(frame: WireFrame): boolean {
+    const queued = this.#decode(frame);
+    if (queued === undefined) return false;
+    this.#queue.push(queued);
+    this.#queuedBytes += queued.cost;
+    if (this.#queuedBytes > maxQueuedBytes || this.#queue.length > maxQueuedItems) {
+      throw new ProtocolError("the guest sends more output than was acknowledged");
+    }
+    void this.#run();
+    return true;
+  }
+
+  /** Resolves when everything that came so far is handled. */
+  async drained(): Promise<void> {
+    if (this.#handler === undefined || (this.#queue.length === 0 && !this.#running)) return;
+    await new Promise<void>((resolve) => {
+      this.#queue.push({ event: { kind: "log-lost", offset: 0, bytes: 0 }, acknowledge: resolve, cost: -1 });
+      void this.#run();
+      void this.#session.closed.then(resolve);
+    });
+  }
+
+  async #run(): Promise<void> {
+    if (this.#running || this.#handler === undefined) return;
+    this.#running = true;
+    try {
+      for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) {
+        if (item.cost >= 0) await this.#handler(item.event);
+        this.#queuedBytes -= Math.max(item.cost, 0);
+        item.acknowledge();
+      }
+      this.#ackLog();
+    } catch (error) {
+      // Not acknowledged: the agent repeats it to the next channel.
+      this.#log.error({ error }, "a guest event could not be handled");
+      this.#session.fail(error);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #decode(frame: WireFrame): Queued | undefined {
+    switch (frame.type) {
+      case types.event:
+        return this.#decodeEvent(frame.payload);
+      case types.log:
+        return this.#decodeLog(frame.payload);
+      case types.logLost: {
+        if (frame.payload.length !== 16) throw new ProtocolError("malformed report of lost output");
+        const offset = Number(frame.payload.readBigUInt64LE());
+        const bytes = Number(frame.payload.readBigUInt64LE(8));
+        return this.#logItem({ kind: "log-lost", offset, bytes }, offset + bytes, 0);
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #decodeLog(payload: Buffer): Queued {
+    if (payload.length < 17) throw new ProtocolError("malformed output");
+    const stream = logStreams[payload.readUInt8(16) as keyof typeof logStreams];
+    if (stream === undefined) throw new ProtocolError("output of an unknown stream");
+    const offset = Number(payload.readBigUInt64LE());
+    const timeMs = Number(payload.readBigUInt64LE(8));
+    const bytes = Buffer.from(payload.subarray(17));
+    return this.#logItem({ kind: "log", stream, offset, timeMs, bytes }, offset + bytes.length, bytes.length);
+  }
+
+  #logItem(event: GuestEvent, end: number, cost: number): Queued {
+    const acknowledge = () => {
+      this.#logDone = end;
+      if (end - this.#logAcked >= ackBytes) this.#ackLog();
+    };
+    return { event, acknowledge, cost };
+  }
+
+  #ackLog(): void {
+    if (this.#logDone === this.#logAcked) return;
+    this.#logAcked = this.#logDone;
+    this.#session.send(0, types.logAck, u64(BigInt(this.#logDone)));
+  }
+
+  #decodeEvent(payload: Buffer): Queued {
+    if (payload.length < 9) throw new ProtocolError("malformed event");
+    const sequence = payload.readBigUInt64LE();
+    const fields = new Fields(payload.subarray(9));
+    const event = decodeEvent(payload.readUInt8(8), fields);
+    const acknowledge = () => this.#session.send(0, types.eventAck, u64(sequence));
+    return { event, acknowledge, cost: 0 };
+  }
+}
+
+function decodeEvent(kind: number, fields: Fields): GuestEvent {
+  switch (kind) {
+    case eventKinds.started:
+      return { kind: "started", us: fields.number(keys.us) };
+    case eventKinds.listening:
+      return { kind: "listening", port: fields.number(keys.port), us: fields.number(keys.us) };
+    case eventKinds.oom:
+      return { kind: "oom", process: fields.text(keys.process), rssKb: fields.number(keys.rssKb) };
+    case eventKinds.exited:
+      return {
+        kind: "exited",
+        code: fields.number(keys.code),
+        signal: fields.number(keys.signal),
+        oomKilled: fields.number(keys.oomKilled) !== 0,
+      };
+    case eventKinds.startFailed:
+      return { kind: "start-failed", code: fields.number(keys.code), reason: fields.text(keys.reason) };
+    default:
+      throw new ProtocolError(`unknown event ${kind}`);
+  }
+}
+
+function u64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(value);
+  return bytes;
+}

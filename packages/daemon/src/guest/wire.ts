@@ -1,0 +1,94 @@
+/** Numbers of the guest protocol; docs/reference/guest-protocol.md explains them, native/guest/src/wire.h has them too. */
+
+export const helloMagic = Buffer.from("uni-agent/1\n");
+export const tokenLength = 16;
+/** The token's first bytes end every frame. */
+export const tagLength = 4;
+export const frameHeader = 8;
+/** Payload limits, host to agent and back. */
+export const maxToGuest = 8192;
+export const maxToHost = 16384;
+/** Credit of a fresh stream, per direction. */
+export const creditToHost = 256 << 10;
+export const creditToGuest = 64 << 10;
+/** What the agent keeps of the log: an honest one never has more under way. */
+export const logWindow = 256 << 10;
+
+/** Flag of a frame that is a part of a message, but not its last. */
+export const flagMore = 1;
+/** Flag of DATA and CREDIT. */
+export const sides = { out: 0, err: 1 } as const;
+
+export const types = {
+  configure: 1,
+  refresh: 2,
+  signal: 3,
+  stop: 4,
+  powerOff: 5,
+  stats: 6,
+  logAck: 8,
+  eventAck: 9,
+  goodbyeAck: 10,
+  openExec: 16,
+  openRead: 17,
+  openWrite: 18,
+  data: 19,
+  end: 20,
+  credit: 21,
+  resize: 22,
+  streamSignal: 23,
+  close: 24,
+  state: 32,
+  reply: 33,
+  event: 34,
+  log: 35,
+  logLost: 36,
+  goodbye: 37,
+  opened: 38,
+  streamExited: 39,
+  streamFailed: 40,
+} as const;
+
+export const agentStates = { waiting: 0, configured: 1, poweringOff: 2 } as const;
+export const eventKinds = { started: 1, listening: 2, oom: 3, exited: 4, startFailed: 5 } as const;
+export const logStreams = { 1: "stdout", 2: "stderr", 3: "system" } as const;
+
+export const keys = {
+  hostname: 1,
+  address: 2,
+  gateway: 3,
+  nameserver: 4,
+  machineId: 5,
+  mode: 6,
+  argument: 7,
+  environment: 8,
+  user: 9,
+  workingDirectory: 10,
+  stopSignal: 11,
+  timeUs: 12,
+  seed: 13,
+  signal: 14,
+  graceMs: 15,
+  rows: 16,
+  columns: 17,
+  path: 18,
+  code: 19,
+  reason: 20,
+  us: 21,
+  port: 22,
+  process: 23,
+  rssKb: 24,
+  oomKilled: 25,
+  state: 27,
+  memoryTotalKb: 32,
+  memoryAvailableKb: 33,
+  cpuMs: 34,
+  processes: 35,
+  diskUsedKb: 36,
+  diskTotalKb: 37,
+} as const;
+
+/** What a guest sent that no honest agent sends: its channel is closed. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+}
