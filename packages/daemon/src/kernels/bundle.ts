@@ -83,14 +83,19 @@ export async function publishBundle(cache: string, parts: BundleParts): Promise<
   }
 }
 
-/** A rival may have been faster: its bundle is as good. */
+/** A rival may have been faster: its bundle is as good. What is in the way and no bundle is not ours, and goes. */
 async function moveIntoPlace(cache: string, aside: string, bundle: Bundle): Promise<Bundle> {
-  const there = await readBundle(cache, bundle.version);
-  if (there) return there;
-  const place = bundleDirectory(cache, bundle.version);
-  await removeTree(place);
-  await rename(aside, place);
-  return bundle;
+  try {
+    await rename(aside, bundleDirectory(cache, bundle.version));
+    return bundle;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
+  }
+  const rival = await readBundle(cache, bundle.version);
+  if (rival) return rival;
+  await removeBundle(cache, bundle.version);
+  return moveIntoPlace(cache, aside, bundle);
 }
 
 export async function removeBundle(cache: string, version: string): Promise<void> {
