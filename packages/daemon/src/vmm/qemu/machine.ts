@@ -70,15 +70,14 @@ export class QemuMachine implements Machine {
 
   async pause(): Promise<void> {
     this.#cancelRetry();
-    await (await this.#connection("pause")).execute("stop");
+    await this.#ask("pause", "stop");
   }
 
   async resume(): Promise<void> {
-    const qmp = await this.#connection("resume");
-    if (hasEnded(runStateOf(await qmp.execute("query-status")))) {
+    if (hasEnded(runStateOf(await this.#ask("resume", "query-status")))) {
       throw new UniError("wrong_state", `resume machine ${this.process.pid}: its guest has ended`);
     }
-    await qmp.execute("cont");
+    await this.#ask("resume", "cont");
   }
 
   async kill(): Promise<void> {
@@ -185,6 +184,18 @@ export class QemuMachine implements Machine {
         if (runStateOf(await qmp.execute("query-status")) === "io-error") await qmp.execute("cont");
       })().catch(() => {});
     });
+  }
+
+  /** For commands that may be given twice: a connection that breaks meanwhile is no reason to fail. */
+  async #ask(attempted: string, command: string): Promise<unknown> {
+    const qmp = await this.#connection(attempted);
+    try {
+      return await qmp.execute(command);
+    } catch (error) {
+      if (!qmp.isClosed) throw error;
+      await qmp.closed;
+      return (await this.#connection(attempted)).execute(command);
+    }
   }
 
   async #connection(attempted: string): Promise<Qmp> {

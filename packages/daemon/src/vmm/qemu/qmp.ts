@@ -12,6 +12,7 @@ export interface QmpEvent {
 export interface Qmp {
   /** The `return` value. Rejects with `vmm_failed` on an error answer, after the deadline, and when the connection breaks. */
   execute(command: string, args?: object, deadlineMs?: number): Promise<unknown>;
+  readonly isClosed: boolean;
   /** Resolves when the connection is gone. */
   readonly closed: Promise<void>;
   close(): void;
@@ -111,6 +112,9 @@ function openSession(
   return {
     greeted: greeted.promise,
     closed: closed.promise,
+    get isClosed() {
+      return isClosed;
+    },
     close: () => void socket.destroy(),
     execute(command, args = {}, deadlineMs = commandDeadlineMs) {
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
