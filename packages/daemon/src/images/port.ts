@@ -25,6 +25,8 @@ export interface Image {
   readonly sizeBytes: number;
   readonly rootPath: string;
   readonly config: ImageConfig;
+  /** Loader and libraries that the entry point needs and the image has nowhere: it cannot start. */
+  readonly missing?: readonly string[];
 }
 
 export interface BuildRequest {
@@ -74,6 +76,9 @@ export interface Images {
     config: Partial<ImageConfig>,
     options: ImageOptions,
   ): Promise<Image>;
-  /** Removes blobs and roots that nothing refers to, and files a crash left; returns bytes freed. */
-  collect(): Promise<number>;
+  /**
+   * Removes blobs and roots that nothing refers to, and files a crash left; returns bytes freed. With `inUse` also the
+   * images that have lost their last reference to a newer image and that nobody uses.
+   */
+  collect(inUse?: (digest: Digest) => readonly string[]): Promise<number>;
 }

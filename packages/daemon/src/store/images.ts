@@ -19,8 +19,18 @@ export interface ImageRow {
 
 type StoredRow = Omit<ImageRow, "references">;
 
+/** Fits the catalogue port of the images room. */
+export function createImageCatalogue(db: Database) {
+  return {
+    list: () => listImages(db),
+    put: (row: StoredRow, references: readonly string[]) => putImage(db, row, references),
+    removeReference: (reference: string) => removeImageReference(db, reference),
+    delete: (digest: Digest) => deleteImage(db, digest),
+  };
+}
+
 /** Inserts the image unless it is there, and makes the references point at it, wherever they pointed before. */
-export async function putImage(db: Database, row: StoredRow, references: readonly string[]): Promise<void> {
+async function putImage(db: Database, row: StoredRow, references: readonly string[]): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await tx
       .insertInto("images")
@@ -46,7 +56,7 @@ export async function putImage(db: Database, row: StoredRow, references: readonl
 }
 
 /** Oldest first. */
-export async function listImages(db: Database): Promise<ImageRow[]> {
+async function listImages(db: Database): Promise<ImageRow[]> {
   return db.transaction().execute(async (tx) => {
     const rows = await tx.selectFrom("images").selectAll().orderBy("created_at").orderBy("digest").execute();
     const references = await tx.selectFrom("image_references").selectAll().orderBy("reference").execute();
@@ -64,12 +74,12 @@ export async function listImages(db: Database): Promise<ImageRow[]> {
   });
 }
 
-export async function removeImageReference(db: Database, reference: string): Promise<void> {
+async function removeImageReference(db: Database, reference: string): Promise<void> {
   await db.deleteFrom("image_references").where("reference", "=", reference).execute();
 }
 
 /** With all its references. */
-export async function deleteImage(db: Database, digest: Digest): Promise<void> {
+async function deleteImage(db: Database, digest: Digest): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await tx.deleteFrom("image_references").where("digest", "=", digest).execute();
     await tx.deleteFrom("images").where("digest", "=", digest).execute();

@@ -1,0 +1,189 @@
+/**
+ * Brings one image from a source into the store: documents, blobs, root, then the row. Everything it needs is leased
+ * first, so that a sweep beside it leaves it alone; a failure or a crash leaves only what the next sweep removes.
+ */
+import { UniError } from "@uni/contract/errors";
+import type { Digest } from "@uni/contract/ids";
+import type { ImageRow } from "../store/images.ts";
+import { digestOf } from "./digest.ts";
+import { type ParsedConfig, parseImageConfig } from "./image-config.ts";
+import { type Layer, openLayers } from "./layer-files.ts";
+import { overLimit } from "./limits.ts";
+import { missingLibraries } from "./missing-libraries.ts";
+import { type Descriptor, type Manifest, parseDocument } from "./oci.ts";
+import { choosePlatform, wrongPlatform } from "./platform.ts";
+import type { ImageOptions } from "./port.ts";
+import type { Room } from "./room.ts";
+import { mergeLayers, rootKey } from "./roots.ts";
+import type { ImageSource } from "./sources.ts";
+
+export interface ImportRequest {
+  readonly descriptor: Descriptor;
+  readonly source: ImageSource;
+  /** In canonical form; they are moved to the image. */
+  readonly references: readonly string[];
+}
+
+const maxIndexDepth = 4;
+
+export async function importImage(
+  room: Room,
+  request: ImportRequest,
+  options: ImageOptions,
+): Promise<Digest> {
+  const { source, references } = request;
+  const { descriptor, manifest } = await findManifest(room, request, options.signal);
+  const { digest } = descriptor;
+  const what = `image ${digest}`;
+  if (manifest.layers.length > room.limits.layers) {
+    throw overLimit(`import ${what}`, "layers", room.limits.layers);
+  }
+  const blobs = [
+    ...new Set([digest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)]),
+  ];
+  const release = room.leases.hold(blobs);
+  try {
+    const isThere = await room.catalogueQueue.run("catalogue", () => nameStored(room, digest, references));
+    if (isThere) return digest;
+    const parsed = await importConfig(room, manifest.config, source, options.signal);
+    checkConfig(parsed, manifest, { what, architecture: room.architecture });
+    await ingest(room, descriptor, source, { asDocument: true, options });
+    for (const [index, layer] of manifest.layers.entries()) {
+      const total = manifest.layers.length;
+      options.onProgress({ step: "layers", message: "storing layers", current: index + 1, total });
+      await ingest(room, layer, source, { asDocument: false, options });
+    }
+    const layers = manifest.layers.map((layer, index): Layer => {
+      return { digest: layer.digest, diffId: parsed.diffIds[index] ?? layer.digest };
+    });
+    return await finish(room, { digest, blobs, layers, parsed, references }, options);
+  } finally {
+    release();
+  }
+}
+
+/** Follows indexes down to the manifest for this machine; bytes are checked against their descriptors on the way. */
+async function findManifest(room: Room, request: ImportRequest, signal: AbortSignal) {
+  let { descriptor } = request;
+  for (let depth = 0; depth <= maxIndexDepth; depth++) {
+    signal.throwIfAborted();
+    const what = `image ${descriptor.digest}`;
+    const bytes = await readDocument(room, descriptor, request.source);
+    const document = parseDocument(bytes, what);
+    if (document.kind === "manifest") return { descriptor, manifest: document.manifest };
+    descriptor = choosePlatform(document.manifests, room.architecture, what);
+  }
+  throw new UniError(
+    "image_invalid",
+    `import image ${request.descriptor.digest}: too many indexes in indexes`,
+  );
+}
+
+async function readDocument(room: Room, descriptor: Descriptor, source: ImageSource): Promise<Buffer> {
+  const { digest, size } = descriptor;
+  if (size > room.limits.documentBytes) {
+    throw overLimit(`read ${digest}`, "bytes a document", room.limits.documentBytes);
+  }
+  const bytes = await source.manifest(descriptor);
+  const found = digestOf(bytes);
+  if (found === digest && bytes.length === size) return bytes;
+  throw new UniError(
+    "digest_mismatch",
+    `read ${digest}: it has ${bytes.length} bytes and the digest ${found}`,
+    {
+      hint: "The image was damaged or changed on the way; fetch or build it again.",
+    },
+  );
+}
+
+async function importConfig(room: Room, descriptor: Descriptor, source: ImageSource, signal: AbortSignal) {
+  const bytes = await readDocument(room, descriptor, source);
+  await room.blobs.ingest([bytes], {
+    what: `store config ${descriptor.digest}`,
+    digest: descriptor.digest,
+    size: descriptor.size,
+    maxBytes: descriptor.size,
+    signal,
+  });
+  return parseImageConfig(bytes, `the config of image ${descriptor.digest}`);
+}
+
+function checkConfig(
+  parsed: ParsedConfig,
+  manifest: Manifest,
+  image: { readonly what: string; readonly architecture: string },
+): void {
+  const { os, config, diffIds } = parsed;
+  if (os !== "linux" || config.architecture !== image.architecture) {
+    throw wrongPlatform(image.what, image.architecture, [`${os}/${config.architecture}`]);
+  }
+  if (diffIds.length === manifest.layers.length) return;
+  throw new UniError(
+    "image_invalid",
+    `import ${image.what}: it has ${manifest.layers.length} layers and its config names ${diffIds.length}`,
+    { hint: "The image's config and layers do not belong together; build it again." },
+  );
+}
+
+async function ingest(
+  room: Room,
+  descriptor: Descriptor,
+  source: ImageSource,
+  { asDocument, options }: { readonly asDocument: boolean; readonly options: ImageOptions },
+): Promise<void> {
+  const { digest, size } = descriptor;
+  if (await room.blobs.has(digest)) return;
+  const bytes = asDocument ? [await source.manifest(descriptor)] : await source.blob(descriptor);
+  await room.blobs.ingest(bytes, {
+    what: `store blob ${digest}`,
+    digest,
+    size,
+    maxBytes: room.limits.bytes,
+    signal: options.signal,
+  });
+}
+
+interface Gathered {
+  readonly digest: Digest;
+  readonly blobs: readonly Digest[];
+  readonly layers: readonly Layer[];
+  readonly parsed: ParsedConfig;
+  readonly references: readonly string[];
+}
+
+async function finish(room: Room, image: Gathered, options: ImageOptions): Promise<Digest> {
+  const { digest, blobs, parsed } = image;
+  const key = rootKey(parsed.diffIds);
+  const release = room.leases.hold([key]);
+  try {
+    await using layers = await openLayers(image.layers, { ...room, signal: options.signal });
+    const tree = await mergeLayers(layers, room.limits, options);
+    const missing = await missingLibraries(tree, layers.sources, parsed.config);
+    const sizeBytes = await room.roots.ensure(key, tree, layers, options);
+    const createdAt = parsed.created?.getTime() ?? room.clock.now();
+    const config = JSON.stringify(parsed.config);
+    const row: Omit<ImageRow, "references"> = {
+      digest,
+      createdAt,
+      sizeBytes,
+      root: key,
+      config,
+      blobs,
+      missing,
+    };
+    options.signal.throwIfAborted();
+    await room.catalogueQueue.run("catalogue", () => room.catalogue.put(row, image.references));
+    room.log.info({ digest, references: image.references, sizeBytes }, "image stored");
+    return digest;
+  } finally {
+    release();
+  }
+}
+
+/** Gives an image that is there already its new names; false if it is not there, or somebody took its root away by hand. */
+async function nameStored(room: Room, digest: Digest, references: readonly string[]): Promise<boolean> {
+  const row = (await room.catalogue.list()).find((each) => each.digest === digest);
+  if (row === undefined || (await room.roots.size(row.root)) === undefined) return false;
+  await room.catalogue.put(row, references);
+  return true;
+}

@@ -1,0 +1,37 @@
+/** Names that somebody who typed `wanted` may have meant, best first. */
+export function nearNames(wanted: string, names: readonly string[], count = 3): string[] {
+  const bare = withoutTag(wanted);
+  return names
+    .map((name) => ({ name, distance: distanceTo(wanted, bare, name) }))
+    .filter(({ distance }) => distance <= Math.max(1, Math.floor(bare.length / 3)))
+    .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
+    .slice(0, count)
+    .map(({ name }) => name);
+}
+
+/** The same name with another tag is nearest. */
+function distanceTo(wanted: string, bare: string, name: string): number {
+  const bareName = withoutTag(name);
+  if (bareName === bare) return 0;
+  if (bareName.split("/").at(-1) === bare) return 1;
+  return Math.min(editDistance(bare, bareName), editDistance(wanted, name));
+}
+
+function withoutTag(name: string): string {
+  const colon = name.lastIndexOf(":");
+  return colon > name.lastIndexOf("/") ? name.slice(0, colon) : name;
+}
+
+/** Levenshtein's. */
+export function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitute = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitute, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,72 @@
+/** Names of images, by the grammar of the distribution project's reference package. */
+import { UniError } from "@uni/contract/errors";
+import { type Digest, isDigest } from "@uni/contract/ids";
+
+export interface ImageReference {
+  /** Host, if any, and path. */
+  readonly name: string;
+  readonly tag: string | undefined;
+  readonly digest: Digest | undefined;
+}
+
+const component = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
+const host =
+  /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?$/;
+const tagPattern = /^\w[\w.-]{0,127}$/;
+const maxNameLength = 255;
+
+/** The host and path that Docker's tools put before a plain name, and that people leave out. */
+const impliedHost = ["docker", "io"].join(".");
+const impliedHosts: ReadonlySet<string> = new Set([impliedHost, `index.${impliedHost}`]);
+const impliedPath = "library/";
+
+export function parseReference(text: string): ImageReference {
+  const at = text.indexOf("@");
+  const digest = at === -1 ? undefined : text.slice(at + 1);
+  if (digest !== undefined && !isDigest(digest))
+    throw badReference(text, `"${digest}" is not a sha256 digest`);
+  const named = at === -1 ? text : text.slice(0, at);
+  const colon = named.lastIndexOf(":");
+  const tagged = colon > named.lastIndexOf("/");
+  const tag = tagged ? named.slice(colon + 1) : undefined;
+  if (tag !== undefined && !tagPattern.test(tag)) {
+    throw badReference(text, `the tag "${tag}" is not letters, digits, "_", "." and "-"`);
+  }
+  return { name: readName(tagged ? named.slice(0, colon) : named, text), tag, digest };
+}
+
+/** `name:tag`, the form in which references are kept. One with a digest names no tag and is refused. */
+export function canonicalReference(text: string): string {
+  const { name, tag, digest } = parseReference(text);
+  if (digest !== undefined) throw badReference(text, "a digest cannot be given to an image as its name");
+  return `${name}:${tag ?? "latest"}`;
+}
+
+function readName(name: string, text: string): string {
+  const slash = name.indexOf("/");
+  const first = slash === -1 ? "" : name.slice(0, slash);
+  const hasHost = /[.:A-Z]/.test(first) || first === "localhost";
+  const path = hasHost ? name.slice(slash + 1) : name;
+  if (hasHost && !host.test(first)) throw badReference(text, `"${first}" is not a host name`);
+  if (path === "") throw badReference(text, "it has no name");
+  for (const part of path.split("/")) {
+    if (component.test(part)) continue;
+    const lower = part.toLowerCase();
+    const advice = part !== lower && component.test(lower) ? `; did you mean "${lower}"?` : "";
+    throw badReference(
+      text,
+      `"${part}" is not lower-case letters and digits with ".", "_" or "-" between${advice}`,
+    );
+  }
+  if (name.length > maxNameLength)
+    throw badReference(text, `its name is longer than ${maxNameLength} characters`);
+  if (!hasHost) return path;
+  if (!impliedHosts.has(first)) return name;
+  return path.startsWith(impliedPath) ? path.slice(impliedPath.length) : path;
+}
+
+function badReference(text: string, reason: string): UniError {
+  return new UniError("invalid_value", `read the image name "${text.slice(0, 300)}": ${reason}`, {
+    hint: 'Names look like "web", "web:1.2" or "registry.example.com/team/web:1.2".',
+  });
+}

@@ -1,0 +1,25 @@
+/** What the files of this room share: one store directory and the bounds on what goes into it. */
+import type { Clock } from "../base/clock.ts";
+import type { KeyedQueue } from "../base/keyed-queue.ts";
+import type { Log } from "../base/log.ts";
+import type { BlobStore } from "./blob-store.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { Leases } from "./leases.ts";
+import type { ImageLimits } from "./limits.ts";
+import type { Roots } from "./roots.ts";
+import type { Scratch } from "./scratch.ts";
+
+export interface Room {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly catalogue: Catalogue;
+  readonly blobs: BlobStore;
+  readonly roots: Roots;
+  readonly scratch: Scratch;
+  readonly leases: Leases;
+  readonly limits: ImageLimits;
+  /** This machine's, as images name it. */
+  readonly architecture: string;
+  /** Rows are written, and garbage is looked for, one after the other: else a sweep could miss a row just written. */
+  readonly catalogueQueue: KeyedQueue<"catalogue">;
+}

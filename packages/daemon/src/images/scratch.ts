@@ -1,0 +1,80 @@
+/** Files and directories of work in progress. What a crash leaves here is nobody's and goes with the next `sweep`. */
+import { randomBytes } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { ensureDirectory, removeTree } from "../host/files.ts";
+import { bytesOfTree } from "./disk-space.ts";
+
+export interface ScratchFile extends AsyncDisposable {
+  readonly path: string;
+  readonly handle: FileHandle;
+}
+
+export interface ScratchDirectory extends AsyncDisposable {
+  readonly path: string;
+}
+
+export class Scratch {
+  readonly #directory: string;
+  readonly #live = new Set<string>();
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async open(): Promise<void> {
+    await ensureDirectory(this.#directory, 0o700);
+  }
+
+  /** Harmless to dispose of after the file was moved away. */
+  async file(): Promise<ScratchFile> {
+    const name = this.#claim();
+    const path = join(this.#directory, name);
+    try {
+      const handle = await open(path, "wx+", 0o600);
+      return {
+        path,
+        handle,
+        [Symbol.asyncDispose]: async () => {
+          await handle.close();
+          await rm(path, { force: true });
+          this.#live.delete(name);
+        },
+      };
+    } catch (error) {
+      this.#live.delete(name);
+      throw error;
+    }
+  }
+
+  async directory(): Promise<ScratchDirectory> {
+    const name = this.#claim();
+    const path = join(this.#directory, name);
+    await mkdir(path, { mode: 0o700 });
+    return {
+      path,
+      [Symbol.asyncDispose]: async () => {
+        await removeTree(path);
+        this.#live.delete(name);
+      },
+    };
+  }
+
+  /** Removes what no running task holds; returns the bytes. */
+  async sweep(): Promise<number> {
+    let freed = 0;
+    for (const name of await readdir(this.#directory)) {
+      if (this.#live.has(name)) continue;
+      const path = join(this.#directory, name);
+      freed += await bytesOfTree(path);
+      await removeTree(path);
+    }
+    return freed;
+  }
+
+  #claim(): string {
+    const name = randomBytes(8).toString("hex");
+    this.#live.add(name);
+    return name;
+  }
+}

@@ -1,0 +1,28 @@
+import type { Digest } from "@uni/contract/ids";
+import type { Room } from "./room.ts";
+
+/** Removes what no row names and no running work has leased; returns the bytes. */
+export function sweep(room: Room, inUse?: (digest: Digest) => readonly string[]): Promise<number> {
+  return room.catalogueQueue.run("catalogue", async () => {
+    if (inUse !== undefined) await removeNameless(room, inUse);
+    return (await room.scratch.sweep()) + (await sweepStore(room));
+  });
+}
+
+/** To be called within the catalogue queue, so that no row is written between reading the rows and removing files. */
+export async function sweepStore(room: Room): Promise<number> {
+  const rows = await room.catalogue.list();
+  const blobs = new Set(rows.flatMap((row) => row.blobs));
+  const roots = new Set(rows.map((row) => row.root));
+  return (
+    room.blobs.sweep((digest) => blobs.has(digest) || room.leases.has(digest)) +
+    room.roots.sweep((key) => roots.has(key) || room.leases.has(key))
+  );
+}
+
+async function removeNameless(room: Room, inUse: (digest: Digest) => readonly string[]): Promise<void> {
+  for (const { digest, references } of await room.catalogue.list()) {
+    const isHeld = references.length > 0 || room.leases.has(digest) || inUse(digest).length > 0;
+    if (!isHeld) await room.catalogue.delete(digest);
+  }
+}
