@@ -1,20 +1,27 @@
-/** Fetches the distribution's kernel into the cache and makes its boot files, if they are not there. */
+/** Fetches the distribution's kernel into the cache (UNI_CACHE_DIR), unless one is there: tests run without a network. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { UniError } from "@uni/contract/errors";
 import { systemClock } from "../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../packages/daemon/src/base/log.ts";
 import { createKernels } from "../packages/daemon/src/kernels/kernels.ts";
 
-const root = join(import.meta.dirname, "..");
-const cacheDirectory = process.env["UNI_CACHE_DIR"] ?? "/var/cache/uni";
-
-const kernels = createKernels({
-  clock: systemClock,
-  log: silentLog,
-  cacheDirectory,
-  // Nothing is selected there: the newest one of the distribution is taken.
-  dataDirectory: join(cacheDirectory, "no-daemon"),
-  agentPath: join(root, "build/guest/init"),
-});
-const { version } = await kernels.current();
-await kernels.bootFiles(version);
-console.log(`kernel ${version}: there`);
+const dataDirectory = await mkdtemp(join(tmpdir(), "uni-fetch-kernel-"));
+try {
+  const { version } = await createKernels({
+    clock: systemClock,
+    log: silentLog,
+    cacheDirectory: process.env["UNI_CACHE_DIR"] ?? "/var/cache/uni",
+    dataDirectory,
+    agentPath: "",
+    leanConfigPath: "",
+  }).current();
+  console.log(`kernel ${version}: there`);
+} catch (error) {
+  if (!(error instanceof UniError)) throw error;
+  console.error(`fetch-kernel: ${error.message}${error.hint ? `\n${error.hint}` : ""}`);
+  process.exitCode = 1;
+} finally {
+  await rm(dataDirectory, { recursive: true });
+}

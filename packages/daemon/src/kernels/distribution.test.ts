@@ -17,9 +17,14 @@ const cacheDirectory = process.env["UNI_CACHE_DIR"] ?? "/var/cache/uni";
 test("the distribution's kernel becomes a bundle that QEMU can boot", { timeout: 300_000 }, async (t) => {
   const dataDirectory = await mkdtemp(join(tmpdir(), "uni-kernels-"));
   t.after(() => rm(dataDirectory, { recursive: true }));
-  const agentPath = join(dataDirectory, "agent");
-  const options = { clock: systemClock, log: silentLog, cacheDirectory, dataDirectory, agentPath };
-  const bundle = await createKernels(options).current();
+  const bundle = await createKernels({
+    clock: systemClock,
+    log: silentLog,
+    cacheDirectory,
+    dataDirectory,
+    agentPath: join(dataDirectory, "none"),
+    leanConfigPath: join(dataDirectory, "none"),
+  }).current();
   assert.equal(bundle.flavour, "distribution");
   await verifyBundle(cacheDirectory, bundle);
   const directory = bundleDirectory(cacheDirectory, bundle.version);

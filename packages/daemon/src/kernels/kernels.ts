@@ -41,7 +41,7 @@ export interface KernelsOptions {
   /** The static PID 1 and agent, `/init` of the initramfs. */
   readonly agentPath: string;
   /** Configuration of the lean kernel. */
-  readonly leanConfigPath?: string;
+  readonly leanConfigPath: string;
 }
 
 export interface Kernels {
@@ -61,12 +61,10 @@ export interface Kernels {
   remove(version: string, inUse: (version: string) => readonly string[]): Promise<void>;
 }
 
-const defaultLeanConfig = join(import.meta.dirname, "../../../../native/kernel/lean.config");
 const neverAborted = new AbortController().signal;
 
 export function createKernels(options: KernelsOptions): Kernels {
   const { cacheDirectory: cache, dataDirectory, clock, log } = options;
-  const leanConfigPath = options.leanConfigPath ?? defaultLeanConfig;
   const architecture = architectureOf();
   /** Verified and made once per life of the daemon. */
   const booted = new Map<string, Promise<BootFiles>>();
@@ -186,7 +184,7 @@ export function createKernels(options: KernelsOptions): Kernels {
 
     async build(onProgress, signal) {
       onProgress({ step: "check", message: architecture.sourcePackage });
-      const config = await readLeanConfig(leanConfigPath, architecture);
+      const config = await readLeanConfig(options.leanConfigPath, architecture);
       const source = await newestSource(architecture, signal);
       const bundle = await make(leanVersion(source, config), onProgress, signal, async (workDirectory) => {
         await requireSpace(workDirectory, 3 * 1024 ** 3);

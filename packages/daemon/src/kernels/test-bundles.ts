@@ -39,7 +39,9 @@ export async function makeTestCache(t: TestContext): Promise<TestCache> {
     async kernels(daemon) {
       const dataDirectory = join(directory, daemon);
       await mkdir(dataDirectory, { recursive: true });
-      return createKernels({ clock: systemClock, log: silentLog, cacheDirectory, dataDirectory, agentPath });
+      const leanConfigPath = join(import.meta.dirname, "../../../../native/kernel/lean.config");
+      const shared = { clock: systemClock, log: silentLog, cacheDirectory, agentPath, leanConfigPath };
+      return createKernels({ ...shared, dataDirectory });
     },
   };
 }
