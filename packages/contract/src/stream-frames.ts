@@ -53,29 +53,45 @@ export function encodeJsonFrame(kind: FrameKind, value: unknown): Uint8Array {
 
 /** Splits bytes that arrive in any cut into frames. Throws RangeError on an unknown kind or an over-long payload. */
 export class FrameDecoder {
-  #pending = new Uint8Array(0);
+  #chunks: Uint8Array[] = [];
+  #length = 0;
+  /** Bytes until anything more can be said: pieces of a large payload are not joined before the last one is there. */
+  #needed = headerLength;
 
   push(chunk: Uint8Array): Frame[] {
-    let bytes = chunk;
-    if (this.#pending.length > 0) {
-      bytes = new Uint8Array(this.#pending.length + chunk.length);
-      bytes.set(this.#pending);
-      bytes.set(chunk, this.#pending.length);
-    }
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    if (this.#length < this.#needed) return [];
+    const bytes = this.#chunks.length === 1 ? chunk : join(this.#chunks, this.#length);
     const frames: Frame[] = [];
     let offset = 0;
+    this.#needed = headerLength;
     while (bytes.length - offset >= headerLength) {
       const view = new DataView(bytes.buffer, bytes.byteOffset + offset, headerLength);
       const kind = view.getUint8(0);
       const length = view.getUint32(1);
       if (!kinds.has(kind)) throw new RangeError(`unknown stream frame kind ${kind}`);
       if (length > maxFramePayload) throw new RangeError(`stream frame of ${length} bytes is over the limit`);
-      if (bytes.length - offset - headerLength < length) break;
+      this.#needed = headerLength + length;
+      if (bytes.length - offset < this.#needed) break;
       const start = offset + headerLength;
-      frames.push({ kind: kind as FrameKind, payload: bytes.slice(start, start + length) });
+      frames.push({ kind: kind as FrameKind, payload: bytes.subarray(start, start + length) });
       offset = start + length;
+      this.#needed = headerLength;
     }
-    this.#pending = bytes.slice(offset);
+    const rest = bytes.subarray(offset);
+    this.#chunks = rest.length === 0 ? [] : [rest];
+    this.#length = rest.length;
     return frames;
   }
+}
+
+function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
 }

@@ -349,7 +349,7 @@ const detail: ImageDetail = {
 
 function fakeImages(state: State): ImagesPort {
   const known = (reference: string) => {
-    if (reference !== fakeImage)
+    if (![fakeImage, `${fakeImage}@${digest}`].includes(reference))
       throw new UniError("image_not_found", `find image ${reference}: no such image`);
     return detail;
   };

@@ -1,4 +1,5 @@
-import type { Progress } from "@uni/contract/rpc";
+import { UniError } from "@uni/contract/errors";
+import type { ImageDetail, Progress } from "@uni/contract/rpc";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import { frameKinds } from "@uni/contract/stream-frames";
 import type { FrameChannel } from "./frame-channel.ts";
@@ -12,7 +13,8 @@ export function imageMethods(images: ImagesPort) {
   return {
     "Image.List": async (_params: RpcParams<"Image.List">, { account }: RpcContext): Promise<RpcAnswer> => {
       const all = await images.list(account, {});
-      return value(await Promise.all(all.map(({ digest, url }) => images.detail(digest ?? url))));
+      const details = await Promise.all(all.map(({ digest, url }) => detailIfThere(images, digest ?? url)));
+      return value(details.filter((detail) => detail !== undefined));
     },
     "Image.Get": async ({ reference }: RpcParams<"Image.Get">): Promise<RpcAnswer> =>
       value(await images.detail(reference)),
@@ -27,4 +29,14 @@ export function imageMethods(images: ImagesPort) {
     "Image.Load": ({ reference }: RpcParams<"Image.Load">): RpcAnswer =>
       frames((channel) => images.load(channel.upload(), reference, reportTo(channel), channel.signal)),
   };
+}
+
+/** An image can be removed while the others are looked at. */
+async function detailIfThere(images: ImagesPort, reference: string): Promise<ImageDetail | undefined> {
+  try {
+    return await images.detail(reference);
+  } catch (error) {
+    if (error instanceof UniError && error.code === "image_not_found") return undefined;
+    throw error;
+  }
 }
