@@ -1,0 +1,136 @@
+/**
+ * Real machines without a daemon, for the tests of the QEMU driver: a small root, disks and TAPs of their own, and the
+ * real agent to give orders to. The test file must have called `enterOwnNamespaces` first.
+ */
+import { execFileSync } from "node:child_process";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { systemClock as clock } from "../../packages/daemon/src/base/clock.ts";
+import { silentLog } from "../../packages/daemon/src/base/log.ts";
+import { createGuestConnector } from "../../packages/daemon/src/guest/connector.ts";
+import type { GuestChannel } from "../../packages/daemon/src/guest/port.ts";
+import { type ConformanceSetup, conformanceShape } from "../../packages/daemon/src/vmm/conformance.ts";
+import type { Machine, MachineSpec } from "../../packages/daemon/src/vmm/port.ts";
+import { createQemuVmm } from "../../packages/daemon/src/vmm/qemu/driver.ts";
+import { bootFiles, cacheDirectory } from "./boot-files.ts";
+import { makeBusyboxRoot } from "./busybox-root.ts";
+
+export interface QemuMachines extends ConformanceSetup {
+  readonly directory: string;
+  /** Runs a shell line in a guest that was configured by the first call, and returns what it printed. */
+  shell(machine: Machine, line: string): Promise<string>;
+}
+
+export async function qemuMachines(): Promise<QemuMachines> {
+  const boot = await bootFiles();
+  const directory = mkdtempSync(join(tmpdir(), "q-"));
+  chmodSync(directory, 0o755);
+  const rootPath = makeRootImage(directory);
+  const pristine = join(directory, "pristine");
+  writeFileSync(pristine, "");
+  truncateSync(pristine, 256 << 20);
+  execFileSync("mke2fs", ["-q", "-t", "ext4", pristine]);
+  const guests = createGuestConnector({ clock, log: silentLog });
+  const channels = new Map<number, Promise<GuestChannel>>();
+  let count = 0;
+
+  const connect = (machine: Machine) =>
+    guests.connect(machine.agentSocket, { logOffset: 0, signal: AbortSignal.timeout(30_000) });
+
+  /** Configured for files and exec only; kept open, as one client at a time is served. */
+  function channelOf(machine: Machine): Promise<GuestChannel> {
+    const known = channels.get(machine.process.pid);
+    if (known) return known;
+    const made = connect(machine).then(async (channel) => {
+      await channel.configure({
+        hostname: "test",
+        network: { address: "10.0.0.2", gateway: "169.254.1.1", nameservers: [] },
+        machineId: "0".repeat(32),
+        mode: "maintenance",
+        program: { argv: [], env: {}, user: "", workingDirectory: "/", stopSignal: 15 },
+      });
+      return channel;
+    });
+    channels.set(machine.process.pid, made);
+    return made;
+  }
+
+  async function shell(machine: Machine, line: string): Promise<string> {
+    const channel = await channelOf(machine);
+    const exec = await channel.exec({ argv: ["sh", "-c", `{ ${line}; } 2>&1`], env: { PATH: "/bin" } });
+    exec.io.end();
+    const output = await text(exec.io);
+    await exec.exitCode;
+    await exec.close();
+    return output;
+  }
+
+  async function newSpec(user?: number): Promise<MachineSpec> {
+    const number = ++count;
+    const uid = user ?? 2 ** 30 + number;
+    const overlay = join(directory, `overlay${number}`);
+    execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "raw", "-b", pristine, overlay]);
+    chownSync(overlay, uid, uid);
+    const tap = `t${number}`;
+    execFileSync("ip", ["tuntap", "add", "dev", tap, "mode", "tap", "user", `${uid}`, "vnet_hdr"]);
+    execFileSync("ip", ["link", "set", tap, "up"]);
+    return {
+      id: `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`,
+      directory: join(directory, `m${number}`),
+      uid,
+      shape: conformanceShape,
+      boot,
+      root: { path: rootPath, format: "raw", readOnly: true },
+      writable: { path: overlay, format: "qcow2", readOnly: false },
+      network: { tap, mac: `02:00:00:00:01:${number.toString(16).padStart(2, "0")}` },
+    };
+  }
+
+  return {
+    directory,
+    boot,
+    shell,
+    newSpec,
+    newVmm: () =>
+      createQemuVmm({
+        ...{ clock, log: silentLog, cacheDirectory, awaitBooted: guests.awaitBooted },
+        accelerator: "tcg",
+      }),
+    async greetAgent(machine) {
+      const channel = await connect(machine);
+      await channel.close();
+    },
+    async shutDownGuest(machine) {
+      const channel = await channelOf(machine);
+      await channel.powerOff();
+    },
+    async panicGuest(machine) {
+      const channel = await channelOf(machine);
+      const argv = ["sh", "-c", "echo c >/proc/sysrq-trigger"];
+      // The channel breaks before an answer can come.
+      void channel.exec({ argv, env: { PATH: "/bin" } }).then(
+        (exec) => exec.exitCode.catch(() => {}),
+        () => {},
+      );
+    },
+    async killVmm(machine) {
+      process.kill(machine.process.pid, "SIGKILL");
+    },
+    async close() {
+      for (const channel of channels.values()) await channel.then((open) => open.close()).catch(() => {});
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function makeRootImage(directory: string): string {
+  const files = join(directory, "root");
+  const image = join(directory, "root.erofs");
+  mkdirSync(files);
+  makeBusyboxRoot(files);
+  execFileSync("mkfs.erofs", ["--quiet", image, files]);
+  chmodSync(image, 0o444);
+  return image;
+}
