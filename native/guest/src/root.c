@@ -24,7 +24,7 @@ enum { ATTRIBUTE_NOSUID = 2, ATTRIBUTE_NODEV = 4, ATTRIBUTE_NOEXEC = 8 };
 struct kernel_mount {
   const char *type, *at;
   unsigned attributes;
-  const char *options[4]; /* name, value, … */
+  const char *options[8]; /* name, value, …, NULL */
   int fd;
 };
 
@@ -33,7 +33,7 @@ static struct kernel_mount mounts[] = {
     {"sysfs", "/sys", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
     {"cgroup2", "/sys/fs/cgroup", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
     {"devtmpfs", "/dev", ATTRIBUTE_NOSUID, {0}, -1},
-    {"devpts", "/dev/pts", ATTRIBUTE_NOSUID | ATTRIBUTE_NOEXEC, {"gid", "5", "ptmxmode", "0666"}, -1},
+    {"devpts", "/dev/pts", ATTRIBUTE_NOSUID | ATTRIBUTE_NOEXEC, {"gid", "5", "mode", "0620", "ptmxmode", "0666"}, -1},
     {"tmpfs", "/dev/shm", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV, {"mode", "1777"}, -1},
     {"mqueue", "/dev/mqueue", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
 };
@@ -83,7 +83,8 @@ void root_freeze(void) {
 static int make_mount(const struct kernel_mount *wanted) {
   int context = (int)syscall(SYS_fsopen, wanted->type, 1 /* FSOPEN_CLOEXEC */);
   if (context < 0) return -1;
-  for (size_t i = 0; i + 1 < 4 && wanted->options[i]; i += 2)
+  syscall(SYS_fsconfig, context, CONFIG_SET_STRING, "source", wanted->type, 0);
+  for (size_t i = 0; wanted->options[i]; i += 2)
     syscall(SYS_fsconfig, context, CONFIG_SET_STRING, wanted->options[i], wanted->options[i + 1], 0);
   int fd = -1;
   if (syscall(SYS_fsconfig, context, CONFIG_CREATE, NULL, NULL, 0) == 0)
