@@ -1,4 +1,3 @@
-import { Readable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
 import { type Frame, frameKinds } from "@uni/contract/stream-frames";
 import type { FrameStream } from "@uni/sdk/frame-stream";
@@ -53,9 +52,8 @@ async function copyOut(
       for await (const chunk of data) await out.bytes(out.stdout, chunk);
       return received;
     }
-    const tar = Readable.from(data, { objectMode: false });
     const keepOwners = options.archive === true;
-    const { bytes, entries } = await unpackTree(tar, {
+    const { bytes, entries } = await unpackTree(data, {
       destination,
       keepOwners,
       onSkip: skipped(context),

@@ -118,6 +118,7 @@ async function addNode(job: Job, path: string, name: string, follow: boolean): P
 /** A tar of one file or tree, in the order of names, symbolic links kept, made as fast as it is read. */
 export function packTree(path: string, options: PackOptions): Packed {
   const tar = pack();
+  tar.on("error", () => {});
   const job: Job = { ...options, tar, linked: new Map(), bytes: 0, entries: 0 };
   const addAll = async () => {
     await addNode(job, path, options.top, options.followTop === true);
@@ -125,13 +126,21 @@ export function packTree(path: string, options: PackOptions): Packed {
     tar.finalize();
     return { bytes: job.bytes, entries: job.entries };
   };
-  const done = addAll().catch((error) => {
-    tar.destroy(error);
-    throw error;
-  });
-  // The reader of the tar sees the same failure; whoever forgets `done` must not crash the process.
-  done.catch(() => {});
-  return { tar: tar as unknown as AsyncIterable<Uint8Array>, done };
+  const done = addAll();
+  // The reader of the tar is told of a failure; whoever forgets `done` must not crash the process.
+  done.catch((error) => tar.destroy(error));
+  return { tar: readTar(tar, done), done };
+}
+
+async function* readTar(tar: Pack, done: Promise<unknown>): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* tar as unknown as AsyncIterable<Uint8Array>;
+  } catch {
+    // The stream's own error can be no more than that it was destroyed; `done` knows why.
+  } finally {
+    tar.destroy();
+  }
+  await done;
 }
 
 /** Name of the top entry for a path a person wrote: `dir/.` means the directory's content. */

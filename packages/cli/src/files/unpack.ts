@@ -4,11 +4,22 @@
  * files replace what is there and never write through it, and symbolic links are made last. Set-id bits are dropped and
  * device nodes are not made: a copy must not arm the host.
  */
-import { createWriteStream } from "node:fs";
-import { chmod, chown, lchown, link, lstat, lutimes, mkdir, rm, symlink, utimes } from "node:fs/promises";
+
+import { once } from "node:events";
+import {
+  chmod,
+  chown,
+  lchown,
+  link,
+  lstat,
+  lutimes,
+  mkdir,
+  open,
+  rm,
+  symlink,
+  utimes,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { UniError } from "@uni/contract/errors";
 import { extract, type Header as Headers } from "tar-stream";
 import type { Destination } from "./destination.ts";
@@ -21,7 +32,7 @@ export interface UnpackOptions {
   readonly signal: AbortSignal;
 }
 
-type Entry = NodeJS.ReadableStream & { readonly header: Headers };
+type Entry = AsyncIterable<Uint8Array> & { readonly header: Headers; resume(): void };
 
 interface Job extends UnpackOptions {
   readonly target: string;
@@ -81,7 +92,12 @@ const modeOf = (header: Headers, fallback: number): number => (header.mode ?? fa
 
 async function writeFile(job: Job, path: string, header: Headers, content: Entry): Promise<void> {
   await clear(job, path, header.name);
-  await pipeline(content, createWriteStream(path, { flags: "wx", mode: 0o600 }), { signal: job.signal });
+  const file = await open(path, "wx", 0o600);
+  try {
+    for await (const chunk of content) await file.writeFile(chunk);
+  } finally {
+    await file.close();
+  }
   if (job.keepOwners) await chown(path, ...ownerOf(header));
   await chmod(path, modeOf(header, 0o644));
   await utimes(path, timeOf(header), timeOf(header));
@@ -152,8 +168,24 @@ async function finish(job: Job): Promise<void> {
   }
 }
 
+type Extract = ReturnType<typeof extract>;
+
+/** A source that fails takes the parser, and with it whoever reads an entry, along. */
+async function feed(parser: Extract, tar: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const chunk of tar) {
+      if (parser.destroyed) return;
+      if (!parser.write(chunk)) await Promise.race([once(parser, "drain"), once(parser, "close")]);
+    }
+    parser.end(null);
+  } catch (error) {
+    parser.destroy(error as Error);
+    throw error;
+  }
+}
+
 export async function unpackTree(
-  tar: Readable,
+  tar: AsyncIterable<Uint8Array>,
   options: UnpackOptions,
 ): Promise<{ readonly bytes: number; readonly entries: number }> {
   const job: Job = {
@@ -168,9 +200,21 @@ export async function unpackTree(
     symlinks: [],
   };
   const parser = extract();
-  const feeding = pipeline(tar, parser as unknown as NodeJS.WritableStream, { signal: options.signal });
+  parser.on("error", () => {});
+  const feeding = feed(parser, tar);
+  // Awaited below in any case; until then its failure must not count as one nobody heard of.
   feeding.catch(() => {});
-  for await (const entry of parser) await takeEntry(job, entry as unknown as Entry);
+  try {
+    for await (const entry of parser) {
+      options.signal.throwIfAborted();
+      await takeEntry(job, entry as unknown as Entry);
+    }
+  } catch (error) {
+    // If the source failed, that is the reason, and what the parser says only its consequence.
+    parser.destroy(error as Error);
+    if (!(error instanceof UniError)) await feeding;
+    throw error;
+  }
   await feeding;
   await finish(job);
   return { bytes: job.bytes, entries: job.entries };

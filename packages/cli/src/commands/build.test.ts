@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { after, before, test } from "node:test";
+import { UniError } from "@uni/contract/errors";
+import { frameKinds } from "@uni/contract/stream-frames";
+import { extract } from "tar-stream";
+import { type Params, Stream, upload } from "../../../../test/kit/fake-daemon.ts";
+import { talk } from "../../../../test/kit/run-uni.ts";
+
+const image = { digest: "sha256:11", references: ["app:1"] };
+let directory = "";
+
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), "uni-build-"));
+  mkdirSync(join(directory, "app/src"), { recursive: true });
+  writeFileSync(join(directory, "app/Dockerfile"), "FROM scratch\n");
+  writeFileSync(join(directory, "app/.dockerignore"), "ignored\n");
+  writeFileSync(join(directory, "app/ignored"), "still sent");
+  writeFileSync(join(directory, "app/src/run.sh"), "#!/bin/sh\n", { mode: 0o755 });
+  symlinkSync("src/run.sh", join(directory, "app/link"));
+  writeFileSync(join(directory, "other.Dockerfile"), "FROM other\n");
+  writeFileSync(join(directory, "secret"), "hush\u0000");
+  writeFileSync(join(directory, "program"), Buffer.concat([Buffer.from("\u007fELF"), Buffer.alloc(100)]));
+  writeFileSync(join(directory, "script"), "#!/bin/sh\n");
+  mkdirSync(join(directory, "root/bin"), { recursive: true });
+  mkdirSync(join(directory, "empty"));
+});
+after(() => rmSync(directory, { recursive: true }));
+
+async function entriesOf(tar: Buffer): Promise<Map<string, { type: string; mode: number; text: string }>> {
+  const entries = new Map();
+  const parser = extract();
+  Readable.from([tar]).pipe(parser as unknown as NodeJS.WritableStream);
+  for await (const entry of parser) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of entry as unknown as AsyncIterable<Buffer>) chunks.push(chunk);
+    const { name, type, mode, linkname } = entry.header;
+    entries.set(name, { type, mode, text: type === "symlink" ? linkname : Buffer.concat(chunks).toString() });
+  }
+  return entries;
+}
+
+async function build(args: readonly string[]) {
+  let sent: Buffer = Buffer.alloc(0);
+  const script = {
+    "Image.Build": () =>
+      upload((bytes, peer) => {
+        sent = bytes;
+        peer.sendJson(frameKinds.progress, {
+          step: "build",
+          message: "STEP 1/1: FROM \u001b[31mscratch\u001b[0m\u0007",
+        });
+        return image;
+      }),
+  };
+  const result = await talk(script, ["build", ...args], { cwd: directory, env: { MINE: "own" } });
+  return { ...result, sent, params: result.calls[0]?.params as Params };
+}
+
+test("a context is sent whole, with modes and links", async () => {
+  const { code, stdout, stderr, sent, params } = await build(["app", "-t", "app:1"]);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, "sha256:11  app:1\n");
+  assert.deepEqual(params, { kind: "context", reference: "app:1", dockerfile: "Dockerfile" });
+  const entries = await entriesOf(sent);
+  assert.equal(entries.get("src/run.sh")?.mode, 0o755);
+  assert.deepEqual(entries.get("link")?.text, "src/run.sh");
+  assert.equal(entries.get("ignored")?.text, "still sent");
+  assert.match(stderr, /^Sent the build context, \d+ B in 7 entries\.$/m);
+  assert.match(stderr, /^STEP 1\/1: FROM scratch\\x07$/m);
+});
+
+test("build options", async () => {
+  const { params } = await build([
+    ...["app", "-t", "app", "--build-arg", "A=1", "--build-arg", "MINE", "--target", "last", "--no-cache"],
+    ...["--secret", `id=token,src=${join(directory, "secret")}`],
+  ]);
+  assert.deepEqual(params, {
+    kind: "context",
+    reference: "app",
+    dockerfile: "Dockerfile",
+    target: "last",
+    build_args: { A: "1", MINE: "own" },
+    secrets: { token: Buffer.from("hush\u0000").toString("base64") },
+    no_cache: true,
+  });
+});
+
+test("a Dockerfile from outside the context is sent along", async () => {
+  const { params, sent } = await build(["app", "-f", "other.Dockerfile"]);
+  assert.equal(params.dockerfile, ".uni-dockerfile");
+  assert.equal((await entriesOf(sent)).get(".uni-dockerfile")?.text, "FROM other\n");
+  const inside = await build(["app", "-f", "app/src/run.sh"]);
+  assert.equal(inside.params.dockerfile, "src/run.sh");
+});
+
+test("a program is known by its magic bytes, and named after its file", async () => {
+  const { params, sent } = await build(["./program"]);
+  assert.deepEqual(params, { kind: "elf", reference: "program" });
+  assert.equal(sent.subarray(1, 4).toString(), "ELF");
+});
+
+test("a directory that looks like a root is one, with its configuration", async () => {
+  const { params } = await build([
+    "root",
+    "--entrypoint",
+    '["/bin/app", "a b"]',
+    "--cmd",
+    "x y",
+    "-e",
+    "A=1",
+  ]);
+  assert.deepEqual(params, {
+    kind: "root",
+    reference: "root",
+    config: { entrypoint: ["/bin/app", "a b"], cmd: ["x", "y"], env: { A: "1" } },
+  });
+  assert.equal((await build(["app", "--rootfs"])).params.kind, "root");
+});
+
+test("what cannot be built is refused before anything is sent", async () => {
+  for (const args of [
+    ["script"],
+    ["empty"],
+    ["missing"],
+    ["app", "-f", "nowhere"],
+    ["app", "--secret", "src=x"],
+  ]) {
+    const { code, stderr, calls } = await build(args);
+    assert.ok(code === 64 || code === 66, args.join(" "));
+    assert.match(stderr, /^Error: /);
+    assert.equal(calls.length, 0);
+  }
+});
+
+test("a failed build shows its last lines, escaped, and its status", async () => {
+  const script = {
+    "Image.Build": () =>
+      upload(() => {
+        throw new UniError("build_failed", "building app: step 2 failed:\nmake: *** no \u001b[31mrule");
+      }),
+  };
+  const { code, stdout, stderr } = await talk(script, ["build", "app"], { cwd: directory });
+  assert.deepEqual([code, stdout], [65, ""]);
+  assert.match(stderr, /Error: building app: step 2 failed:\nmake: \*\*\* no \\x1b\[31mrule\n$/);
+});
+
+test("a refusal in the middle of the upload is heard at once", async () => {
+  writeFileSync(join(directory, "app/large"), Buffer.alloc(16 << 20));
+  const script = {
+    "Image.Build": () =>
+      new Stream(async (peer) => {
+        for await (const _ of peer.frames) break;
+        throw new UniError("no_space", "storing the context: the disk is full");
+      }),
+  };
+  const { code, stderr } = await talk(script, ["build", "app"], { cwd: directory });
+  rmSync(join(directory, "app/large"));
+  assert.equal(code, 74, stderr);
+  assert.match(stderr, /the disk is full/);
+});
+
+test("load takes a file, a directory and standard input", async () => {
+  const uploads: string[] = [];
+  const script = {
+    "Image.Load": () =>
+      upload((bytes) => {
+        uploads.push(bytes.toString("latin1"));
+        return [image];
+      }),
+  };
+  const file = await talk(script, ["load", "secret", "-t", "x:1"], { cwd: directory });
+  assert.deepEqual([file.code, file.stdout], [0, "sha256:11  app:1\n"]);
+  assert.deepEqual(file.calls[0]?.params, { reference: "x:1" });
+  await talk(script, ["load", "-"], { input: "piped" });
+  await talk(script, ["load", "app"], { cwd: directory });
+  assert.equal(uploads[0], "hush\u0000");
+  assert.equal(uploads[1], "piped");
+  assert.ok(uploads[2]?.includes("Dockerfile"));
+  assert.equal((await talk(script, ["load", "nowhere"], { cwd: directory })).code, 66);
+});

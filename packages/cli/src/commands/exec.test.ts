@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UniError } from "@uni/contract/errors";
+import { frameKinds } from "@uni/contract/stream-frames";
+import { type Script, Stream } from "../../../../test/kit/fake-daemon.ts";
+import { talk } from "../../../../test/kit/run-uni.ts";
+
+/** Prints to both outputs, echoes its input, and ends with 7. */
+const echo: Script = {
+  "VM.Exec": () =>
+    new Stream(async (peer) => {
+      peer.send(frameKinds.stdout, Buffer.from([104, 105, 255, 10]));
+      peer.send(frameKinds.stderr, "oops\n");
+      for await (const { kind, payload } of peer.frames) {
+        if (kind === frameKinds.end) break;
+        if (kind === frameKinds.stdin) peer.send(frameKinds.stdout, payload);
+      }
+      return { exit_code: 7 };
+    }),
+};
+
+test("exec keeps the outputs apart and ends with the program's status", async () => {
+  const { code, bytes, stderr, calls } = await talk(echo, ["exec", "web", "ls", "-l", "/"], {
+    input: "unasked",
+  });
+  assert.equal(code, 7);
+  assert.deepEqual(bytes, Buffer.from([104, 105, 255, 10]));
+  assert.equal(stderr, "oops\n");
+  assert.deepEqual(calls[0]?.params, { id: "web", argv: ["ls", "-l", "/"] });
+});
+
+test("exec -i passes input on to its end, however much", async () => {
+  const input = Buffer.alloc(3 << 20, "0123456789abcdef");
+  const { code, bytes } = await talk(echo, ["exec", "-i", "web", "cat"], { input });
+  assert.equal(code, 7);
+  assert.ok(bytes.subarray(4).equals(input));
+});
+
+test("exec passes user, directory and environment on", async () => {
+  const args = ["exec", "-u", "nobody", "-w", "/tmp", "-e", "A=1", "web", "--", "env", "-i"];
+  const { calls } = await talk(echo, args);
+  assert.deepEqual(calls[0]?.params, {
+    id: "web",
+    argv: ["env", "-i"],
+    env: { A: "1" },
+    user: "nobody",
+    working_directory: "/tmp",
+  });
+});
+
+test("exec -o json collects what the program printed", async () => {
+  const { code, stdout } = await talk(echo, ["exec", "-o", "json", "web", "ls"]);
+  assert.equal(code, 7);
+  assert.deepEqual(JSON.parse(stdout), { exit_code: 7, stdout: "hi\ufffd\n", stderr: "oops\n" });
+});
+
+test("exec -it without a terminal is a usage error", async () => {
+  const { code, stderr, calls } = await talk(echo, ["exec", "-it", "web", "sh"]);
+  assert.equal(code, 64);
+  assert.match(stderr, /standard input is not a terminal\nHint: Leave -t out/);
+  assert.equal(calls.length, 0);
+});
+
+test("a program that cannot be started is the guest's failure", async () => {
+  const script: Script = {
+    "VM.Exec": () =>
+      new Stream(async () => {
+        throw new UniError("guest_failed", "running 'nope' in web: no such file");
+      }),
+  };
+  const { code, stderr } = await talk(script, ["exec", "web", "nope"]);
+  assert.deepEqual([code, stderr], [1, "Error: running 'nope' in web: no such file\n"]);
+});
+
+test("Ctrl-C and SIGTERM go to the program", async () => {
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    let interrupt = () => {};
+    const script: Script = {
+      "VM.Exec": () =>
+        new Stream(async (peer) => {
+          interrupt();
+          for await (const { kind, payload } of peer.frames) {
+            if (kind !== frameKinds.signal) continue;
+            peer.send(frameKinds.stdout, payload);
+            break;
+          }
+          return { exit_code: 130 };
+        }),
+    };
+    const { code, stdout } = await talk(script, ["exec", "web", "sleep", "9"], {
+      onStart: (child) => {
+        interrupt = () => child.kill(name);
+      },
+    });
+    assert.equal(code, 130);
+    assert.deepEqual(JSON.parse(stdout), { signal: name });
+  }
+});

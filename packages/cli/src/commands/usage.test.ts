@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Command } from "commander";
+import { runUni } from "../../../../test/kit/run-uni.ts";
+import { commandTable } from "../command-table.ts";
+import type { CommandEntry, CommandModule } from "../define.ts";
+import { fillCommand, type ProgramOptions } from "../program.ts";
+import { cliVersion } from "../version.ts";
+
+const options: ProgramOptions = {
+  entries: commandTable,
+  makeContext() {
+    throw new Error("no command is run here");
+  },
+  onStatus() {},
+  version: "0",
+};
+
+interface Loaded {
+  readonly path: string;
+  readonly entry: CommandEntry;
+  readonly module: CommandModule;
+  readonly command: Command;
+}
+
+async function loadAll(entries: readonly CommandEntry[], prefix: string): Promise<Loaded[]> {
+  const all: Loaded[] = [];
+  for (const entry of entries) {
+    const module = await entry.load();
+    const command = new Command(entry.name);
+    await fillCommand(command, module, options);
+    const path = `${prefix} ${entry.name}`;
+    all.push({ path, entry, module, command }, ...(await loadAll(module.subcommands ?? [], path)));
+  }
+  return all;
+}
+
+const commands = await loadAll(commandTable, "uni");
+
+test("every command has examples that are its own, and a summary", () => {
+  for (const { path, entry, module } of commands) {
+    assert.ok(module.examples.length > 0, path);
+    assert.ok(
+      module.examples.some((example) => example.includes(path)),
+      `${path}: ${module.examples}`,
+    );
+    assert.match(entry.summary, /^[a-z].*[^.]$/, path);
+  }
+});
+
+test("every command takes the global options, and every option says what it does", () => {
+  for (const { path, command } of commands) {
+    const long = command.options.map((option) => option.long);
+    assert.equal(new Set(long).size, long.length, `${path} has an option twice`);
+    for (const wanted of ["--output", "--quiet", "--socket", "--no-color"]) {
+      assert.ok(long.includes(wanted), `${path} lacks ${wanted}`);
+    }
+    for (const option of command.options) assert.notEqual(option.description, "", `${path} ${option.flags}`);
+  }
+});
+
+test("names and aliases are given once", () => {
+  const names = commandTable.flatMap((entry) => [entry.name, ...(entry.aliases ?? [])]);
+  assert.equal(new Set(names).size, names.length);
+});
+
+test("uni --help shows groups and examples, and no hidden command", async () => {
+  const { code, stdout } = await runUni(["--help"]);
+  assert.equal(code, 0);
+  for (const { group, name, hidden } of commandTable) {
+    assert.ok(stdout.includes(group));
+    assert.equal(new RegExp(`^ {2}${name}\\b`, "m").test(stdout), hidden !== true, name);
+  }
+  assert.match(stdout, /Examples:\n {2}\$ uni build/);
+});
+
+test("a command's help shows its options and examples", async () => {
+  for (const args of [
+    ["run", "--help"],
+    ["help", "run"],
+    ["run", "-h"],
+  ]) {
+    const { code, stdout } = await runUni(args);
+    assert.equal(code, 0);
+    assert.match(stdout, /Usage: uni run \[options\] <image> \[args\.\.\.\]/);
+    assert.match(stdout, /--memory <size>/);
+    assert.match(stdout, /Examples:\n {2}\$ uni run hello/);
+  }
+  assert.match((await runUni(["kernel", "use", "--help"])).stdout, /uni kernel use \[options\] <version>/);
+});
+
+test("usage errors have status 64, and -o json has them as values", async () => {
+  for (const args of [
+    [],
+    ["nothing"],
+    ["ps", "--nothing"],
+    ["run"],
+    ["ps", "-o", "xml"],
+    ["kernel"],
+    ["kernel", "fly"],
+  ]) {
+    const { code, stdout } = await runUni(args);
+    assert.deepEqual([code, stdout], [64, ""], args.join(" "));
+  }
+  const { stderr } = await runUni(["ps", "--nothing", "-o", "json"]);
+  assert.equal(JSON.parse(stderr).error.code, "malformed");
+  assert.match((await runUni(["imagse"])).stderr, /Did you mean images\?/);
+});
+
+test("--version is this program's", async () => {
+  assert.equal((await runUni(["--version"])).stdout, `${cliVersion}\n`);
+});

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UniError } from "@uni/contract/errors";
+import { parse } from "yaml";
+import { events, Raw, type Script, Stream } from "../../../../test/kit/fake-daemon.ts";
+import { fakeVm } from "../../../../test/kit/fake-vm.ts";
+import { talk } from "../../../../test/kit/run-uni.ts";
+
+const line = (stream: string, text: string) => ({ time: "2026-01-31T12:00:02.000Z", stream, line: text });
+
+test("logs keeps the program's two outputs apart, byte for byte", async () => {
+  const script = { "VM.Logs": () => events(line("stdout", "\u001b[1mout\u001b[0m"), line("stderr", "err")) };
+  const { code, stdout, stderr, calls } = await talk(script, ["logs", "web"]);
+  assert.deepEqual([code, stdout, stderr], [0, "\u001b[1mout\u001b[0m\n", "err\n"]);
+  assert.deepEqual(calls[0]?.params, { id: "web", since: "1970-01-01T00:00:00.000Z" });
+});
+
+test("logs options", async () => {
+  const script = { "VM.Logs": () => events(line("stdout", "a")) };
+  const tail = await talk(script, ["logs", "-f", "--tail", "5", "--timestamps", "web"]);
+  assert.deepEqual(tail.calls[0]?.params, { id: "web", follow: true, tail: 5 });
+  assert.equal(tail.stdout, "2026-01-31T12:00:02.000Z a\n");
+  const since = await talk(script, ["logs", "--since", "2026-01-31T12:00:00Z", "web"]);
+  assert.deepEqual(since.calls[0]?.params, { id: "web", since: "2026-01-31T12:00:00.000Z" });
+  const json = await talk(script, ["logs", "-o", "json", "web"]);
+  assert.deepEqual(JSON.parse(json.stdout), line("stdout", "a"));
+  assert.equal((await talk(script, ["logs", "--tail", "some", "web"])).code, 64);
+});
+
+test("Ctrl-C ends a follow with status 130, and the daemon sees it go", async () => {
+  let interrupt = () => {};
+  const left = Promise.withResolvers<void>();
+  const script: Script = {
+    "VM.Logs": () =>
+      new Stream(async (peer) => {
+        peer.sendJson(10, line("stdout", "a"));
+        interrupt();
+        await peer.gone;
+        left.resolve();
+      }),
+  };
+  const { code, stderr } = await talk(script, ["logs", "-f", "web"], {
+    onStart: (child) => {
+      interrupt = () => child.kill("SIGINT");
+    },
+  });
+  assert.deepEqual([code, stderr], [130, ""]);
+  await left.promise;
+});
+
+test("a stream that breaks off is an error", async () => {
+  const script: Script = {
+    "VM.Logs": () =>
+      new Stream(async (peer) => {
+        peer.sendJson(10, line("stdout", "a"));
+        peer.socket.end();
+        await peer.gone;
+      }),
+  };
+  const { code, stdout, stderr } = await talk(script, ["logs", "-f", "web"]);
+  assert.deepEqual([code, stdout], [69, "a\n"]);
+  assert.match(stderr, /connection to unid was lost/);
+});
+
+test("inspect prints one as an object and several as an array, images too", async () => {
+  const script: Script = {
+    "VM.Inspect": ({ id }) => {
+      if (id !== "web") throw new UniError("not_found", `no instance '${id}'`);
+      return fakeVm();
+    },
+    "Image.Get": ({ reference }) => {
+      if (reference !== "hello") throw new UniError("image_not_found", `no image '${reference}'`);
+      return { digest: "sha256:1" };
+    },
+  };
+  assert.deepEqual(JSON.parse((await talk(script, ["inspect", "web"])).stdout), fakeVm());
+  const both = await talk(script, ["inspect", "web", "hello", "nothing"]);
+  assert.deepEqual(JSON.parse(both.stdout), [fakeVm(), { digest: "sha256:1" }]);
+  assert.deepEqual(
+    [both.code, both.stderr],
+    [66, "Error: inspecting 'nothing': no such instance or image\n"],
+  );
+  assert.deepEqual(parse((await talk(script, ["inspect", "-o", "yaml", "web"])).stdout), fakeVm());
+  assert.equal((await talk(script, ["inspect", "--type", "instance", "hello"])).code, 66);
+});
+
+test("stats prints a table, one as an object, all as an array", async () => {
+  const one = {
+    id: fakeVm().id,
+    name: "web",
+    state: "running",
+    cpu_pct: 12.34,
+    cpu_time_ms: 5,
+    rss_bytes: 50 << 20,
+    mem_bytes: 10 << 20,
+    mem_limit_bytes: 256 << 20,
+    net_rx_bytes: 1024,
+    net_tx_bytes: 0,
+    timestamp: "2026-01-31T12:00:00Z",
+    source: "guest",
+  };
+  const script = { "VM.Stats": () => [one] };
+  const table = await talk(script, ["stats"]);
+  assert.match(table.stdout, /web\s+12\.3%\s+10\.0 MB \/ 256 MB\s+50\.0 MB\s+-\s+1\.0 KB \/ 0 B/);
+  assert.deepEqual(table.calls[0]?.params, {});
+  assert.deepEqual(JSON.parse((await talk(script, ["stats", "-o", "json", "web"])).stdout), one);
+  assert.deepEqual(JSON.parse((await talk(script, ["stats", "-o", "json"])).stdout), [one]);
+});
+
+test("events are lines, and values with -o json", async () => {
+  const event = {
+    time: "2026-01-31T12:00:00Z",
+    type: "state",
+    name: "we\u001bb",
+    state: "running",
+    previous_state: "starting",
+  };
+  const script = { "Daemon.Events": () => events(event, event) };
+  const { code, stdout } = await talk(script, ["events", "--limit", "1"]);
+  assert.deepEqual([code, stdout], [0, "2026-01-31T12:00:00Z  state  we\\x1bb  starting -> running\n"]);
+  const json = await talk(script, ["events", "-o", "json"]);
+  assert.equal(json.stdout, `${JSON.stringify(event)}\n`.repeat(2));
+});
+
+test("attach passes raw bytes on and ends with the program's status", async () => {
+  const bytes = Buffer.from([0, 255, 10, 27, 128]);
+  const script: Script = {
+    "VM.Attach": () => new Raw((socket) => socket.end(bytes)),
+    "VM.Wait": () => ({ exit_code: 9, state: "stopped" }),
+  };
+  const { code, bytes: printed } = await talk(script, ["attach", "web"]);
+  assert.equal(code, 9);
+  assert.deepEqual(printed, bytes);
+});
