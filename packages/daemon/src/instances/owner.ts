@@ -67,10 +67,12 @@ export class InstanceOwner {
   async start(): Promise<void> {
     if (this.#admit("start") === "already") return;
     this.#cancelTimer();
+    // At once, so that a stop that comes before the task has its turn finds something to stop.
+    if (this.#record().status.state === "stopped") await this.#begin(null);
     await this.#enqueue(async (signal) => {
-      if (this.#record().status.state === "running") return;
-      await applyPending(this.#deps, this.#id);
-      await this.#save({ restart: null });
+      const { state } = this.#record().status;
+      if (state === "running") return;
+      if (state !== "starting") await this.#begin(null);
       await this.#run(signal);
     });
   }
@@ -126,7 +128,7 @@ export class InstanceOwner {
       if (state === "stopped") return this.#recoverStopped(record);
       if (!configured) {
         await this.#deps.lifecycle.end(record, undefined);
-        if (intent === "run") return this.#run(signal, { again: true });
+        if (intent === "run") return this.#run(signal);
         return this.#settle({ kind: "interrupted" });
       }
       const live = await this.#deps.lifecycle.adopt(record, this.#hooks());
@@ -209,22 +211,28 @@ export class InstanceOwner {
     this.#enqueue(body).catch((error) => this.#log.error({ err: error }, `${what} failed`));
   }
 
-  async #run(signal: AbortSignal, options: { readonly again?: boolean } = {}): Promise<void> {
-    const { lifecycle, clock, registry } = this.#deps;
-    const { startCount, restartCount, uptimeMs, restart, updates } = this.#record().status;
-    const record = await this.#save({
+  /** Writes down that a run is to begin. */
+  async #begin(restart: InstanceStatus["restart"]): Promise<void> {
+    const { startCount, restartCount, uptimeMs, updates } = this.#record().status;
+    await this.#save({
       ...neverStarted,
       state: "starting",
       intent: "run",
-      startCount: options.again === true ? startCount : startCount + 1,
-      restartCount,
+      startCount: startCount + 1,
+      restartCount: restart === null ? restartCount : restartCount + 1,
       uptimeMs,
       restart,
       updates,
-      startedAt: clock.now(),
+      startedAt: this.#deps.clock.now(),
     });
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { lifecycle, registry } = this.#deps;
+    const record = this.#record();
     await this.#journal.startRun();
     try {
+      if (record.status.intent !== "run") throw new UniError("wrong_state", "interrupted by a stop");
       this.#attachLive(await lifecycle.start(record, "run", this.#hooks(), signal));
     } catch (thrown) {
       const error = toUniError(thrown, `start instance '${record.name}'`);
@@ -334,9 +342,9 @@ export class InstanceOwner {
   #restartAfter(delayMs: number): void {
     this.#cancelTimer = this.#deps.clock.after(delayMs, () =>
       this.#enqueueQuietly("an automatic restart", async (signal) => {
-        const { state, restart, restartCount } = this.#record().status;
+        const { state, restart } = this.#record().status;
         if (state !== "stopped" || restart === null) return;
-        await this.#save({ restart: { ...restart, nextAt: null }, restartCount: restartCount + 1 });
+        await this.#begin({ ...restart, nextAt: null });
         await this.#run(signal);
       }),
     );
