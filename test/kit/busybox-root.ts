@@ -70,7 +70,7 @@ export function makeBusyboxRoot(directory: string): void {
   for (const applet of applets) symlinkSync("busybox", join(directory, "bin", applet));
   writeFileSync(join(directory, "etc/passwd"), passwd);
   writeFileSync(join(directory, "etc/group"), group);
-  // Empty, as in images made to be cloned: it is filled at each start.
-  writeFileSync(join(directory, "etc/machine-id"), "");
+  // As in images made to be cloned: it is filled at each start.
+  writeFileSync(join(directory, "etc/machine-id"), "uninitialized\n");
   writeFileSync(join(directory, "etc/os-release"), "ID=busybox-test\n");
 }

@@ -61,18 +61,12 @@ export class TestDaemon {
     closeSync(log);
     this.#process = child;
     await until("the daemon answers on its socket", () => {
-      assert.ok(child.exitCode === null && child.signalCode === null, this.#endedEarly());
+      const end = child.exitCode ?? child.signalCode;
+      if (end !== null) throw new Error(`unid ended at its start: ${end}`);
       return existsSync(this.socket) && answers(this.socket);
     }).catch((error: unknown) => {
       throw new Error(`starting unid: its log ends with\n${this.logTail()}`, { cause: error });
     });
-  }
-
-  #endedEarly(): string {
-    const { exitCode, signalCode } = this.#process ?? {};
-    throw new Error(
-      `unid ended at its start (${exitCode ?? signalCode}): its log ends with\n${this.logTail()}`,
-    );
   }
 
   logTail(lines = 30): string {
