@@ -113,3 +113,10 @@ test("the OpenAPI document is served to everybody", async (context) => {
   const document = (await (await fetch(`http://${address}/v1/openapi.json`)).json()) as { openapi: string };
   assert.equal(document.openapi, "3.1.0");
 });
+
+test("a GET that names a content type and sends nothing has no body", async (context) => {
+  const { send, make } = await restServer(context);
+  await make("a");
+  const { json } = await send("GET", "/v1/instances", undefined, { "content-type": "application/json" });
+  assert.equal(json.data.instances.length, 1);
+});

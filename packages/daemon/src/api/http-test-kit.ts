@@ -2,7 +2,8 @@
 import { request } from "node:http";
 import type { TestContext } from "node:test";
 import { silentLog } from "../base/log.ts";
-import { createFakeCore, type FakeCore, fakeImage, fakeToken } from "./fake-core.ts";
+import { createFakeCore, type FakeCore, fakeToken } from "./fake-core.ts";
+import { fakeImage } from "./fake-instances.ts";
 import { startHttp } from "./http.ts";
 
 export interface Reply {

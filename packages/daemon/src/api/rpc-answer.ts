@@ -5,7 +5,12 @@ import type { FrameChannel } from "./frame-channel.ts";
 
 /** What a method does with a request: answer it, or open a stream after the reply. */
 export type RpcAnswer =
-  | { readonly kind: "value"; readonly value: unknown }
+  | {
+      readonly kind: "value";
+      readonly value: unknown;
+      /** Done once the answer is on its way. */
+      readonly after?: () => void;
+    }
   /** Resolves with the result frame's value; a rejection becomes the error frame. */
   | { readonly kind: "frames"; readonly run: (channel: FrameChannel) => Promise<unknown> }
   | { readonly kind: "raw"; readonly run: (connection: Duplex, signal: AbortSignal) => Promise<void> };
@@ -18,7 +23,7 @@ export interface RpcContext {
 }
 
 export const value = (result: unknown): RpcAnswer => ({ kind: "value", value: result });
-export const done: RpcAnswer = { kind: "value", value: { status: "ok" } };
+export const done = { kind: "value", value: { status: "ok" } } as const satisfies RpcAnswer;
 export const frames = (run: (channel: FrameChannel) => Promise<unknown>): RpcAnswer => ({
   kind: "frames",
   run,

@@ -35,9 +35,9 @@ export function daemonMethods(node: NodePort) {
         }
         return { status: "ok" };
       }),
-    "Daemon.Shutdown": ({ stop_instances = false }: RpcParams<"Daemon.Shutdown">): RpcAnswer => {
-      node.shutdown(stop_instances);
-      return done;
-    },
+    "Daemon.Shutdown": ({ stop_instances = false }: RpcParams<"Daemon.Shutdown">): RpcAnswer => ({
+      ...done,
+      after: () => node.shutdown(stop_instances),
+    }),
   };
 }

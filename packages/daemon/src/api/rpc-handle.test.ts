@@ -6,7 +6,8 @@ import { rpcMethods } from "@uni/contract/rpc-methods";
 import fc from "fast-check";
 import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
-import { createFakeCore, fakeAccount, fakeImage } from "./fake-core.ts";
+import { createFakeCore, fakeAccount } from "./fake-core.ts";
+import { fakeImage } from "./fake-instances.ts";
 import { handleRpc, type RpcOutcome } from "./rpc-handle.ts";
 import { createRpcServices } from "./rpc-services.ts";
 
@@ -154,7 +155,7 @@ test("an ambiguous prefix is refused", async () => {
 });
 
 test("images, kernels and the daemon", async () => {
-  const { core, call, result } = server();
+  const { call, result } = server();
   assert.equal((await result("Image.List"))[0].references[0], "hello:latest");
   assert.equal((await result("Image.Get", { reference: "hello" })).architecture, "amd64");
   assert.deepEqual(await result("Image.Tag", { source: "hello", reference: "b:1" }), { status: "ok" });
@@ -168,8 +169,6 @@ test("images, kernels and the daemon", async () => {
   assert.deepEqual(await result("Daemon.Version"), { version: "0.1.0" });
   assert.equal((await result("Daemon.Info")).accelerator, "tcg");
   assert.equal((await result("Daemon.Doctor")).healthy, true);
-  await result("Daemon.Shutdown", { stop_instances: true });
-  assert.deepEqual(core.shutdowns, [true]);
 });
 
 test("what is no request gets the code of the specification", async () => {
@@ -197,9 +196,21 @@ test("what is no request gets the code of the specification", async () => {
 
 test("a notification is carried out and not answered", async () => {
   const { core, send } = server();
-  const outcome = await send('{"jsonrpc":"2.0","method":"Daemon.Shutdown"}');
-  assert.deepEqual([outcome.kind, core.shutdowns], ["none", [false]]);
+  const run = { jsonrpc: "2.0", method: "VM.Run", params: { image: fakeImage } };
+  assert.equal((await send(JSON.stringify(run))).kind, "none");
+  assert.equal(core.entries.size, 1);
   assert.equal((await send('{"jsonrpc":"2.0","method":"VM.Nothing"}')).kind, "none");
+});
+
+test("the daemon shuts down only after it has answered", async () => {
+  const { core, send } = server();
+  const outcome = await send(
+    '{"jsonrpc":"2.0","id":1,"method":"Daemon.Shutdown","params":{"stop_instances":true}}',
+  );
+  assert.deepEqual(read(outcome).result, { status: "ok" });
+  assert.deepEqual(core.shutdowns, []);
+  (outcome as { after?: () => void }).after?.();
+  assert.deepEqual(core.shutdowns, [true]);
 });
 
 test("any line is answered or is a notification; nothing throws", async () => {

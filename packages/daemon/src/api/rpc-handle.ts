@@ -25,8 +25,8 @@ export interface RpcServices {
 
 export type RpcOutcome =
   /** A notification: nothing is answered. */
-  | { readonly kind: "none" }
-  | { readonly kind: "reply"; readonly line: string }
+  | { readonly kind: "none"; readonly after?: () => void }
+  | { readonly kind: "reply"; readonly line: string; readonly after?: () => void }
   | {
       readonly kind: "stream";
       readonly line: string;
@@ -51,7 +51,10 @@ export async function handleRpc(
   const { id, method, params } = request;
   try {
     const answer = await call(services, method, params, context);
-    if (answer.kind === "value") return id === undefined ? { kind: "none" } : success(id, answer.value);
+    if (answer.kind === "value") {
+      const { value, after } = answer;
+      return id === undefined ? { kind: "none", after } : { ...success(id, value), after };
+    }
     if (id === undefined)
       return failure(null, rpcErrorCodes.invalidRequest, new UniError("malformed", `${method} needs an id`));
     return { kind: "stream", line: replyLine({ id, result: { stream: true } }), stream: answer };
@@ -175,8 +178,8 @@ export function requestTooLong(): string {
   return replyLine({ id: null, error: members });
 }
 
-const success = (id: Id, result: unknown): RpcOutcome => ({
-  kind: "reply",
+const success = (id: Id, result: unknown) => ({
+  kind: "reply" as const,
   line: replyLine({ id, result: result ?? null }),
 });
 

@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { unikraftSdkScenario } from "../../../../test/kit/unikraft-sdk-scenario.ts";
 import { silentLog } from "../base/log.ts";
-import { createFakeCore, fakeImage, fakeToken } from "./fake-core.ts";
+import { createFakeCore, fakeToken } from "./fake-core.ts";
+import { fakeImage } from "./fake-instances.ts";
 import { startHttp } from "./http.ts";
 
 test("the published SDK drives the instance operations", async () => {

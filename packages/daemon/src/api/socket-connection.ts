@@ -91,6 +91,7 @@ async function serveLines(
         return { ...outcome, rest: lines.rest() };
       }
       if (outcome.kind === "reply") await write(connection, outcome.line);
+      outcome.after?.();
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;

@@ -3,18 +3,14 @@
 import { messages } from "@uni/contract/envelope";
 import { UniError } from "@uni/contract/errors";
 import type { Static, TSchema } from "typebox";
-import { Compile, type Validator } from "typebox/compile";
+import { Check } from "typebox/value";
 
-const compiled = new WeakMap<TSchema, Validator>();
-
-/** The value, typed; throws `unknown_member` or `invalid_value`. `what` names the value itself when it is no member. */
+/**
+ * The value, typed; throws `unknown_member` or `invalid_value`. `what` names the value itself when it is no member.
+ * Interpreted: compiling the schemas costs the daemon's start 100 ms, and one request saves less than 0.2 ms by it.
+ */
 export function validate<T extends TSchema>(schema: T, value: unknown, what: string): Static<T> {
-  let validator = compiled.get(schema);
-  if (validator === undefined) {
-    validator = Compile(schema) as Validator;
-    compiled.set(schema, validator);
-  }
-  if (validator.Check(value)) return value as Static<T>;
+  if (Check(schema, value)) return value as Static<T>;
   throw explain(schema as Shape, value, what) ?? new UniError("invalid_value", `Invalid ${what}`);
 }
 
