@@ -17,8 +17,15 @@ export const x86Sixtyfour: QemuArchitecture = {
     if (accelerator === "kvm") return common;
     const khz = await tscKhz(host);
     // The guest's time-stamp counter is the host's. On a busy host the kernel fails to measure it against the PIT and
-    // hangs; what it is told here it believes for ever, so it must be exact. For the same reason no_timer_check.
-    return [...common, "no_timer_check", ...(khz === undefined ? [] : [`tsc_early_khz=${khz}`])];
+    // hangs; what it is told here it believes for ever, so it must be exact. For the same reason no_timer_check. Without
+    // tsc=reliable its watchdog compares the counter with ticks that a busy host loses, falls back to counting ticks,
+    // and then an idle guest wakes 250 times a second and its clock drifts.
+    return [
+      ...common,
+      "no_timer_check",
+      "tsc=reliable",
+      ...(khz === undefined ? [] : [`tsc_early_khz=${khz}`]),
+    ];
   },
 
   async hostCpu() {
