@@ -26,7 +26,7 @@ export interface NetworkOptions {
   /** 4 to 6 of a-z and 0-9; one per data directory, the same at every start. */
   readonly daemonId: string;
   /** What `choosePool` said at the first start. */
-  readonly pool?: string;
+  readonly pool?: string | undefined;
   /** Ranges that a newly chosen pool must keep clear of. */
   readonly reservedRanges?: readonly string[];
   /** Default: the host's. */

@@ -155,8 +155,10 @@ function planDevice(attachment: Attachment, actual: Actual): Part {
     ),
   ];
   const wrong = repairs.filter(([isWrong]) => isWrong);
+  // Setting a link's address makes the kernel forget its neighbours, permanent ones too.
+  const again = wrongLink && hasNeighbour ? [neighbourCommand(attachment)] : [];
   return {
-    ip: wrong.flatMap(([, command]) => command ?? []),
+    ip: [...wrong.flatMap(([, command]) => command ?? []), ...again],
     tune: wrongSettings ? [tap] : [],
     differences: wrong.map(([, , what]) => what),
   };
@@ -164,13 +166,15 @@ function planDevice(attachment: Attachment, actual: Actual): Part {
 
 function planTables(names: Names, wanted: Wanted, actual: Actual): Part {
   const isInScope = (element: Element) => inScope(wanted, guestAddress(element));
+  // Which blocks are whose is known for certain only when everything is looked at.
+  const mayGo = (element: Element) => wanted.only === undefined || element.set !== "siblings";
   const all = firstOfSlot([
     ...siblingElements(names, wanted.blocks),
     ...wanted.attachments.flatMap(elementsOf),
   ]);
   const wantedTexts = new Set(all.map(elementText));
   const stray = actual.elements.filter(
-    (element) => isInScope(element) && !wantedTexts.has(elementText(element)),
+    (element) => isInScope(element) && mayGo(element) && !wantedTexts.has(elementText(element)),
   );
   const forget = stray.flatMap((element) => guestAddress(element) ?? []);
   const altered = wanted.tables.filter(

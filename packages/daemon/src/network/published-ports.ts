@@ -88,8 +88,7 @@ export const findListener = (
     (socket) =>
       socket.protocol === port.protocol &&
       socket.port === port.hostPort &&
-      // Other IPv6 addresses do not take IPv4 connections.
-      (socket.address === "::" || sameAddress(socket.address, port.hostAddress)),
+      (socket.address === "::" || (isIpv4(socket) && sameAddress(socket.address, port.hostAddress))),
   );
 
 /** The published port that a map's element stands for. */
@@ -128,6 +127,8 @@ async function publishedByOthers(
 }
 
 const isPort = (port: number): boolean => Number.isInteger(port) && port > 0 && port <= 65535;
+
+const isIpv4 = ({ address }: ListeningSocket): boolean => parseAddress(address) !== undefined;
 
 const sameAddress = (a: string, b: string): boolean => a === "0.0.0.0" || b === "0.0.0.0" || a === b;
 
