@@ -30,7 +30,7 @@ interface Terminal {
 async function onTerminal(daemon: FakeDaemon, use: (terminal: Terminal) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "uni-pty-"));
   // script(1) of util-linux: runs the command on a pseudo-terminal and passes its own input on.
-  const child = spawn("script", ["-q", "-e", "-c", session, "/dev/null"], {
+  const child = spawn("/usr/bin/script", ["-q", "-e", "-c", session, "/dev/null"], {
     env: {
       PATH: process.env.PATH,
       SHELL: "/bin/sh",

@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import type { UniClient } from "./client.ts";
+import { connect } from "./connect.ts";
+
+interface Asked {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly token: string | undefined;
+  readonly body: unknown;
+}
+
+type Answer = readonly [status: number, body: unknown];
+
+async function withServer(
+  answer: (asked: Asked) => Answer,
+  use: (client: UniClient, asked: Asked[]) => Promise<void>,
+): Promise<void> {
+  const all: Asked[] = [];
+  const server = createServer(async (request, response) => {
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    const { method, url, headers } = request;
+    const asked = {
+      method,
+      url,
+      token: headers.authorization,
+      body: text === "" ? undefined : JSON.parse(text),
+    };
+    all.push(asked);
+    const [status, body] = answer(asked);
+    response.writeHead(status).end(typeof body === "string" ? body : JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    const { port } = server.address() as AddressInfo;
+    await use(connect({ url: `http://127.0.0.1:${port}`, token: "secret" }), all);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const uuid = "11111111-2222-4333-8444-555555555555";
+const instance = {
+  uuid,
+  name: "web",
+  state: "running",
+  image: "hello@sha256:1",
+  image_ref: "hello",
+  created_at: "2026-01-31T12:00:00Z",
+  memory_mb: 256,
+  vcpus: 1,
+  private_ip: "10.0.0.2",
+  restart_policy: "never",
+  type: "micro",
+};
+const ok = (...instances: unknown[]): Answer => [
+  200,
+  { status: "success", data: { instances }, op_time_us: 1 },
+];
+
+test("an instance of the REST API looks as it does on the socket", async () => {
+  await withServer(
+    () => ok(instance, { ...instance, name: "off", state: "stopped" }),
+    async (client, asked) => {
+      const all = await client.call("VM.List", {});
+      assert.deepEqual(all[0], {
+        id: uuid,
+        name: "web",
+        state: "running",
+        image: "hello",
+        created_at: instance.created_at,
+        ip: "10.0.0.2",
+        ports: [],
+        memory: 256,
+        vcpus: 1,
+        restart_count: 0,
+      });
+      assert.equal(all.length, 2);
+      assert.equal((await client.call("VM.List", { all: false })).length, 1);
+      assert.deepEqual(asked[0], {
+        method: "GET",
+        url: "/v1/instances",
+        token: "Bearer secret",
+        body: undefined,
+      });
+    },
+  );
+});
+
+test("run, stop and remove become the operations that say the same", async () => {
+  await withServer(
+    () => ok({ ...instance, state: "stopped" }),
+    async (client, asked) => {
+      await client.call("VM.Run", {
+        image: "hello",
+        memory: 256,
+        env: ["A=b=c"],
+        auto_remove: true,
+        wait_s: 5,
+      });
+      assert.deepEqual(asked[0]?.body, {
+        image: "hello",
+        env: { A: "b=c" },
+        memory_mb: 256,
+        features: ["delete-on-stop"],
+        autostart: true,
+        timeout_s: 5,
+      });
+      await client.call("VM.Stop", { id: "web", grace_s: 3 });
+      assert.deepEqual(asked[1], {
+        method: "PUT",
+        url: "/v1/instances/stop",
+        token: "Bearer secret",
+        body: [{ name: "web", grace_period_s: 3, timeout_s: -1 }],
+      });
+      assert.equal(asked[2]?.url, "/v1/instances?name=web");
+      assert.deepEqual(await client.call("VM.Remove", { id: uuid }), { status: "ok", id: uuid, name: "web" });
+      assert.deepEqual(asked[4]?.body, [{ uuid }]);
+    },
+  );
+  await withServer(
+    () => ok(instance),
+    (client) => assert.rejects(client.call("VM.Remove", { id: "web" }), { code: "wrong_state" }),
+  );
+});
+
+test("refusals of the whole request and of an item become UniErrors", async () => {
+  const item = {
+    status: "error",
+    message: "No instance with name 'x'",
+    error: 8,
+    code: "not_found",
+    hint: "h",
+  };
+  await withServer(
+    () => [200, { status: "error", data: { instances: [item] }, op_time_us: 1 }],
+    (client) =>
+      assert.rejects(client.call("VM.Get", { id: "x" }), {
+        code: "not_found",
+        message: "No instance with name 'x'",
+        hint: "h",
+      }),
+  );
+  await withServer(
+    () => [401, { status: "error", errors: [{ status: 401, message: "Unauthorized" }], op_time_us: 1 }],
+    (client) => assert.rejects(client.call("VM.List", {}), { code: "unauthorized", hint: /UNI_TOKEN/ }),
+  );
+  await withServer(
+    () => [502, "<html>"],
+    (client) => assert.rejects(client.call("VM.List", {}), { code: "unreachable" }),
+  );
+});
+
+test("an operation fills its path, its query and its body", async () => {
+  await withServer(
+    () => ok(instance),
+    async (client, asked) => {
+      await client.operation("stopInstanceByUuid", { uuid: "a/b", body: { force: true } });
+      await client.operation("getInstances", { count: 2, tags: ["x", "y"] });
+      assert.deepEqual([asked[0]?.method, asked[0]?.url], ["PUT", "/v1/instances/a%2Fb/stop"]);
+      assert.deepEqual(asked[0]?.body, { force: true });
+      assert.equal(asked[1]?.url, "/v1/instances?count=2&tags=x&tags=y");
+    },
+  );
+});
+
+test("what only the socket carries says so, and a dead address is unreachable", async () => {
+  const client = connect({ url: "http://127.0.0.1:1", token: undefined });
+  const refused = { code: "not_supported", hint: /unix socket/ };
+  await assert.rejects(client.call("Daemon.Doctor", {}), refused);
+  await assert.rejects(client.open("VM.Exec", { id: "x", argv: ["ls"] }), refused);
+  await assert.rejects(client.attach("x"), refused);
+  assert.throws(() => client.events("Daemon.Events", {}), refused);
+  await assert.rejects(client.call("VM.List", {}), { code: "unreachable" });
+});
