@@ -71,9 +71,9 @@ export class GuestJournal {
     }
   }
 
-  /** A line of Uni's own among the output. */
+  /** A line of Uni's own among the output, on stream "system". */
   async note(sentence: string, guestOffsetAfter?: number): Promise<void> {
-    const bytes = Buffer.from(`uni: ${sentence}\n`);
+    const bytes = Buffer.from(`${sentence}\n`);
     await (await this.store()).append("system", this.#deps.clock.now(), bytes, guestOffsetAfter);
     this.#deps.feed.nudge(this.#id);
   }

@@ -98,7 +98,6 @@ async function startMachine(
     await undo.add("network", () => network.detach(attachment));
     signal.throwIfAborted();
 
-    await ensureDirectory(directories.machine(record.id), 0o700);
     const machine = await vmm.start(
       {
         id: record.id,
