@@ -9,6 +9,8 @@ export class OutputFeed {
   readonly #clock: Clock;
   readonly #followers = new Map<InstanceId, Set<() => void>>();
   readonly #waiters = new Map<InstanceId, () => void>();
+  /** Somebody has read the output of the run that is on, or was last. */
+  readonly #read = new Set<InstanceId>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -23,6 +25,7 @@ export class OutputFeed {
     const followers = this.#followers.get(id) ?? new Set();
     this.#followers.set(id, followers);
     followers.add(onNudge);
+    this.#read.add(id);
     return () => {
       followers.delete(onNudge);
       if (followers.size > 0) return;
@@ -36,7 +39,7 @@ export class OutputFeed {
    * for the run gets `graceMs` to come.
    */
   async whenUnfollowed(id: InstanceId, graceMs: number, longestMs: number): Promise<void> {
-    if (!this.#followers.has(id)) await this.#clock.sleep(graceMs);
+    if (!this.#read.delete(id)) await this.#clock.sleep(graceMs);
     if (!this.#followers.has(id)) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiters.set(id, resolve);

@@ -325,7 +325,7 @@ export class InstanceOwner {
     const { restartPolicy: policy, restartLimit: limit } = spec;
     const next =
       status.intent === "run" ? nextRestart({ policy, limit, outcome, ranMs, attempts }) : undefined;
-    if (outcome.crashed) await this.#journal.note(outcome.exitReason);
+    if (outcome.crashed && !isPlainExit(cause)) await this.#journal.note(outcome.exitReason);
     await this.#save({
       ...stoppedStatus(outcome),
       intent: status.intent === "delete" ? "delete" : next === undefined ? "stop" : "run",
@@ -382,6 +382,9 @@ export class InstanceOwner {
     this.#deps.onGone(this.#id);
   }
 }
+
+/** It says nothing that the program's own last words and its status do not. */
+const isPlainExit = (cause: StopCause): boolean => cause.kind === "exited" && !cause.oomKilled;
 
 const reported = (exit: ExitReport): StopCause =>
   exit.kind === "exited" ? { ...exit, asked: false, killed: false } : exit;
