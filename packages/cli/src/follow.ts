@@ -28,7 +28,9 @@ function stopOnInterrupt({ client, interrupts }: Context, id: string): () => voi
   });
 }
 
-async function printOutput({ client, out, signal }: Context, id: string): Promise<void> {
+/** Returns the last thing that Uni itself said. */
+async function printOutput({ client, out, signal }: Context, id: string): Promise<string | undefined> {
+  let said: string | undefined;
   try {
     for await (const line of client.events(
       "VM.Logs",
@@ -36,13 +38,15 @@ async function printOutput({ client, out, signal }: Context, id: string): Promis
       { signal, timeoutMs: Infinity },
     )) {
       await printLogLine(out, line);
+      if (line.stream === "system") said = line.line;
     }
   } catch (error) {
     signal.throwIfAborted();
     // With --rm the instance may be gone between its last line and our reading of it.
-    if (error instanceof UniError && error.code === "not_found") return;
+    if (error instanceof UniError && error.code === "not_found") return said;
     throw error;
   }
+  return said;
 }
 
 /** Streams an instance's output until it has stopped for good; resolves with its program's exit status. */
@@ -52,10 +56,11 @@ export async function followToEnd(context: Context, id: string): Promise<number>
   const waiting = client.call("VM.Wait", { id }, { signal, timeoutMs: Infinity });
   waiting.catch(() => {});
   try {
-    await printOutput(context, id);
+    const said = await printOutput(context, id);
     const { exit_code, exit_reason } = await waiting;
     if (out.structured) await out.showItem({ exit_code }, () => "");
-    else if (exit_reason !== undefined && exit_code !== 0) out.note(`uni: ${printable(exit_reason)}`);
+    else if (exit_reason !== undefined && exit_code !== 0 && exit_reason !== said)
+      out.note(`uni: ${printable(exit_reason)}`);
     // Nobody knows the program's status when its machine was killed or broke down.
     return exit_code ?? 137;
   } finally {
