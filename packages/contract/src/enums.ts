@@ -15,7 +15,6 @@ export type InstanceState = (typeof instanceStates)[number];
 
 export const restartPolicies = ["never", "always", "on-failure"] as const;
 export type InstanceRestartPolicy = (typeof restartPolicies)[number];
-export type RestartPolicy = InstanceRestartPolicy;
 
 export const instanceFeatures = ["delete-on-stop", "nested-virt"] as const;
 export type InstanceFeature = (typeof instanceFeatures)[number];
