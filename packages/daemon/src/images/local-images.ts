@@ -93,7 +93,7 @@ export async function importRoot(
 ): Promise<Digest> {
   options.onProgress({ step: "context", message: "receiving the root" });
   await using received = await receivePlain(room, tar, options);
-  return importLayer(room, chunksOf(fileSource(received.file.handle, received.size)), image, options);
+  return await importLayer(room, chunksOf(fileSource(received.file.handle, received.size)), image, options);
 }
 
 async function importLayer(
