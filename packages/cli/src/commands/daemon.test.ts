@@ -135,9 +135,11 @@ test("api calls an operation by method and path", async () => {
     getInstances: () => envelope,
     stopInstanceByUuid: () => ({ ...envelope, status: "error" }),
   };
-  const list = await talk(script, ["api", "get", "/v1/instances?count=10&tags=a&tags=b"]);
-  assert.deepEqual(list.calls[0]?.params, { count: "10", tags: ["a", "b"] });
+  const list = await talk(script, ["api", "get", "/v1/instances?count=10&tags=a&tags=b&details=false"]);
+  assert.deepEqual(list.calls[0]?.params, { count: 10, tags: ["a", "b"], details: false });
   assert.deepEqual([list.code, JSON.parse(list.stdout)], [0, envelope]);
+  const log = await talk(script, ["api", "GET", "/v1/instances/log?name=a&offset=-5"]);
+  assert.deepEqual(log.calls[0], { method: "getInstanceLogs", params: { name: ["a"], offset: [-5] } });
   const stop = await talk(script, ["api", "PUT", "/v1/instances/x/stop", '{"force": true}']);
   assert.deepEqual([stop.code, stop.calls[0]?.params], [1, { uuid: "x", body: { force: true } }]);
   assert.equal((await talk(script, ["api", "GET", "/v1/nothing"])).code, 64);

@@ -128,6 +128,8 @@ test("an instance that has ended already is pointed out", async () => {
   );
   assert.deepEqual([code, stdout], [0, "web\n"]);
   assert.match(stderr, /web has ended already: exit status 127/);
+  const slow = await talk({ "VM.Run": () => fakeVm({ state: "starting" }) }, ["run", "hello"]);
+  assert.match(slow.stderr, /web is still starting/);
 });
 
 test("--replicas makes several by the REST operation", async () => {

@@ -17,8 +17,10 @@ interface Options extends RunOptions {
 
 const defaultWaitS = 60;
 
-function noteEarlyEnd(out: Output, { name, state, exit_code, exit_reason }: VmInfo): void {
-  if (state !== "stopped") return;
+/** What a bare name would hide: that it does not run, or not yet. */
+function noteState(out: Output, { name, state, exit_code, exit_reason }: VmInfo): void {
+  if (state === "running") return;
+  if (state !== "stopped") return out.note(`${name} is still ${state}. See: uni ps`);
   const reason = exit_reason ?? (exit_code === undefined ? "" : `exit status ${exit_code}`);
   out.note(
     `${name} has ended already${reason === "" ? "" : `: ${printable(reason)}`}. See: uni logs ${name}`,
@@ -57,7 +59,7 @@ export const run: CommandModule = {
           makeInstances(context, { ...params, wait_s }, count),
         );
         await out.show(count === 1 ? vms[0] : vms, { text: () => vms.map((vm) => `${vm.name}\n`).join("") });
-        for (const vm of vms) noteEarlyEnd(out, vm);
+        for (const vm of vms) noteState(out, vm);
         return 0;
       }),
     );

@@ -6,11 +6,25 @@ export interface FoundOperation {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-function queryParams(search: URLSearchParams): Record<string, unknown> {
+const integers: ReadonlySet<string> = new Set(["count", "offset", "limit", "timeout_s", "timeout_ms"]);
+const booleans: ReadonlySet<string> = new Set(["details"]);
+const lists: ReadonlySet<string> = new Set(["uuid", "name", "tags", "namespace"]);
+/** Here every member is a list, by the position of the references. */
+const positional: ReadonlySet<string> = new Set(["getInstanceLogs", "waitInstances"]);
+
+/** A query has text alone; on the socket the members have their types. A text that does not fit is left for the daemon to refuse. */
+function typed(name: string, text: string): unknown {
+  if (integers.has(name) && /^-?\d+$/.test(text)) return Number(text);
+  if (booleans.has(name) && /^(true|false)$/.test(text)) return text === "true";
+  return text;
+}
+
+function queryParams(id: string, search: URLSearchParams): Record<string, unknown> {
   const params: Record<string, unknown> = {};
   for (const name of new Set(search.keys())) {
-    const values = search.getAll(name);
-    params[name] = values.length > 1 ? values : values[0];
+    const values = search.getAll(name).map((text) => typed(name, text));
+    const isList = values.length > 1 || lists.has(name) || positional.has(id);
+    params[name] = isList ? values : values[0];
   }
   return params;
 }
@@ -28,5 +42,5 @@ export function findOperation(method: string, text: string): FoundOperation {
       },
     );
   }
-  return { id: match.id, params: { ...queryParams(url.searchParams), ...match.params } };
+  return { id: match.id, params: { ...queryParams(match.id, url.searchParams), ...match.params } };
 }

@@ -32,9 +32,3 @@ export function formatAgo(time: string | undefined, nowMs: number): string {
   const then = time === undefined ? Number.NaN : Date.parse(time);
   return Number.isNaN(then) ? "-" : `${formatDuration(nowMs - then)} ago`;
 }
-
-export function formatMicroseconds(us: number): string {
-  if (us < 1000) return `${us} µs`;
-  if (us < 1_000_000) return `${(us / 1000).toFixed(us < 10_000 ? 1 : 0)} ms`;
-  return `${(us / 1_000_000).toFixed(2)} s`;
-}
