@@ -20,7 +20,10 @@ const defaultWaitS = 60;
 /** What a bare name would hide: that it does not run, or not yet. */
 function noteState(out: Output, { name, state, exit_code, exit_reason }: VmInfo): void {
   if (state === "running") return;
-  if (state !== "stopped") return out.note(`${name} is still ${state}. See: uni ps`);
+  if (state !== "stopped") {
+    out.note(`${name} is still ${state}. See: uni ps`);
+    return;
+  }
   const reason = exit_reason ?? (exit_code === undefined ? "" : `exit status ${exit_code}`);
   out.note(
     `${name} has ended already${reason === "" ? "" : `: ${printable(reason)}`}. See: uni logs ${name}`,
