@@ -19,6 +19,7 @@ import { makeBusyboxRoot } from "./busybox-root.ts";
 
 export interface QemuMachines extends ConformanceSetup {
   readonly directory: string;
+  readonly awaitBooted: (agentSocket: string, signal: AbortSignal) => Promise<void>;
   /** Runs a shell line in a guest that was configured by the first call, and returns what it printed. */
   shell(machine: Machine, line: string): Promise<string>;
 }
@@ -90,6 +91,7 @@ export async function qemuMachines(): Promise<QemuMachines> {
 
   return {
     directory,
+    awaitBooted: guests.awaitBooted,
     boot,
     shell,
     newSpec,

@@ -95,7 +95,7 @@ async function tryKvm(options: ProbeOptions, program: string): Promise<Verdict> 
     const words = why instanceof Error ? why.message : String(why);
     return {
       accelerator: "tcg",
-      reason: `a guest was tried under KVM and failed: ${words.trim().slice(0, 300)}`,
+      reason: `a guest was tried under KVM and failed: ${words.trim().split("\n")[0]?.slice(0, 300)}`,
     };
   } finally {
     cancel();

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { systemClock } from "../../base/clock.ts";
+import { silentLog } from "../../base/log.ts";
+import { findProcesses } from "../../host/find-process.ts";
+import { probeAccelerator } from "./probe.ts";
+
+const boot = { id: "probe-test", kernelPath: "/nonexistent/kernel", initramfsPath: "/nonexistent/initramfs" };
+
+/** Answers for its version and then does what the script says. */
+function fakeQemu(directory: string, script: string): string {
+  const path = join(directory, "qemu");
+  const version = '[ "$1" = --version ] && { echo "QEMU emulator version 0.0 (test)"; exit; }';
+  writeFileSync(path, `#!/bin/sh\n${version}\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+async function probeWith(script: string) {
+  const directory = mkdtempSync(join(tmpdir(), "probe-"));
+  chmodSync(directory, 0o755);
+  const cacheDirectory = join(directory, "cache");
+  const options = {
+    ...{ clock: systemClock, log: silentLog, cacheDirectory, boot },
+    qemuPath: fakeQemu(directory, script),
+    awaitBooted: () => Promise.reject(new Error("no guest runs in this test")),
+  };
+  const first = await probeAccelerator(options);
+  // The verdict is kept: a QEMU that would behave otherwise is not asked again.
+  fakeQemu(directory, "exit 99");
+  const second = await probeAccelerator(options);
+  const left = existsSync(cacheDirectory) ? readdirSync(cacheDirectory) : [];
+  rmSync(directory, { recursive: true });
+  return { first, second, left };
+}
+
+const withKvm = { skip: existsSync("/dev/kvm") ? false : "this host has no /dev/kvm" };
+
+test("a QEMU that ends under KVM means TCG, with QEMU's words, asked once", withKvm, async () => {
+  const { first, second, left } = await probeWith("echo 'kvm is broken here' >&2; exit 1");
+  assert.equal(first.accelerator, "tcg");
+  assert.match(first.reason, /kvm is broken here/);
+  assert.deepEqual(second, first);
+  assert.deepEqual(left, ["accelerator.json"]);
+});
+
+test("a QEMU that hangs under KVM means TCG, and is ended", withKvm, async () => {
+  const mark = `${200000 + process.pid}.25`;
+  const { first, left } = await probeWith(`exec sleep ${mark}`);
+  assert.equal(first.accelerator, "tcg");
+  assert.match(first.reason, /did not print a byte/);
+  assert.deepEqual(left, ["accelerator.json"]);
+  assert.deepEqual(findProcesses(mark), []);
+});
