@@ -1,11 +1,15 @@
 import { readErrorBody } from "@uni/contract/error-body";
 import { UniError } from "@uni/contract/errors";
 
-/** A UniError from an ErrorBody that came over the wire; one with a shape or code unknown here becomes `internal`. */
+/** A UniError from an ErrorBody that came over the wire; one with a shape or code unknown here becomes `internal`. Details become its cause. */
 export function errorFromBody(body: unknown, attempted: string): UniError {
   const known = readErrorBody(body);
   if (known !== undefined) {
-    return new UniError(known.code, known.message, known.hint === undefined ? {} : { hint: known.hint });
+    const { code, message, hint, details } = known;
+    return new UniError(code, message, {
+      ...(hint === undefined ? {} : { hint }),
+      ...(details === undefined ? {} : { cause: details }),
+    });
   }
   const message = (body as { message?: unknown } | null | undefined)?.message;
   return new UniError("internal", typeof message === "string" ? message : attempted, { cause: body });

@@ -61,15 +61,18 @@ test("exec -it without a terminal is a usage error", async () => {
   assert.equal(calls.length, 0);
 });
 
-test("a program that cannot be started is the guest's failure", async () => {
-  const script: Script = {
-    "VM.Exec": () =>
-      new Stream(async () => {
-        throw new UniError("guest_failed", "running 'nope' in web: no such file");
-      }),
-  };
-  const { code, stderr } = await talk(script, ["exec", "web", "nope"]);
-  assert.deepEqual([code, stderr], [1, "Error: running 'nope' in web: no such file\n"]);
+test("a program that cannot be started ends with 127 or 126, as a shell has it", async () => {
+  const failing = (reason: string): Script => ({
+    "VM.Exec": () => {
+      throw new UniError("guest_failed", `running 'nope' in web: ${reason}`);
+    },
+  });
+  const missing = await talk(failing("nope: no such program in PATH"), ["exec", "web", "nope"]);
+  assert.deepEqual(
+    [missing.code, missing.stderr],
+    [127, "Error: running 'nope' in web: nope: no such program in PATH\n"],
+  );
+  assert.equal((await talk(failing("nope: is not executable"), ["exec", "web", "nope"])).code, 126);
 });
 
 test("Ctrl-C and SIGTERM go to the program", async () => {

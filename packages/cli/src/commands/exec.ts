@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { type CommandModule, collect } from "../define.ts";
 import { driveExec } from "../exec-session.ts";
 import { readEnvironment } from "../parse/environment.ts";
+import { reportError } from "../report-error.ts";
 import { programArguments } from "../run-options.ts";
 import { requireTerminal, terminalSize } from "../terminal.ts";
 
@@ -41,6 +42,24 @@ function printFrames({ out }: Context): (frame: Frame) => Promise<void> | void {
     if (kind === frameKinds.stdout) return out.bytes(out.stdout, payload);
     if (kind === frameKinds.stderr) return out.bytes(out.stderr, payload);
   };
+}
+
+/** As a shell says it: 127 when there is no such program, 126 when it cannot be run. The agent's own number is better than its words. */
+function startFailureStatus({ cause, message }: UniError): number {
+  const told = (cause as { exit_code?: unknown } | undefined)?.exit_code;
+  if (told === 126 || told === 127) return told;
+  return /no such|is missing|not a directory/i.test(message) ? 127 : 126;
+}
+
+/** A program that could not be started has a status too, as with Docker; other failures go their usual way. */
+async function withStartStatus({ out }: Context, run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof UniError) || error.code !== "guest_failed") throw error;
+    reportError(error, out.format, out.stderr);
+    return startFailureStatus(error);
+  }
 }
 
 class Collected {
@@ -89,23 +108,24 @@ export const exec: CommandModule = {
             throw new UniError("exclusive", "running interactively: --tty and --output do not go together");
           }
           const params = execParams(id, argv, options, context.env);
-          const stream = await client.open("VM.Exec", params, { signal, timeoutMs: undefined });
-          if (!out.structured) {
-            return driveExec(context, stream, { interactive, terminal, onFrame: printFrames(context) });
-          }
-          const stdout = new Collected();
-          const stderr = new Collected();
-          const status = await driveExec(context, stream, {
-            interactive,
-            terminal,
-            onFrame({ kind, payload }) {
-              if (kind === frameKinds.stdout) stdout.add(payload);
-              if (kind === frameKinds.stderr) stderr.add(payload);
-            },
+          return withStartStatus(context, async () => {
+            const stream = await client.open("VM.Exec", params, { signal });
+            const session = { interactive, terminal };
+            if (!out.structured)
+              return driveExec(context, stream, { ...session, onFrame: printFrames(context) });
+            const stdout = new Collected();
+            const stderr = new Collected();
+            const exit_code = await driveExec(context, stream, {
+              ...session,
+              onFrame({ kind, payload }) {
+                if (kind === frameKinds.stdout) stdout.add(payload);
+                if (kind === frameKinds.stderr) stderr.add(payload);
+              },
+            });
+            const value = { exit_code, stdout: stdout.text(), stderr: stderr.text() };
+            await out.show(value, { text: () => "" });
+            return exit_code;
           });
-          const value = { exit_code: status, stdout: stdout.text(), stderr: stderr.text() };
-          await out.show(value, { text: () => "" });
-          return status;
         }),
       );
   },
