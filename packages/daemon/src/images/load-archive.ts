@@ -29,7 +29,9 @@ export async function loadArchive(
       hint: "Save an image with docker save, skopeo copy or buildah push. For a tar of a root file system use uni build.",
     });
   }
-  return isOci ? loadOci(room, archive, reference, options) : loadDocker(room, archive, reference, options);
+  const load = isOci ? loadOci : loadDocker;
+  // Awaited here: what was received is removed when this function ends.
+  return await load(room, archive, reference, options);
 }
 
 async function loadOci(

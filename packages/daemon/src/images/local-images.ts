@@ -53,7 +53,7 @@ export async function importElf(
     ...skeleton,
     { name: path, mode: 0o755, size: source.size, content: chunksOf(source) },
   ]);
-  return importLayer(room, layer, { reference, config: { entrypoint: [`/${path}`] } }, options);
+  return await importLayer(room, layer, { reference, config: { entrypoint: [`/${path}`] } }, options);
 }
 
 async function checkElf(source: ByteSource, architecture: string, reference: string): Promise<void> {

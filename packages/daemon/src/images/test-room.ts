@@ -1,0 +1,54 @@
+/** A store in a temporary directory, for this room's tests. */
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { systemClock } from "../base/clock.ts";
+import { silentLog } from "../base/log.ts";
+import { type Catalogue, memoryCatalogue } from "./catalogue.ts";
+import { createImages, type ImagesOptions } from "./images.ts";
+import type { ImageOptions, Images, Progress } from "./port.ts";
+
+export interface TestStore {
+  readonly directory: string;
+  readonly images: Images;
+  readonly catalogue: Catalogue;
+  readonly options: ImagesOptions;
+}
+
+export async function withStore(
+  body: (store: TestStore) => Promise<void>,
+  overrides: Partial<ImagesOptions> = {},
+): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "uni-images-"));
+  try {
+    const catalogue = overrides.catalogue ?? memoryCatalogue();
+    const options: ImagesOptions = {
+      clock: systemClock,
+      log: silentLog,
+      directory: join(directory, "images"),
+      catalogue,
+      architecture: "amd64",
+      builders: [],
+      ...overrides,
+    };
+    await body({ directory: options.directory, images: await createImages(options), catalogue, options });
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+export function quietly(progress: Progress[] = []): ImageOptions {
+  return { signal: new AbortController().signal, onProgress: (each) => void progress.push(each) };
+}
+
+export const stream = (bytes: Uint8Array): Readable => Readable.from([bytes]);
+
+/** Names of everything in the store: blobs, roots, work in progress. */
+export function storedFiles(directory: string): { blobs: string[]; roots: string[]; scratch: string[] } {
+  return {
+    blobs: readdirSync(join(directory, "blobs", "sha256")).sort(),
+    roots: readdirSync(join(directory, "roots")).sort(),
+    scratch: readdirSync(join(directory, "tmp")).sort(),
+  };
+}
