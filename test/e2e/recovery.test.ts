@@ -3,13 +3,19 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { buildBusybox, daemonForFile, idle, runScript, serve } from "../kit/machine-test.ts";
 import { until } from "../kit/until.ts";
 
 const uni = await daemonForFile();
 await buildBusybox(uni);
+
+// What a failed test left must not fail the next one.
+beforeEach(async () => {
+  const names = (await uni.json(["ps", "-a"])).map(({ name }: { name: string }) => name);
+  if (names.length > 0) await uni.ok(["rm", "-f", ...names]);
+});
 
 const commandLine = (pid: string): string => {
   try {
@@ -109,9 +115,6 @@ test("kill -9 in the middle of creations", async () => {
     await creation;
     await isSound();
   }
-  const names = (await uni.json(["ps", "-a"])).map(({ name }: { name: string }) => name);
-  if (names.length > 0) await uni.ok(["rm", "-f", ...names]);
-  await isSound();
 });
 
 test("kill -9 in the middle of stops", async () => {
