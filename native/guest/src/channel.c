@@ -18,19 +18,14 @@ static struct frame_reader reader;
 static struct bytes control, out;
 static size_t written;
 
+static void opened(int fd);
 static void ready(struct source *unused, uint32_t events);
 static void receive(void);
 static void begin(const struct hello *hello);
 static void lost(void);
 static bool flush(void);
 
-void channel_open(void) {
-  frames_desync(&reader);
-  reader.start = reader.end = 0;
-  source.fd = platform_open_channel();
-  source.ready = ready;
-  if (source.fd < 0 || !loop_watch(&source)) abort();
-}
+void channel_open(void) { platform_watch_channel(opened); }
 
 bool channel_synced(void) { return reader.synced; }
 
@@ -57,6 +52,13 @@ bool channel_pump(void) {
     if (!flush()) return false;
   }
   return true;
+}
+
+static void opened(int fd) {
+  frames_desync(&reader);
+  reader.start = reader.end = 0;
+  source = (struct source){.fd = fd, .ready = ready};
+  if (!loop_watch(&source)) abort();
 }
 
 static void ready(struct source *unused, uint32_t events) {
@@ -102,9 +104,9 @@ static void lost(void) {
   frames_desync(&reader);
   control.length = out.length = written = 0;
   if (had) session_end();
-  if (!platform_channel_closed()) return;
+  if (!platform_channel_dies()) return;
   loop_close(&source);
-  channel_open();
+  platform_channel_closed();
 }
 
 static bool flush(void) {

@@ -13,35 +13,54 @@
 #include <unistd.h>
 
 #include "etc-files.h"
+#include "event-loop.h"
 #include "platform.h"
 
-static int listener = -1, proc = -1, dev = -1, pts = -1, root = -1;
+static struct source listener = {.fd = -1};
+static bool connected;
+static void (*on_opened)(int fd);
+static int proc = -1, dev = -1, pts = -1, root = -1;
 
 static int listen_at(const char *path);
+static void take_next(struct source *source, uint32_t events);
 
 void platform_boot(int argc, char **argv) {
   if (argc != 3) {
     fprintf(stderr, "usage: agent-test SOCKET ROOT\n");
     exit(64);
   }
-  listener = listen_at(argv[1]);
+  listener.fd = listen_at(argv[1]);
   root = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   dev = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   pts = open("/dev/pts", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (listener < 0 || root < 0 || proc < 0 || dev < 0) {
+  if (listener.fd < 0 || root < 0 || proc < 0 || dev < 0) {
     perror("agent-test");
     exit(1);
   }
 }
 
-int platform_open_channel(void) {
-  int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-  fcntl(fd, F_SETFL, O_NONBLOCK);
-  return fd;
+void platform_watch_channel(void (*opened)(int fd)) {
+  on_opened = opened;
+  listener.ready = take_next;
+  if (!loop_watch(&listener)) abort();
 }
 
-bool platform_channel_closed(void) { return true; }
+bool platform_channel_dies(void) { return true; }
+
+void platform_channel_closed(void) {
+  connected = false;
+  take_next(&listener, 0);
+}
+
+/* One at a time, as QEMU does. */
+static void take_next(struct source *source, uint32_t events) {
+  (void)events;
+  int fd = connected ? -1 : accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0) return;
+  connected = true;
+  on_opened(fd);
+}
 
 bool platform_configure(const struct configuration *config, const char **reason) {
   *reason = "enter the test's root";
@@ -70,10 +89,10 @@ void platform_reset(void) { exit(0); }
 
 static int listen_at(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (strlen(path) >= sizeof address.sun_path) return errno = ENAMETOOLONG, -1;
   strcpy(address.sun_path, path);
   unlink(path);
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 1) != 0) return -1;
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 8) != 0) return -1;
   return fd;
 }

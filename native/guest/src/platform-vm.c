@@ -27,10 +27,11 @@ void platform_boot(int argc, char **argv) {
   port = boot_find_port();
 }
 
-int platform_open_channel(void) { return port; }
+void platform_watch_channel(void (*opened)(int fd)) { opened(port); }
 
-/* The port outlives its hosts. */
-bool platform_channel_closed(void) { return false; }
+bool platform_channel_dies(void) { return false; }
+
+void platform_channel_closed(void) {}
 
 bool platform_configure(const struct configuration *config, const char **reason) {
   sethostname(config->hostname, strlen(config->hostname));

@@ -6,10 +6,12 @@
 
 /* Does what can be done before the configuration is known; ends the process if the agent cannot live. */
 void platform_boot(int argc, char **argv);
-/* The host's channel, non-blocking. Called again when `platform_channel_closed` said that the old one is dead. */
-int platform_open_channel(void);
-/* The host went away: true if the descriptor must be closed and opened again. */
-bool platform_channel_closed(void);
+/* Hands out the host's channel, non-blocking: at once in a VM, where it outlives its hosts, or at each connection. */
+void platform_watch_channel(void (*opened)(int fd));
+/* The host went away: true if its channel is of no use to the next one and is to be closed. */
+bool platform_channel_dies(void);
+/* After the closing. */
+void platform_channel_closed(void);
 /* Disks, root, kernel file systems, network. False with a reason (a static or leaked string). */
 bool platform_configure(const struct configuration *config, const char **reason);
 void platform_set_moment(const struct host_moment *moment);

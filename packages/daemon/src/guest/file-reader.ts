@@ -38,7 +38,7 @@ async function* readEntries(
       await pieces.skip();
     }
   } catch (error) {
-    throw toUniError(error, attempted);
+    throw asUniError(error, attempted);
   } finally {
     stream.close();
   }
@@ -51,6 +51,13 @@ async function nextRecord(source: ByteSource, attempted: string): Promise<Record
   const record = { kind: head.readUInt8(), body: await source.take(length) };
   if (record.kind !== recordKinds.failed) return record;
   throw new UniError("failed", `${attempted}: ${record.body.toString("utf8")}`);
+}
+
+function asUniError(error: unknown, attempted: string): UniError {
+  if (error instanceof ProtocolError) {
+    return new UniError("guest_failed", `${attempted}: ${error.message}`, { cause: error });
+  }
+  return toUniError(error, attempted);
 }
 
 /** One file's bytes; holes become zeros. */
@@ -68,7 +75,9 @@ class Content {
 
   async *read(): AsyncGenerator<Buffer> {
     while (this.#left > 0 || this.#zeros > 0) {
-      const data = await this.#next();
+      const data = await this.#next().catch((error) => {
+        throw asUniError(error, this.#attempted);
+      });
       if (data !== undefined) yield data;
       while (this.#zeros > 0) {
         const piece = zeros.subarray(0, this.#zeros);
