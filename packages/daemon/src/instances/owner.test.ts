@@ -290,7 +290,7 @@ test("a new daemon takes over a running machine and hears its end", async () => 
     await running(all);
     all.world.adoptable = true;
     const next = await all.reopen();
-    await next.owners.of(id).recover();
+    await next.owners.of(id).recover(Promise.resolve());
     assert.equal(next.registry.get(id).status.state, "running");
     await all.world.hooks?.onEvent(exited(5));
     await next.owners.of(id).idle();
@@ -307,7 +307,7 @@ test("a new daemon ends a run whose end was reported but not acted on", async ()
     await all.registry.change(id, { status: { exit: exited(9) as never } });
     all.world.adoptable = true;
     const next = await all.reopen();
-    await next.owners.of(id).recover();
+    await next.owners.of(id).recover(Promise.resolve());
     const { status } = next.registry.get(id);
     assert.deepEqual([status.state, status.exitCode, status.stopReason], ["stopped", 9, 3]);
   });
@@ -324,7 +324,7 @@ test("a new daemon finishes what was half done: start, stop, delete", async () =
       await all.registry.change(id, { status });
       all.world.adoptable = true;
       const next = await all.reopen();
-      await next.owners.of(id).recover();
+      await next.owners.of(id).recover(Promise.resolve());
       const after = next.registry.find(id)?.status;
       if (what === "delete") assert.equal(after, undefined);
       if (what === "stop") assert.deepEqual([after?.state, after?.stopReason], ["stopped", 15]);
@@ -337,7 +337,7 @@ test("a machine that was gone when the daemon came back is told so", async () =>
   await withInstance({}, async (all) => {
     await running(all);
     const next = await all.reopen();
-    await next.owners.of(id).recover();
+    await next.owners.of(id).recover(Promise.resolve());
     assert.match(next.registry.get(id).status.exitReason ?? "", /monitor ended unexpectedly/);
   });
 });

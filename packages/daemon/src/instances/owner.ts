@@ -119,9 +119,10 @@ export class InstanceOwner {
     });
   }
 
-  /** Takes over what an earlier daemon left, and finishes or undoes what it had begun. */
-  recover(): Promise<void> {
+  /** Takes over what an earlier daemon left once the host is `prepared`, and finishes or undoes what it had begun. */
+  recover(prepared: Promise<void>): Promise<void> {
     return this.#enqueue(async (signal) => {
+      await prepared;
       const record = this.#record();
       const { state, intent, configured, exit } = record.status;
       if (intent === "delete") return this.#deleteNow();

@@ -168,9 +168,9 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
       authenticate: await tokenChecker(db),
       socketAccount: admin,
     },
-    async recover() {
+    recover() {
       nodeVmm.ready().catch((error) => log.warn({ err: error }, "no machine can be started yet"));
-      await recover(shared);
+      return recover(shared);
     },
     async stopAll() {
       const running = registry.all().filter((record) => record.status.state !== "stopped");

@@ -20,6 +20,7 @@ import type { Network } from "../network/port.ts";
 import { attachOutput } from "../operations/attach-output.ts";
 import { copyIn, copyOut } from "../operations/copy-files.ts";
 import type { Directories } from "../operations/directories.ts";
+import { execInGuest } from "../operations/exec-session.ts";
 import { type CreateDependencies, createInstances } from "../operations/instance-create.ts";
 import { type StatsReader, usageOfInstance } from "../operations/instance-stats.ts";
 import { logLines } from "../operations/log-lines.ts";
@@ -94,9 +95,12 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     return transition(id, before, !reached);
   }
 
-  function requireLive(id: InstanceId, what: string): LiveInstance {
+  /** A daemon that has just begun may be taking the machine over: that is waited for. */
+  async function requireLive(id: InstanceId, what: string): Promise<LiveInstance> {
+    const owner = owners.of(id);
+    if (owner.live === undefined && registry.get(id).status.state === "running") await owner.idle();
     const record = registry.get(id);
-    const { live } = owners.of(id);
+    const { live } = owner;
     if (live !== undefined && record.status.state === "running") return live;
     throw new UniError("wrong_state", `${what} instance '${record.name}': it is ${record.status.state}`, {
       hint: `Start it first: uni start ${record.name}`,
@@ -105,8 +109,8 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
 
   /** Runs `body` on the guest of a running instance, or of a stopped one with its program not started. */
   async function withGuest<T>(id: InstanceId, body: (channel: GuestChannel) => Promise<T>): Promise<T> {
-    const { live } = owners.of(id);
-    if (live !== undefined && registry.get(id).status.state === "running") return body(live.channel);
+    const { state } = registry.get(id).status;
+    if (state === "running") return body((await requireLive(id, "copy files of")).channel);
     return owners.of(id).maintain((maintained) => body(maintained.channel));
   }
 
@@ -144,7 +148,8 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     stop,
 
     async kill(id, signalName) {
-      await requireLive(id, `send ${signalName} to`).channel.signal(signalNumber(signalName));
+      const { channel } = await requireLive(id, `send ${signalName} to`);
+      await channel.signal(signalNumber(signalName));
     },
 
     async wait(id, state, waitMs, signal) {
@@ -198,24 +203,9 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
       return attachOutput({ id, store, feed, registry }, signal);
     },
 
-    async exec(id, params) {
-      const { channel } = requireLive(id, "run a command in");
-      const exec = await channel.exec({
-        argv: params.argv,
-        env: params.env ?? {},
-        user: params.user,
-        workingDirectory: params.working_directory,
-        terminal: params.terminal,
-      });
-      return {
-        stdin: exec.io,
-        stdout: exec.io,
-        stderr: exec.stderr,
-        result: exec.exitCode.then((code) => ({ exit_code: code })),
-        resize: exec.resize,
-        signal: (name) => exec.signal(signalNumber(name)),
-        close: exec.close,
-      };
+    exec: async (id, params) => {
+      const { channel } = await requireLive(id, "run a command in");
+      return execInGuest(channel, params);
     },
 
     async copyOut(id, path) {

@@ -10,6 +10,7 @@ import type { Log } from "../base/log.ts";
 import { removeTree } from "../host/files.ts";
 import type { Images } from "../images/port.ts";
 import type { Owners } from "../instances/owners.ts";
+import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
 import type { Directories } from "../operations/directories.ts";
@@ -26,32 +27,43 @@ export interface RecoverDependencies {
   readonly log: Log;
 }
 
-export async function recover(deps: RecoverDependencies): Promise<void> {
-  const { registry, owners, network, log } = deps;
+/**
+ * Returns the end of the recovery. Each instance's own part is queued before this returns: what is asked of an instance
+ * meanwhile waits behind it.
+ */
+export function recover(deps: RecoverDependencies): Promise<void> {
+  const { registry, owners, log } = deps;
+  const prepared = prepare(deps);
+  const recovered = registry
+    .all()
+    .filter(needsRecovery)
+    .map((record) =>
+      owners
+        .of(record.id)
+        .recover(prepared)
+        .catch((error) =>
+          log.error({ err: error, instance: record.id }, "an instance could not be recovered"),
+        ),
+    );
+  return Promise.all([prepared, ...recovered]).then(async () => {
+    const freed = await deps.images.collect();
+    if (freed > 0) log.info({ freed }, "image store cleaned");
+  });
+}
+
+function needsRecovery({ status, spec }: InstanceRecord): boolean {
+  const mayDelete = spec.features.includes("delete-on-stop") && status.startCount > 0;
+  return status.state !== "stopped" || status.intent === "delete" || status.restart !== null || mayDelete;
+}
+
+async function prepare(deps: RecoverDependencies): Promise<void> {
+  const { registry, network, log } = deps;
   const live = registry
     .all()
     .filter(({ status }) => status.state !== "stopped" || status.intent === "delete");
   const repaired = await network.reconcile(live.map((record) => attachmentOf(network, record, true)));
   for (const difference of repaired) log.info({ difference }, "network repaired");
-
   await removeOrphans(deps);
-  const pending = registry
-    .all()
-    .filter(({ status, spec }) => {
-      const mayDelete = spec.features.includes("delete-on-stop") && status.startCount > 0;
-      return status.state !== "stopped" || status.intent === "delete" || status.restart !== null || mayDelete;
-    })
-    .map((record) =>
-      owners
-        .of(record.id)
-        .recover()
-        .catch((error) =>
-          log.error({ err: error, instance: record.id }, "an instance could not be recovered"),
-        ),
-    );
-  await Promise.all(pending);
-  const freed = await deps.images.collect();
-  if (freed > 0) log.info({ freed }, "image store cleaned");
 }
 
 /** Machines and files of instances that are not in the store, and machines of instances that are to be stopped. */

@@ -40,6 +40,8 @@ export interface LifecycleDependencies {
 
 /** Restoring and connecting; a boot snapshot that must be made first has its own, longer deadline in the driver. */
 const connectMs = 20_000;
+/** A machine that lives is not given up soon: after the start of a daemon all of them are asked at once. */
+const adoptMs = 60_000;
 
 export function createLifecycle(deps: LifecycleDependencies): Lifecycle {
   return {
@@ -112,7 +114,12 @@ async function startMachine(
       signal,
     );
     await undo.add("machine", () => killMachine(deps, record, machine));
-    const channel = await connect(deps, machine, 0, signal);
+    const channel = await connect(
+      deps,
+      machine,
+      0,
+      AbortSignal.any([signal, AbortSignal.timeout(connectMs)]),
+    );
     await undo.add("channel", () => channel.close());
     channel.onEvent(hooks.onEvent);
     await hooks.onProgress({
@@ -149,7 +156,7 @@ async function adoptMachine(
   }
   try {
     await deps.network.attach(attachmentOf(deps.network, record, true));
-    const signal = AbortSignal.timeout(connectMs);
+    const signal = AbortSignal.timeout(adoptMs);
     const channel = await connect(deps, machine, await deps.guestLogOffset(record), signal);
     channel.onEvent(hooks.onEvent);
     return { machine, channel };
@@ -200,8 +207,7 @@ function connect(
   logOffset: number,
   signal: AbortSignal,
 ): Promise<GuestChannel> {
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
-  return deps.guests.connect(machine.agentSocket, { logOffset, signal: deadline });
+  return deps.guests.connect(machine.agentSocket, { logOffset, signal });
 }
 
 /** What the host holds for an instance that runs; ports are left out while only its files are looked at. */
