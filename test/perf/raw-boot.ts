@@ -26,6 +26,7 @@ export async function rawBoots(
     cacheDirectory,
     dataDirectory: join(cacheDirectory, "no-daemon"),
     agentPath: join(root, "build/guest/init"),
+    leanConfigPath: join(root, "native/kernel/lean.config"),
   });
   const { version } = await kernels.current();
   const boot = await kernels.bootFiles(version);
