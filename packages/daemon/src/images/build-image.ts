@@ -1,13 +1,12 @@
 /** From an uploaded context to an image: unpack it safely, hand it to a builder, import what comes out. */
-import { link, mkdir, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
-import type { ImageRow } from "../store/images.ts";
 import type { BaseImage, Builder, BuilderRequest, BuilderResult } from "./builder.ts";
 import { type ByteSource, fileSource } from "./byte-source.ts";
-import { directoryDescriptor, directorySource } from "./directory-source.ts";
+import { directoryDescriptor, directorySource, writeDirectoryImage } from "./directory-source.ts";
 import { isNoSpace, noSpace } from "./disk-space.ts";
 import { baseImages } from "./dockerfile.ts";
 import { extractTree } from "./extract.ts";
@@ -16,7 +15,7 @@ import { importImage } from "./import-image.ts";
 import { loadArchive, receivePlain } from "./load-archive.ts";
 import { Merge } from "./merge.ts";
 import { lookUp } from "./missing-libraries.ts";
-import { type Descriptor, mediaTypes } from "./oci.ts";
+import type { Descriptor } from "./oci.ts";
 import type { BuildRequest, ImageOptions } from "./port.ts";
 import { canonicalReference } from "./reference.ts";
 import { splitName } from "./resolve-path.ts";
@@ -137,7 +136,7 @@ async function writeSecrets(
   return Object.fromEntries(paths);
 }
 
-/** Images of the store that the Dockerfile names, as OCI layouts whose blobs are links to the store's. */
+/** Images of the store that the Dockerfile names; their blobs are links to the store's. */
 async function layOutBases(room: Room, names: readonly string[], directory: string): Promise<BaseImage[]> {
   const rows = await room.catalogue.list();
   const bases: BaseImage[] = [];
@@ -145,26 +144,11 @@ async function layOutBases(room: Room, names: readonly string[], directory: stri
     const reference = tryCanonical(name);
     const row = rows.find(({ references }) => reference !== undefined && references.includes(reference));
     if (row === undefined || reference === undefined) continue;
-    const layoutDirectory = await subdirectory(directory, `base-${bases.length}`);
-    await layOut(room, row, layoutDirectory);
-    bases.push({ reference, layoutDirectory });
+    const place = await subdirectory(directory, `base-${bases.length}`);
+    await writeDirectoryImage(place, row.digest, row.blobs, (digest) => room.blobs.path(digest));
+    bases.push({ reference, directory: place });
   }
   return bases;
-}
-
-async function layOut(room: Room, row: ImageRow, directory: string): Promise<void> {
-  const blobs = join(directory, "blobs", "sha256");
-  await mkdir(blobs, { recursive: true });
-  for (const digest of new Set(row.blobs)) {
-    await link(room.blobs.path(digest), join(blobs, digest.slice("sha256:".length)));
-  }
-  const { length: size } = await room.blobs.read(row.digest);
-  const index = {
-    schemaVersion: 2,
-    manifests: [{ mediaType: mediaTypes.manifest, digest: row.digest, size }],
-  };
-  await writeFile(join(directory, "index.json"), JSON.stringify(index));
-  await writeFile(join(directory, "oci-layout"), '{"imageLayoutVersion":"1.0.0"}');
 }
 
 /** A name with a digest, or one that is no name, is left to the builder. */

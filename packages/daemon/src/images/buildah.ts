@@ -4,7 +4,7 @@
  * ours appears there. No registry is asked: pulling is not supported yet, and a build must not hang without a network.
  */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { runContained } from "../host/contained-process.ts";
 import { ensureDirectory, readTextIfExists, removeTree } from "../host/files.ts";
@@ -110,7 +110,8 @@ async function globalArguments(
 }
 
 function buildArguments(request: BuilderRequest, idFile: string): string[] {
-  const args = ["bud", "--isolation", "chroot", "--pull-never", "--force-rm", "--format", "oci"];
+  // In the OCI format buildah ignores SHELL, and with it what such a Dockerfile's RUN lines mean.
+  const args = ["bud", "--isolation", "chroot", "--pull-never", "--force-rm", "--format", "docker"];
   args.push(request.noCache ? "--no-cache" : "--layers", "--iidfile", idFile);
   for (const [name, value] of Object.entries(request.buildArgs)) args.push("--build-arg", `${name}=${value}`);
   for (const [id, path] of Object.entries(request.secretFiles)) args.push("--secret", `id=${id},src=${path}`);
@@ -126,9 +127,12 @@ async function provide(base: BaseImage, request: BuilderRequest, buildah: Builda
   const first = base.reference.split("/")[0] ?? "";
   const qualified = base.reference.includes("/") && /[.:]|^localhost$/.test(first);
   const name = qualified ? base.reference : `localhost/${base.reference}`;
-  const pulled = await buildah(["pull", "--quiet", `oci:${base.layoutDirectory}`], workDirectory, { signal });
+  // Named by a relative path, since buildah makes a tag of it, which must be lower case and have no odd characters.
+  const [place, layout] = [dirname(base.directory), basename(base.directory)];
+  const pulled = await buildah(["pull", "--quiet", `dir:${layout}`], workDirectory, { signal, cwd: place });
   const id = pulled.stdout.toString().trim();
   const tagged = pulled.code === 0 ? await buildah(["tag", id, name], workDirectory, { signal }) : pulled;
+  await buildah(["rmi", `localhost/${layout}`], workDirectory, { signal });
   if (tagged.code === 0) return;
   throw new UniError(
     "build_failed",

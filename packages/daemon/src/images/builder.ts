@@ -4,11 +4,11 @@
  */
 import type { Readable } from "node:stream";
 
-/** An image of the store that the Dockerfile starts from, as an OCI layout of its own. */
+/** An image of the store that the Dockerfile starts from, as containers-image's `dir:` transport lays it out. */
 export interface BaseImage {
   /** `name:tag`. */
   readonly reference: string;
-  readonly layoutDirectory: string;
+  readonly directory: string;
 }
 
 export interface BuilderRequest {

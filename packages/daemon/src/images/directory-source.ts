@@ -1,7 +1,8 @@
 /** An image in a directory as containers-image's `dir:` transport lays it out: manifest.json, and blobs named by their digits. */
 import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { link, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Digest } from "@uni/contract/ids";
 import { digestOf } from "./digest.ts";
 import { type Descriptor, mediaTypes } from "./oci.ts";
 import type { ImageSource } from "./sources.ts";
@@ -26,4 +27,18 @@ export function directorySource(directory: string): ImageSource {
     },
     blob: async (descriptor) => createReadStream(pathOf(descriptor), { highWaterMark: 1 << 18 }),
   };
+}
+
+/** Lays an image out that way in an empty directory, by links to its blobs. */
+export async function writeDirectoryImage(
+  directory: string,
+  manifest: Digest,
+  blobs: readonly Digest[],
+  pathOf: (digest: Digest) => string,
+): Promise<void> {
+  for (const digest of new Set(blobs)) {
+    const name = digest === manifest ? "manifest.json" : digest.slice("sha256:".length);
+    await link(pathOf(digest), join(directory, name));
+  }
+  await writeFile(join(directory, "version"), "Directory Transport Version: 1.1\n");
 }

@@ -1,0 +1,238 @@
+/** Builds with the real buildah, in a storage of the test's own and without a network. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { makeTar, type TarMember } from "../../../../test/kit/tar-writer.ts";
+import { createBuildahBuilder } from "./buildah.ts";
+import type { BuildRequest, Image, Images, Progress } from "./port.ts";
+import { quietly, storedFiles, stream, withStore } from "./test-room.ts";
+
+const busybox = readFileSync("/bin/busybox");
+const request: BuildRequest = {
+  reference: "built",
+  dockerfile: "Dockerfile",
+  buildArgs: {},
+  secrets: {},
+  noCache: false,
+};
+const preamble = 'FROM scratch\nCOPY busybox /bin/\nSHELL ["/bin/busybox", "sh", "-c"]\n';
+
+const context = (dockerfile: string, ...more: TarMember[]) =>
+  stream(
+    makeTar([
+      { name: "Dockerfile", content: dockerfile },
+      { name: "busybox", content: busybox, mode: 0o755 },
+      ...more,
+    ]),
+  );
+
+interface BuildRoom {
+  readonly images: Images;
+  readonly storage: string;
+  readonly directory: string;
+}
+
+async function withBuilder(body: (room: BuildRoom) => Promise<void>): Promise<void> {
+  const storage = mkdtempSync(join(tmpdir(), "uni-buildah-"));
+  try {
+    const builder = createBuildahBuilder({
+      directory: join(storage, "own"),
+      machineStorage: join(storage, "none"),
+    });
+    await withStore(({ images, directory }) => body({ images, storage, directory }), { builders: [builder] });
+  } finally {
+    rmSync(storage, { recursive: true });
+  }
+}
+
+/** Takes the files out of the image's root, for as long as the body runs. */
+function inRoot<T>(image: Image, body: (root: string) => T): T {
+  const directory = mkdtempSync(join(tmpdir(), "uni-root-"));
+  try {
+    execFileSync("fsck.erofs", [`--extract=${join(directory, "x")}`, image.rootPath], { stdio: "pipe" });
+    return body(join(directory, "x"));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Mounts and processes that a build could leave. */
+function leftovers(storage: string): string[] {
+  const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n");
+  const processes = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
+  const commands = processes.map((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+    } catch {
+      return "";
+    }
+  });
+  return [...mounts, ...commands].filter((line) => line.includes(storage));
+}
+
+function workingContainers(storage: string): unknown[] {
+  const list = join(storage, "own", "storage", "overlay-containers", "containers.json");
+  return existsSync(list) ? (JSON.parse(readFileSync(list, "utf8")) as unknown[]) : [];
+}
+
+test("a build: arguments, secret, ignored files, config, progress; the secret is in no file", async () => {
+  await withBuilder(async ({ images, storage, directory }) => {
+    const dockerfile = `${preamble}ARG GREETING=none
+RUN --mount=type=secret,id=token /bin/busybox cat /run/secrets/token | /bin/busybox wc -c > /length && echo $GREETING > /greeting
+COPY . /src
+ENV MODE=test
+CMD ["/bin/busybox", "httpd"]
+`;
+    const progress: Progress[] = [];
+    const image = await images.build(
+      context(
+        dockerfile,
+        { name: ".dockerignore", content: "ignored\n" },
+        { name: "ignored", content: "x" },
+        { name: "kept", content: "y", mode: 0o640 },
+      ),
+      { ...request, buildArgs: { GREETING: "hello world" }, secrets: { token: Buffer.from("s3cr3t-t0k3n") } },
+      quietly(progress),
+    );
+    assert.deepEqual(image.references, ["built:latest"]);
+    assert.deepEqual(image.config.cmd, ["/bin/busybox", "httpd"]);
+    assert.equal(image.config.env["MODE"], "test");
+    inRoot(image, (root) => {
+      assert.equal(readFileSync(join(root, "greeting"), "utf8"), "hello world\n");
+      assert.equal(readFileSync(join(root, "length"), "utf8").trim(), "12");
+      assert.equal(existsSync(join(root, "src/ignored")), false);
+      assert.ok(existsSync(join(root, "src/kept")));
+    });
+    assert.ok(progress.some(({ step, current, total }) => step === "build" && current === 5 && total === 8));
+    assert.deepEqual(storedFiles(directory).scratch, []);
+    assert.deepEqual(leftovers(storage), []);
+    assert.throws(() => execFileSync("grep", ["-rqa", "s3cr3t-t0k3n", storage, directory]));
+  });
+});
+
+test("a failing step: its number, its output, and nothing left", async () => {
+  await withBuilder(async ({ images, storage, directory }) => {
+    const build = images.build(context(`${preamble}RUN echo about to fail; exit 7\n`), request, quietly());
+    await assert.rejects(build, (error: Error & { code: string }) => {
+      assert.equal(error.code, "build_failed");
+      assert.match(error.message, /build "built:latest" at step 4\/4 \(RUN echo about to fail; exit 7\)/);
+      assert.match(error.message, /\nabout to fail\n/);
+      return true;
+    });
+    assert.deepEqual(workingContainers(storage), []);
+    assert.deepEqual(leftovers(storage), []);
+    assert.deepEqual(storedFiles(directory), { blobs: [], roots: [], scratch: [] });
+  });
+});
+
+test("an aborted build ends with everything it started", async () => {
+  await withBuilder(async ({ images, storage, directory }) => {
+    const controller = new AbortController();
+    const onProgress = ({ message }: Progress): void => {
+      if (message === "sleeping") controller.abort(new Error("enough"));
+    };
+    const build = images.build(context(`${preamble}RUN echo sleeping; /bin/busybox sleep 1000\n`), request, {
+      signal: controller.signal,
+      onProgress,
+    });
+    await assert.rejects(build, { message: "enough" });
+    assert.deepEqual(workingContainers(storage), []);
+    assert.deepEqual(leftovers(storage), []);
+    assert.deepEqual(storedFiles(directory), { blobs: [], roots: [], scratch: [] });
+  });
+});
+
+test("stages: a target ends early; an image of the store is a base", async () => {
+  await withBuilder(async ({ images }) => {
+    const base = `${preamble}RUN echo base > /base\n`;
+    const stages = `${base.replace("FROM scratch", "FROM scratch AS first")}FROM scratch\nCOPY --from=first /base /copied\n`;
+    const whole = await images.build(context(stages), { ...request, reference: "whole" }, quietly());
+    inRoot(whole, (root) => assert.deepEqual(readdirSync(root), ["copied"]));
+    const first = await images.build(
+      context(stages),
+      { ...request, reference: "team/base:1", target: "first" },
+      quietly(),
+    );
+    inRoot(first, (root) => assert.ok(existsSync(join(root, "base"))));
+    const derived = await images.build(
+      context('FROM team/base:1\nRUN ["/bin/busybox", "cp", "/base", "/again"]\n'),
+      { ...request, reference: "derived" },
+      quietly(),
+    );
+    inRoot(derived, (root) => assert.equal(readFileSync(join(root, "again"), "utf8"), "base\n"));
+  });
+});
+
+test("a base image that is nowhere: said at once, without asking a registry", async () => {
+  await withBuilder(async ({ images }) => {
+    await assert.rejects(images.build(context("FROM registry.example.com/nosuch:1\n"), request, quietly()), {
+      code: "build_failed",
+      hint: /base image registry\.example\.com\/nosuch:1 is not on this machine/,
+    });
+  });
+});
+
+const unbuilt: readonly (readonly [
+  what: string,
+  members: readonly TarMember[],
+  code: string,
+  message: RegExp,
+])[] = [
+  ["no Dockerfile", [{ name: "other" }], "build_failed", /"Dockerfile": it is not in the context/],
+  [
+    "a Dockerfile that is a link out of the context",
+    [{ name: "Dockerfile", type: "2", link: "/etc/hostname" }],
+    "build_failed",
+    /it is not in the context/,
+  ],
+  ["a file that leaves the context", [{ name: "../x", content: "evil" }], "image_unsafe", /contains \.\./],
+  [
+    "an instruction that does not exist",
+    [{ name: "Dockerfile", content: "FROM scratch\nRUNN x\n" }],
+    "build_failed",
+    /RUNN/,
+  ],
+];
+
+for (const [what, members, code, message] of unbuilt) {
+  test(`${what}: ${code}`, async () => {
+    await withBuilder(async ({ images, directory }) => {
+      await assert.rejects(images.build(stream(makeTar(members)), request, quietly()), { code, message });
+      assert.deepEqual(storedFiles(directory), { blobs: [], roots: [], scratch: [] });
+    });
+  });
+}
+
+test("links of the context are taken as they are and never followed", async () => {
+  await withBuilder(async ({ images }) => {
+    const image = await images.build(
+      context(
+        "FROM scratch\nCOPY dir /dir\n",
+        { name: "dir/out", type: "2", link: "/etc/passwd" },
+        { name: "dir/a", content: "same" },
+        { name: "dir/b", type: "1", link: "dir/a" },
+      ),
+      request,
+      quietly(),
+    );
+    inRoot(image, (root) => {
+      assert.deepEqual(readdirSync(join(root, "dir")).sort(), ["a", "b", "out"]);
+      assert.equal(readFileSync(join(root, "dir/b"), "utf8"), "same");
+    });
+  });
+});
+
+test("names of arguments, secrets and stages that would be options are refused", async () => {
+  await withBuilder(async ({ images }) => {
+    const refuse = (change: Partial<BuildRequest>) =>
+      assert.rejects(images.build(context("FROM scratch\n"), { ...request, ...change }, quietly()), {
+        code: "invalid_value",
+      });
+    await refuse({ buildArgs: { "A B": "x" } });
+    await refuse({ secrets: { "a,src=/etc/shadow": Buffer.from("x") } });
+    await refuse({ target: "--isolation=oci" });
+  });
+});
