@@ -9,6 +9,7 @@ import type { BootFiles, MachineShape } from "../port.ts";
 import type { QemuArchitecture, RealAccelerator } from "./architecture.ts";
 import { commandLine } from "./command-line.ts";
 import { readConsole } from "./console.ts";
+import { untilAborted } from "./deadline.ts";
 import { hasEnded, runStateOf } from "./guest-state.ts";
 import { connectLaunched, launch } from "./launch.ts";
 import type { Qmp } from "./qmp.ts";
@@ -89,7 +90,7 @@ export async function bootGuest(options: BootGuestOptions, signal: AbortSignal):
         if (hasEnded(runStateOf(await qmp.execute("query-status")))) over.abort(new Error("the guest ended"));
         const either = AbortSignal.any([deadline, over.signal]);
         try {
-          await abortable(options.awaitBooted(files.agent, either), either);
+          await untilAborted(options.awaitBooted(files.agent, either), either);
         } catch (cause) {
           const words = (await console().catch(() => "")).trim().slice(-1500) || "is empty";
           const why = cause instanceof Error ? cause.message : String(cause);
@@ -114,14 +115,4 @@ function makeBootDirectory(directory: string, { memoryMb }: MachineShape): strin
   for (const path of [ramPath, directory]) chownSync(path, bootUid, bootUid);
   chmodSync(directory, 0o700);
   return ramPath;
-}
-
-/** For a callee that may not heed the signal. */
-function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const onAbort = () => reject(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  return promise;
 }

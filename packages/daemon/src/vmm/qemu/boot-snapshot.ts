@@ -17,7 +17,6 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
-import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import { withFileLock } from "../../host/file-lock.ts";
 import { ensureDirectory, removeTree, writeFileAtomic } from "../../host/files.ts";
@@ -25,6 +24,7 @@ import { runOk } from "../../host/process.ts";
 import type { BootFiles, MachineShape } from "../port.ts";
 import { type BootGuestOptions, bootGuest } from "./boot-guest.ts";
 import { layoutVersion, placeholderMac } from "./command-line.ts";
+import { deadline, untilAborted } from "./deadline.ts";
 
 export interface BootSnapshot {
   readonly ramPath: string;
@@ -73,8 +73,8 @@ export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshot
   async function make(key: string, boot: BootFiles, shape: MachineShape): Promise<BootSnapshot> {
     await ensureDirectory(cacheDirectory, 0o755);
     await ensureDirectory(root, 0o755);
-    const deadline = deadlineSignal(clock, bootDeadlineMs, `make the boot snapshot of kernel ${boot.id}`);
-    const lock = { clock, signal: deadline.signal };
+    const limit = deadline(clock, bootDeadlineMs, `make the boot snapshot of kernel ${boot.id}`);
+    const lock = { clock, signal: limit.signal };
     try {
       return await withFileLock(join(root, `${key}.lock`), lock, async () => {
         const there = readSnapshot(join(root, key));
@@ -85,7 +85,7 @@ export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshot
         const startUs = clock.monotonicUs();
         const aside = join(root, `${key}.aside-${randomBytes(3).toString("hex")}`);
         try {
-          await bootInto(options, aside, boot, shape, deadline.signal);
+          await bootInto(options, aside, boot, shape, limit.signal);
           renameSync(aside, join(root, key));
         } finally {
           await removeTree(aside);
@@ -97,7 +97,7 @@ export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshot
         throw new UniError("vmm_failed", `make the boot snapshot ${key}: it cannot be read back`);
       });
     } finally {
-      deadline.cancel();
+      limit.cancel();
     }
   }
 
@@ -215,17 +215,3 @@ export function stateFor({ state, macOffset }: BootSnapshot, mac: string): Buffe
 }
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
-
-function deadlineSignal(clock: Clock, ms: number, attempted: string) {
-  const controller = new AbortController();
-  const expired = new UniError("timed_out", `${attempted}: not done within ${ms / 1000} s`);
-  return { signal: controller.signal, cancel: clock.after(ms, () => controller.abort(expired)) };
-}
-
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  return promise;
-}

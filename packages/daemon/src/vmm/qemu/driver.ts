@@ -12,6 +12,7 @@ import type { Machine, MachineSpec, Vmm } from "../port.ts";
 import { hostArchitecture, type QemuArchitecture, type RealAccelerator } from "./architecture.ts";
 import { createBootSnapshots, stateFor } from "./boot-snapshot.ts";
 import { commandLine } from "./command-line.ts";
+import { deadline } from "./deadline.ts";
 import { runStateOf } from "./guest-state.ts";
 import { findNativeDirectory, hostFacts } from "./host-facts.ts";
 import { connectLaunched, earlyEnd, inputDescriptor, launch, startError } from "./launch.ts";
@@ -69,7 +70,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     const sinceStart = () => clock.monotonicUs() - startedUs;
     const snapshot = await snapshots.get(spec.boot, spec.shape, signal);
     const undo = new Teardown();
-    const limit = limited(clock, startDeadlineMs, signal, attempted);
+    const limit = deadline(clock, startDeadlineMs, attempted, signal);
     try {
       refuseIfRunning(spec);
       const places = makePlaces(spec.directory, spec.uid);
@@ -159,7 +160,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       accelerator: record.accelerator,
       timings: undefined,
     });
-    const limit = limited(clock, adoptDeadlineMs, undefined, `adopt machine ${record.id}`);
+    const limit = deadline(clock, adoptDeadlineMs, `adopt machine ${record.id}`);
     try {
       const qmp = await connectQmp(places.qmp, clock, (event) => machine.onEvent(event), limit.signal);
       await machine.watch(qmp);
@@ -211,11 +212,4 @@ function refuseIfRunning(spec: MachineSpec): void {
 
 async function untilLoaded(qmp: Qmp, clock: Clock, signal: AbortSignal): Promise<void> {
   while (runStateOf(await qmp.execute("query-status")) === "inmigrate") await clock.sleep(loadPollMs, signal);
-}
-
-function limited(clock: Clock, ms: number, signal: AbortSignal | undefined, attempted: string) {
-  const controller = new AbortController();
-  const expired = new UniError("timed_out", `${attempted}: not done within ${ms / 1000} s`);
-  const cancel = clock.after(ms, () => controller.abort(expired));
-  return { signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal, cancel };
 }
