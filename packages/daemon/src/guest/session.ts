@@ -152,48 +152,66 @@ export class GuestSession {
   }
 }
 
+/**
+ * How long an answer is waited for before the hello is said again. The guest's kernel tells the agent of a new host apart
+ * from the host's bytes and perhaps later (virtio_console handles control messages in a work queue): the agent may read a
+ * hello, then hear that there is no host, and forget it.
+ */
+const helloAgainMs = 1_000;
+
 /** Connects and says hello; resolves with the agent's state when it answered, the session's frames begin at once after. */
 export async function openSession(
   options: SessionOptions,
   prepare: (session: GuestSession) => void = () => {},
 ): Promise<{ session: GuestSession; state: number }> {
-  const { socketPath, signal } = options;
+  const { socketPath, clock, signal } = options;
   signal.throwIfAborted();
-  const token = newToken();
-  const reader = new FrameReader(token);
   const socket = connect({ path: socketPath });
-  const session = new GuestSession(socket, token, socketPath, options.clock);
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const onAbort = () => {
-    reject(signal.reason);
-    session.fail(signal.reason);
-  };
+  const { promise, resolve, reject } = Promise.withResolvers<{ session: GuestSession; state: number }>();
+  const onAbort = () => reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
-  let greeted = false;
-  socket.on("connect", () => socket.write(encodeHello(token, options.logOffset)));
+  let session: GuestSession | undefined;
+  let token = newToken();
+  let reader = new FrameReader(token);
+  let cancel = () => {};
+  // Only the answer to the last hello counts: an agent that heard two of them begins anew at the second.
+  const sayHello = () => {
+    token = newToken();
+    reader = new FrameReader(token);
+    socket.write(encodeHello(token, options.logOffset));
+    cancel = clock.after(helloAgainMs, sayHello);
+  };
+  const greet = (first: WireFrame): GuestSession => {
+    if (first.type !== types.state) throw new ProtocolError("the agent did not begin with its state");
+    cancel();
+    const greeted = new GuestSession(socket, token, socketPath, clock);
+    prepare(greeted);
+    resolve({ session: greeted, state: new Fields(first.payload).number(keys.state) });
+    return greeted;
+  };
+  socket.on("connect", sayHello);
   socket.on("close", () => reject(unreachable(socketPath, "the connection ended before the agent answered")));
   socket.on("error", (error) => reject(unreachable(socketPath, error.message, error)));
   socket.on("data", (chunk) => {
     try {
       let frames: readonly WireFrame[] = reader.push(chunk);
-      if (!greeted && frames[0] !== undefined) {
-        if (frames[0].type !== types.state) throw new ProtocolError("the agent did not begin with its state");
-        greeted = true;
-        prepare(session);
-        resolve(new Fields(frames[0].payload).number(keys.state));
+      if (session === undefined && frames[0] !== undefined) {
+        session = greet(frames[0]);
         frames = frames.slice(1);
       }
-      session.receive(frames);
+      session?.receive(frames);
     } catch (error) {
-      session.fail(error);
+      if (session === undefined) socket.destroy(error as Error);
+      else session.fail(error);
     }
   });
   try {
-    return { session, state: await promise };
+    return await promise;
   } catch (error) {
     socket.destroy();
     throw error;
   } finally {
+    cancel();
     signal.removeEventListener("abort", onAbort);
   }
 }
