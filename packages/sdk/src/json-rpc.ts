@@ -26,13 +26,13 @@ function abortReason(signal: AbortSignal, method: string): unknown {
     : signal.reason;
 }
 
-/** Reads up to the first newline; what follows it is given back to the socket. */
+/** Reads up to the first newline; what follows it is given back to the socket, which is left paused. */
 function readLine(socket: Socket, method: string, signal: AbortSignal | undefined): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
     const finish = (settle: () => void) => {
-      socket.off("readable", onReadable);
+      socket.off("data", onData);
       socket.off("end", onEnd);
       socket.off("error", onError);
       signal?.removeEventListener("abort", onAbort);
@@ -44,27 +44,23 @@ function readLine(socket: Socket, method: string, signal: AbortSignal | undefine
       fail(new UniError("unreachable", `calling ${method}: unid closed the connection before it answered`));
     const onError = (cause: Error) =>
       fail(new UniError("unreachable", `calling ${method}: ${cause.message}`, { cause }));
-    const onReadable = () => {
-      for (let chunk: Buffer | null = socket.read(); chunk !== null; chunk = socket.read()) {
-        const newline = chunk.indexOf(10);
-        if (newline < 0) {
-          length += chunk.length;
-          if (length > longestReply) {
-            return fail(new UniError("internal", `calling ${method}: the answer is too long`));
-          }
-          chunks.push(chunk);
-          continue;
-        }
-        chunks.push(chunk.subarray(0, newline));
-        const rest = chunk.subarray(newline + 1);
-        return finish(() => {
-          if (rest.length > 0) socket.unshift(rest);
-          resolve(Buffer.concat(chunks));
-        });
+    const onData = (chunk: Buffer) => {
+      const newline = chunk.indexOf(10);
+      length += chunk.length;
+      if (newline < 0 && length > longestReply) {
+        return fail(new UniError("internal", `calling ${method}: the answer is too long`));
       }
+      chunks.push(newline < 0 ? chunk : chunk.subarray(0, newline));
+      if (newline < 0) return;
+      finish(() => {
+        socket.pause();
+        const rest = chunk.subarray(newline + 1);
+        if (rest.length > 0) socket.unshift(rest);
+        resolve(Buffer.concat(chunks));
+      });
     };
     if (signal?.aborted) return onAbort();
-    socket.on("readable", onReadable);
+    socket.on("data", onData);
     socket.on("end", onEnd);
     socket.on("error", onError);
     signal?.addEventListener("abort", onAbort, { once: true });

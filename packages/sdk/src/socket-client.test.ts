@@ -200,3 +200,33 @@ test("an upload arrives whole, and a source that fails is what is thrown", async
     await assert.rejects(uploadTo(await client.open("Image.Load", {}), broken()), reason);
   });
 });
+
+test("the last word is heard even when the daemon closes while we still write", async () => {
+  const closed = Promise.withResolvers<void>();
+  let write = () => {};
+  const script: Script = {
+    "VM.Exec": () =>
+      new Stream(async (peer) => {
+        for await (const { kind } of peer.frames) if (kind === frameKinds.stdin) break;
+        peer.send(frameKinds.stdout, "last word");
+        peer.sendJson(frameKinds.result, { exit_code: 3 });
+        // In the same turn of the loop: the client has not read yet when its next write fails.
+        peer.socket.once("close", () => {
+          write();
+          closed.resolve();
+        });
+        peer.socket.destroy();
+        await closed.promise;
+      }),
+  };
+  await withDaemon(script, async (client) => {
+    const stream = await client.open("VM.Exec", { id: "x", argv: ["head", "-1"] });
+    write = () => void stream.write(frameKinds.stdin, Buffer.from("more"));
+    await stream.write(frameKinds.stdin, Buffer.from("y"));
+    let seen = "";
+    const { exit_code } = await stream.finish(({ payload }) => {
+      seen += Buffer.from(payload).toString();
+    });
+    assert.deepEqual([seen, exit_code], ["last word", 3]);
+  });
+});

@@ -1,5 +1,6 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { UniError } from "@uni/contract/errors";
+import { PatientSocket } from "./patient-socket.ts";
 
 const connectDeadlineMs = 10_000;
 
@@ -29,7 +30,7 @@ function connectError(path: string, cause: NodeJS.ErrnoException): UniError {
 export function openSocket(path: string, signal?: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);
-    const socket = connect(path);
+    const socket = new PatientSocket();
     const finish = (settle: () => void) => {
       signal?.removeEventListener("abort", onAbort);
       socket.off("error", onError);
@@ -49,6 +50,7 @@ export function openSocket(path: string, signal?: AbortSignal): Promise<Socket> 
     socket.once("error", onError);
     socket.once("timeout", onTimeout);
     signal?.addEventListener("abort", onAbort, { once: true });
+    socket.connect(path);
     socket.once("connect", () =>
       finish(() => {
         socket.setTimeout(0);
