@@ -230,6 +230,13 @@ test("without a host the oldest output is dropped and counted, and the program g
   assert.ok(whole.length - lost.bytes > 200_000);
 });
 
+test("process 1 passes on what a process of the guest sends to it", async () => {
+  const { channel, seen } = await start(idle);
+  await until("the program is up", () => seen.output("stdout") === "up\n");
+  assert.equal((await exec(channel, ["kill", "-TERM", "1"])).code, 0);
+  assert.equal((await seen.wait("exited")).code, 0);
+});
+
 test("exec: standard streams, input with its end, exit status, user, directory and environment", async () => {
   const { channel } = await maintenance();
   const cat = await exec(channel, ["sh", "-c", "cat; echo done >&2; exit 9"], {}, "x".repeat(300_000));

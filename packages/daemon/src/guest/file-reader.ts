@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { toUniError, UniError } from "@uni/contract/errors";
 import { ByteSource } from "./byte-source.ts";
+import { fileFailure } from "./file-failure.ts";
 import { decodeEntry, decodeHole, maxRecord, recordHead, recordKinds } from "./file-records.ts";
 import type { FileEntry, GuestFileReader } from "./port.ts";
 import type { GuestStream } from "./stream.ts";
@@ -50,7 +51,7 @@ async function nextRecord(source: ByteSource, attempted: string): Promise<Record
   if (length > maxRecord) throw new ProtocolError(`a file record of ${length} bytes is over the limit`);
   const record = { kind: head.readUInt8(), body: await source.take(length) };
   if (record.kind !== recordKinds.failed) return record;
-  throw new UniError("failed", `${attempted}: ${record.body.toString("utf8")}`);
+  throw fileFailure(attempted, record.body.toString("utf8"));
 }
 
 function asUniError(error: unknown, attempted: string): UniError {

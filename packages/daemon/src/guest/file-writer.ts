@@ -1,6 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
 import { ByteSource } from "./byte-source.ts";
+import { fileFailure } from "./file-failure.ts";
 import {
   encodeEntry,
   encodeRecord,
@@ -62,7 +63,7 @@ async function readVerdict(stream: GuestStream, attempted: string): Promise<void
   if (length > maxRecord) throw new ProtocolError(`a file record of ${length} bytes is over the limit`);
   const body = await source.take(length);
   if (head.readUInt8() === recordKinds.done) return;
-  throw new UniError("failed", `${attempted}: ${body.toString("utf8")}`);
+  throw fileFailure(attempted, body.toString("utf8"));
 }
 
 /** Never resolves: rejects if the agent refuses. */
