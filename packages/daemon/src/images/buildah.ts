@@ -20,6 +20,9 @@ export interface BuildahOptions {
 }
 
 const housekeepingMs = 60_000;
+const handOverMs = 10 * 60_000;
+/** A build may compile for long, but not for ever. */
+export const buildDeadlineMs = 3 * 3600_000;
 
 export function createBuildahBuilder(options: BuildahOptions): Builder {
   const storage = join(options.directory, "storage");
@@ -50,6 +53,7 @@ export function createBuildahBuilder(options: BuildahOptions): Builder {
     const [stdout, stderr] = [output.stream(), output.stream()];
     const result = await buildah(buildArguments(request, idFile), workDirectory, {
       signal,
+      timeoutMs: buildDeadlineMs,
       onStdout: stdout.push,
       onStderr: stderr.push,
     });
@@ -64,6 +68,7 @@ export function createBuildahBuilder(options: BuildahOptions): Builder {
       workDirectory,
       {
         signal,
+        timeoutMs: handOverMs,
       },
     );
     if (pushed.code !== 0)
@@ -124,15 +129,16 @@ type Buildah = (args: readonly string[], workDirectory: string, how: RunOptions)
 /** Brings one of Uni's images into the storage, under the name that a Dockerfile's short name is looked up as first. */
 async function provide(base: BaseImage, request: BuilderRequest, buildah: Buildah): Promise<void> {
   const { signal, workDirectory } = request;
+  const how = { signal, timeoutMs: handOverMs };
   const first = base.reference.split("/")[0] ?? "";
   const qualified = base.reference.includes("/") && /[.:]|^localhost$/.test(first);
   const name = qualified ? base.reference : `localhost/${base.reference}`;
   // Named by a relative path, since buildah makes a tag of it, which must be lower case and have no odd characters.
   const [place, layout] = [dirname(base.directory), basename(base.directory)];
-  const pulled = await buildah(["pull", "--quiet", `dir:${layout}`], workDirectory, { signal, cwd: place });
+  const pulled = await buildah(["pull", "--quiet", `dir:${layout}`], workDirectory, { ...how, cwd: place });
   const id = pulled.stdout.toString().trim();
-  const tagged = pulled.code === 0 ? await buildah(["tag", id, name], workDirectory, { signal }) : pulled;
-  await buildah(["rmi", `localhost/${layout}`], workDirectory, { signal });
+  const tagged = pulled.code === 0 ? await buildah(["tag", id, name], workDirectory, how) : pulled;
+  await buildah(["rmi", `localhost/${layout}`], workDirectory, how);
   if (tagged.code === 0) return;
   throw new UniError(
     "build_failed",

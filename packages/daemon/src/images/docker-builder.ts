@@ -4,16 +4,18 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "../host/process.ts";
 import { BuildOutput } from "./build-output.ts";
+import { buildDeadlineMs } from "./buildah.ts";
 import type { Builder, BuilderRequest } from "./builder.ts";
 
 const probeMs = 5_000;
 
-export function createDockerBuilder(): Builder {
+export function createDockerBuilder(options: { readonly command?: string } = {}): Builder {
+  const docker = options.command ?? "docker";
   return {
     name: "docker",
     async unavailable() {
       try {
-        const { code } = await run("docker", ["version", "--format", "{{.Server.Version}}"], {
+        const { code } = await run(docker, ["version", "--format", "{{.Server.Version}}"], {
           timeoutMs: probeMs,
         });
         return code === 0 ? undefined : "no docker engine answers";
@@ -28,9 +30,10 @@ export function createDockerBuilder(): Builder {
       const [stdout, stderr] = [output.stream(), output.stream()];
       const env = { HOME: request.workDirectory, DOCKER_BUILDKIT: "1" };
       const { signal } = request;
-      const built = await run("docker", buildArguments(request, idFile), {
+      const built = await run(docker, buildArguments(request, idFile), {
         signal,
         env,
+        timeoutMs: buildDeadlineMs,
         keepBytes: 1 << 16,
         onStdout: stdout.push,
         onStderr: stderr.push,
@@ -40,11 +43,15 @@ export function createDockerBuilder(): Builder {
       if (built.code !== 0) throw output.failure(request.reference, `exit status ${built.code}`);
       const id = (await readFile(idFile, "utf8")).trim();
       try {
-        const saved = await run("docker", ["save", "--output", archive, id], { signal, env });
+        const saved = await run(docker, ["save", "--output", archive, id], {
+          signal,
+          env,
+          timeoutMs: buildDeadlineMs,
+        });
         if (saved.code !== 0)
           throw output.failure(request.reference, `take the result: ${saved.stderr.trim()}`);
       } finally {
-        await run("docker", ["rmi", id], { timeoutMs: 60_000, env });
+        await run(docker, ["rmi", id], { timeoutMs: 60_000, env });
       }
       return { kind: "archive", stream: createReadStream(archive) };
     },

@@ -54,7 +54,8 @@ export class Scratch {
     return {
       path,
       [Symbol.asyncDispose]: async () => {
-        await removeTree(path);
+        // A killed build's last processes may still write for a moment.
+        await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
         this.#live.delete(name);
       },
     };
