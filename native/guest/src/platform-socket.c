@@ -87,12 +87,13 @@ void platform_sync(void) {}
 
 void platform_reset(void) { exit(0); }
 
+/* The name appears when one can connect to it. */
 static int listen_at(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (strlen(path) >= sizeof address.sun_path) return errno = ENAMETOOLONG, -1;
-  strcpy(address.sun_path, path);
-  unlink(path);
+  if (strlen(path) + 5 > sizeof address.sun_path) return errno = ENAMETOOLONG, -1;
+  snprintf(address.sun_path, sizeof address.sun_path, "%s.new", path);
   if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 8) != 0) return -1;
+  if (rename(address.sun_path, path) != 0) return -1;
   return fd;
 }

@@ -57,6 +57,7 @@ export type GuestEvent =
 
 export interface GuestExecSpec {
   readonly argv: readonly string[];
+  /** Set over the program's environment. */
   readonly env: Readonly<Record<string, string>>;
   /** Default: the program's user and working directory. */
   readonly user?: string;
@@ -68,7 +69,7 @@ export interface GuestExec {
   /** Writes are stdin (end() closes it); reads are stdout, and everything with a terminal. */
   readonly io: Duplex;
   readonly stderr: Readable;
-  /** As in "exited": 128+signal when killed. Rejects if the program could not be started or the channel broke. */
+  /** As in "exited": 128+signal when killed. Rejects if the channel broke. */
   readonly exitCode: Promise<number>;
   resize(rows: number, columns: number): Promise<void>;
   signal(number: number): Promise<void>;
@@ -115,6 +116,7 @@ export interface GuestChannel {
   configure(config: GuestConfig): Promise<void>;
   /** Called in order; the room acknowledges an event once the handler's promise resolves. */
   onEvent(handler: (event: GuestEvent) => Promise<void> | void): void;
+  /** `guest_failed` if it could not be started; the error's cause is then `{ exitCode }`: 127 no such file, 126 the rest. */
   exec(spec: GuestExecSpec): Promise<GuestExec>;
   /** Signal to the program (not to PID 1). */
   signal(number: number): Promise<void>;
@@ -134,7 +136,7 @@ export interface GuestChannel {
 }
 
 export interface GuestConnector {
-  /** Connects, resynchronises, and replays what came after `logOffset`. */
+  /** Connects, resynchronises, and replays what came after `logOffset`; offsets begin at 0 with each start of the machine. */
   connect(socketPath: string, options: { logOffset: number; signal: AbortSignal }): Promise<GuestChannel>;
   /** Resolves when a freshly booted agent answers; used once per boot snapshot. Leaves no connection open. */
   awaitBooted(socketPath: string, signal: AbortSignal): Promise<void>;
