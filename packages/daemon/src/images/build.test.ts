@@ -1,7 +1,15 @@
 /** Builds with the real buildah, in a storage of the test's own and without a network. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -35,12 +43,12 @@ interface BuildRoom {
   readonly directory: string;
 }
 
-async function withBuilder(body: (room: BuildRoom) => Promise<void>): Promise<void> {
+async function withBuilder(body: (room: BuildRoom) => Promise<void>, machine = "none"): Promise<void> {
   const storage = mkdtempSync(join(tmpdir(), "uni-buildah-"));
   try {
     const builder = createBuildahBuilder({
       directory: join(storage, "own"),
-      machineStorage: join(storage, "none"),
+      machineStorage: join(storage, machine),
     });
     await withStore(({ images, directory }) => body({ images, storage, directory }), { builders: [builder] });
   } finally {
@@ -164,6 +172,33 @@ test("stages: a target ends early; an image of the store is a base", async () =>
     );
     inRoot(derived, (root) => assert.equal(readFileSync(join(root, "again"), "utf8"), "base\n"));
   });
+});
+
+test("base images of the machine's storage are used, also after they were replaced there", async () => {
+  await withBuilder(async ({ images, storage }) => {
+    const machine = join(storage, "machine");
+    const makeBase = (content: string): void => {
+      const place = join(storage, "base");
+      mkdirSync(place, { recursive: true });
+      writeFileSync(join(place, "busybox"), busybox, { mode: 0o755 });
+      writeFileSync(join(place, "which"), content);
+      writeFileSync(join(place, "Dockerfile"), `${preamble}COPY which /which\n`);
+      const name = "example.com/distribution:1";
+      const args = ["--root", machine, "--runroot", join(storage, "run"), "--storage-driver", "overlay"];
+      const buildah = (...more: string[]) =>
+        execFileSync("unshare", ["--pid", "--fork", "--mount-proc", "buildah", ...args, ...more], {
+          stdio: "pipe",
+        });
+      buildah("rmi", "--all", "--force");
+      buildah("bud", "--isolation", "chroot", "--format", "docker", "--tag", name, place);
+    };
+    const derived = 'FROM example.com/distribution:1\nRUN ["/bin/busybox", "cp", "/which", "/copy"]\n';
+    for (const content of ["first", "second"]) {
+      makeBase(content);
+      const image = await images.build(context(derived), request, quietly());
+      inRoot(image, (root) => assert.equal(readFileSync(join(root, "copy"), "utf8"), content));
+    }
+  }, "machine");
 });
 
 test("a base image that is nowhere: said at once, without asking a registry", async () => {

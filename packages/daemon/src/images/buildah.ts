@@ -28,6 +28,8 @@ export function createBuildahBuilder(options: BuildahOptions): Builder {
   const storage = join(options.directory, "storage");
   const machineStorage = options.machineStorage ?? "/var/lib/containers/storage";
   let running = 0;
+  /** Work on the whole storage: begun only while no build runs, and awaited by every build that begins meanwhile. */
+  let housekeeping: Promise<void> = Promise.resolve();
 
   const buildah = async (
     args: readonly string[],
@@ -41,8 +43,16 @@ export function createBuildahBuilder(options: BuildahOptions): Builder {
   };
 
   const removeContainers = async (workDirectory: string): Promise<void> => {
-    if (running > 0 || !(await hasContainers(storage))) return;
+    if (!(await hasContainers(storage))) return;
     await buildah(["rm", "--all"], workDirectory, { timeoutMs: housekeepingMs });
+  };
+
+  const keepHouse = (work: () => Promise<void>): Promise<void> => {
+    if (running > 0) return Promise.resolve();
+    housekeeping = housekeeping.then(work);
+    const done = housekeeping;
+    housekeeping = done.catch(() => {});
+    return done;
   };
 
   const build = async (request: BuilderRequest): Promise<{ kind: "directory"; path: string }> => {
@@ -80,22 +90,30 @@ export function createBuildahBuilder(options: BuildahOptions): Builder {
     name: "buildah",
     unavailable: () => versionProblem("buildah"),
     async build(request) {
-      await ensureDirectory(options.directory, 0o700);
       running++;
       try {
-        return await build(request);
+        await housekeeping;
+        await ensureDirectory(options.directory, 0o700);
+        return await build(request).catch(async (error: unknown) => {
+          if (running > 1 || !isDamaged(error)) throw error;
+          await removeTree(storage);
+          return build(request);
+        });
       } finally {
         running--;
-        await removeContainers(request.workDirectory);
+        await keepHouse(() => removeContainers(request.workDirectory));
       }
     },
     async prune({ cache }) {
-      if (running > 0 || !(await pathExists(storage))) return;
-      if (cache) return removeTree(options.directory);
-      await removeContainers(options.directory);
+      if (!(await pathExists(storage))) return;
+      await keepHouse(() => (cache ? removeTree(options.directory) : removeContainers(options.directory)));
     },
   };
 }
+
+/** Our cache stands on layers of the machine's storage. When somebody removes those, it is of no use any more. */
+const isDamaged = (error: unknown): boolean =>
+  error instanceof UniError && error.message.includes("layer not known");
 
 async function globalArguments(
   storage: string,
