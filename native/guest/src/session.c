@@ -30,8 +30,9 @@ void session_end(void) {
 }
 
 void session_frame(const struct frame *frame) {
-  bool data = frame->type == TYPE_DATA;
-  if (data || (!joining && !(frame->flags & FLAG_MORE))) return dispatch(frame, frame->payload, frame->length);
+  /* On the others the flag is a stream's side. */
+  bool may_join = frame->type < TYPE_LOG_ACK || (frame->type >= TYPE_OPEN_EXEC && frame->type <= TYPE_OPEN_WRITE);
+  if (!may_join || (!joining && !(frame->flags & FLAG_MORE))) return dispatch(frame, frame->payload, frame->length);
   if (message.length + frame->length <= MESSAGE_MAX) bytes_append(&message, frame->payload, frame->length);
   joining = frame->flags & FLAG_MORE;
   if (joining) return;

@@ -241,6 +241,13 @@ test("exec: standard streams, input with its end, exit status, user, directory a
   const { channel } = await maintenance();
   const cat = await exec(channel, ["sh", "-c", "cat; echo done >&2; exit 9"], {}, "x".repeat(300_000));
   assert.deepEqual([cat.stdout.length, cat.stderr, cat.code], [300_000, "done\n", 9]);
+  const loud = await exec(channel, ["sh", "-c", "yes | head -c 1000000 >&2"]);
+  assert.deepEqual([loud.stderr.length, loud.code], [1_000_000, 0]);
+  const long = "y".repeat(100_000);
+  assert.equal(
+    (await exec(channel, ["sh", "-c", "echo -n $LONG | wc -c"], { env: { LONG: long } })).stdout,
+    "100000\n",
+  );
   const id = await exec(channel, ["sh", "-c", "id; pwd; echo $COLOUR $MORE"], {
     user: "app",
     workingDirectory: "/tmp",
