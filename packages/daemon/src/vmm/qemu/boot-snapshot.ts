@@ -14,6 +14,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
 } from "node:fs";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
@@ -57,6 +58,8 @@ interface Meta {
   readonly macOffset: number;
 }
 
+/** A snapshot that no start used for so long belongs to a kernel, an agent or a shape of the past. */
+const unusedMs = 14 * 24 * 3_600_000;
 /** A boot takes seconds under TCG; this is for a host that is overloaded. */
 const bootDeadlineMs = 120_000;
 
@@ -79,6 +82,7 @@ export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshot
       return await withFileLock(join(root, `${key}.lock`), lock, async () => {
         const there = readSnapshot(join(root, key));
         if (there) return there;
+        await removeUnused(root, clock.now());
         for (const name of readdirSync(root)) {
           if (name === key || name.startsWith(`${key}.aside-`)) await removeTree(join(root, name));
         }
@@ -106,7 +110,10 @@ export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshot
       signal.throwIfAborted();
       const key = snapshotKey(options, boot, shape);
       const there = readSnapshot(join(root, key));
-      if (there) return there;
+      if (there) {
+        markUsed(join(root, key), clock.now());
+        return there;
+      }
       const running = making.get(key) ?? make(key, boot, shape).finally(() => making.delete(key));
       making.set(key, running);
       return untilAborted(running, signal);
@@ -144,6 +151,23 @@ function readSnapshot(directory: string): BootSnapshot | undefined {
     return good ? { ramPath, state, macOffset: meta.macOffset } : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** The marker's time of change says when a start used the snapshot last. */
+function markUsed(directory: string, now: number): void {
+  try {
+    utimesSync(join(directory, "meta.json"), new Date(now), new Date(now));
+  } catch {
+    // Removed by another daemon at this moment: the files that were read stay good.
+  }
+}
+
+/** Machines that run go on: their mapping keeps the file. */
+async function removeUnused(root: string, now: number): Promise<void> {
+  for (const name of readdirSync(root)) {
+    const used = statSync(join(root, name, "meta.json"), { throwIfNoEntry: false })?.mtimeMs;
+    if (used !== undefined && now - used > unusedMs) await removeTree(join(root, name));
   }
 }
 

@@ -3,15 +3,17 @@
  * after a real guest's agent answered. The verdict is kept until something that matters changes.
  */
 import { randomBytes } from "node:crypto";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readdirSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
+import { withFileLock } from "../../host/file-lock.ts";
 import { ensureDirectory, readTextIfExists, removeTree, writeFileAtomic } from "../../host/files.ts";
 import type { BootFiles } from "../port.ts";
 import { hostArchitecture, type RealAccelerator } from "./architecture.ts";
 import { type BootingGuest, bootGuest } from "./boot-guest.ts";
+import { deadline } from "./deadline.ts";
 import { qemuVersion } from "./driver.ts";
 import { findNativeDirectory, hostFacts } from "./host-facts.ts";
 
@@ -35,6 +37,8 @@ export interface Verdict {
 const firstByteMs = 2_000;
 /** A guest that prints may be slow because the host is busy. */
 const bootedMs = 15_000;
+/** For another daemon that probes at the same time. */
+const lockMs = 60_000;
 const device = "/dev/kvm";
 
 export async function probeAccelerator(options: ProbeOptions): Promise<Verdict> {
@@ -49,17 +53,35 @@ export async function probeAccelerator(options: ProbeOptions): Promise<Verdict> 
   const path = join(options.cacheDirectory, "accelerator.json");
   const kept = parseVerdict(await readTextIfExists(path), key);
   if (kept) return kept;
-  const verdict = await tryKvm(options, program);
-  options.log.info({ ...verdict }, "accelerator probed");
-  await writeFileAtomic(path, `${JSON.stringify({ key, ...verdict })}\n`, 0o644);
-  return verdict;
+  await ensureDirectory(options.cacheDirectory, 0o755);
+  const limit = deadline(options.clock, lockMs, "probe KVM");
+  const lock = { clock: options.clock, signal: limit.signal };
+  try {
+    return await withFileLock(join(options.cacheDirectory, "accelerator.lock"), lock, async () => {
+      const other = parseVerdict(await readTextIfExists(path), key);
+      if (other) return other;
+      await removeLeftovers(options.cacheDirectory);
+      const verdict = await tryKvm(options, program);
+      options.log.info({ ...verdict }, "accelerator probed");
+      await writeFileAtomic(path, `${JSON.stringify({ key, ...verdict })}\n`, 0o644);
+      return verdict;
+    });
+  } finally {
+    limit.cancel();
+  }
+}
+
+/** Of probes whose daemon was killed; their guests died with it. To be called by the holder of the lock. */
+async function removeLeftovers(cacheDirectory: string): Promise<void> {
+  for (const name of readdirSync(cacheDirectory)) {
+    if (/^probe-[0-9a-f]{8}$/.test(name)) await removeTree(join(cacheDirectory, name));
+  }
 }
 
 async function tryKvm(options: ProbeOptions, program: string): Promise<Verdict> {
   const { clock, cacheDirectory } = options;
   const architecture = hostArchitecture();
   const nativeDirectory = options.nativeDirectory ?? findNativeDirectory();
-  await ensureDirectory(cacheDirectory, 0o755);
   const directory = join(cacheDirectory, `probe-${randomBytes(4).toString("hex")}`);
   const limit = new AbortController();
   const give = (why: string) => limit.abort(new Error(why));

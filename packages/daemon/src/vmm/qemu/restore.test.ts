@@ -7,12 +7,14 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -195,6 +197,13 @@ test("a damaged snapshot is made again, and two daemons make one", async () => {
   assert.equal(made.length, 2);
   await machines.greetAgent(machine);
   await machine.kill();
+  // Makes room for a new one by what was long unused.
+  const meta = join(cache, "boot", name ?? "", "meta.json");
+  const longAgo = new Date(Date.now() - 15 * 24 * 3_600_000);
+  utimesSync(meta, longAgo, longAgo);
+  await pair[0]?.prepare(machines.boot, { vcpus: 1, memoryMb: 160 }, never);
+  assert.equal(made.length, 3);
+  assert.ok(!existsSync(meta), "an unused snapshot is left");
 });
 
 test("a kernel that does not come up is an error with its console, and leaves nothing", async () => {
