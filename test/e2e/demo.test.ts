@@ -1,9 +1,9 @@
 /** The README's first command, twice, and its clean-up. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { leftovers } from "../kit/leftovers.ts";
 import { enterOwnNamespaces } from "../kit/own-namespaces.ts";
 import { runProgram } from "../kit/programs.ts";
@@ -11,7 +11,11 @@ import { until } from "../kit/until.ts";
 
 enterOwnNamespaces();
 
-const directory = join(mkdtempSync(join(tmpdir(), "demo-")), "d");
+const parent = mkdtempSync(join(tmpdir(), "demo-"));
+// Machines run as unprivileged users and reach their files through it.
+chmodSync(parent, 0o755);
+after(() => rmSync(parent, { recursive: true, force: true }));
+const directory = join(parent, "d");
 const demo = (...args: string[]) =>
   runProgram(join(import.meta.dirname, "../../scripts/demo"), args, {
     env: { UNI_DEMO_DIR: directory },

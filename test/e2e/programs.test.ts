@@ -66,7 +66,9 @@ test("redis: keeps what redis-cli set over a stop and a start", async () => {
   assert.equal((await client("redis-cli", ["-h", address, "get", "counter-3"])).stdout.trim(), "100");
   await stopsWell("redis", [0]);
   await uni.ok(["start", "redis"]);
-  assert.match(await answer("redis-cli", ["-h", address, "get", "greeting"]), /hello/);
+  const greeting = () => client("redis-cli", ["-h", address, "get", "greeting"]);
+  // Until it has read its file it answers that it is loading.
+  await until("the greeting is back", async () => (await greeting()).stdout.trim() === "hello");
   await uni.ok(["rm", "-f", "redis"]);
 });
 
