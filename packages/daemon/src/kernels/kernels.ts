@@ -198,7 +198,7 @@ export function createKernels(options: KernelsOptions): Kernels {
       await require(version);
       if (version === (await selected())) {
         throw new UniError("in_use", `remove kernel ${version}: it is the selected one`, {
-          hint: "Select another with uni kernel use.",
+          hint: "Choose another with uni kernel use.",
         });
       }
       const users = [
