@@ -16,7 +16,7 @@ import { createKernels } from "../kernels/kernels.ts";
 import { createNetwork } from "../network/network.ts";
 import { choosePool } from "../network/pool.ts";
 import { directoriesBelow } from "../operations/directories.ts";
-import { createLifecycle } from "../operations/instance-lifecycle.ts";
+import { createLifecycle, liveAttachments } from "../operations/instance-lifecycle.ts";
 import { StatsReader } from "../operations/instance-stats.ts";
 import type { NodeLimits } from "../operations/node-limits.ts";
 import { ExitWatch } from "../operations/wait-exit.ts";
@@ -122,6 +122,8 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     layers: createWritableLayers(join(dataDirectory, "disks")),
     directories,
     log,
+    clock,
+    otherAttachments: (record) => liveAttachments(network, registry.all(), record),
     currentKernel: () => nodeVmm.currentKernel(),
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
   });

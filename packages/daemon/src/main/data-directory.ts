@@ -1,5 +1,6 @@
-import { open } from "node:fs/promises";
-import { join } from "node:path";
+import { constants } from "node:fs";
+import { open, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { ensureDirectory, readTextIfExists, writeFileAtomic } from "../host/files.ts";
 import { identify, isAlive } from "../host/process-identity.ts";
@@ -11,6 +12,7 @@ import { directoriesBelow } from "../operations/directories.ts";
  */
 export async function claimDataDirectory(dataDirectory: string): Promise<void> {
   await ensureDirectory(dataDirectory, 0o711);
+  await requireSearchable(dataDirectory);
   const { instances, machines } = directoriesBelow(dataDirectory);
   await ensureDirectory(instances, 0o711);
   await ensureDirectory(machines, 0o711);
@@ -23,6 +25,19 @@ export async function claimDataDirectory(dataDirectory: string): Promise<void> {
   }
   const self = identify(process.pid);
   await writeFileAtomic(path, `${self?.pid} ${self?.startTicks}\n`, 0o644);
+}
+
+async function requireSearchable(dataDirectory: string): Promise<void> {
+  for (let path = dirname(dataDirectory); path !== dirname(path); path = dirname(path)) {
+    if (((await stat(path)).mode & constants.S_IXOTH) !== 0) continue;
+    throw new UniError(
+      "host_unfit",
+      `use data directory ${dataDirectory}: others may not pass through ${path}`,
+      {
+        hint: `Machines run as users of their own: chmod o+x ${path}, or choose another --data-dir.`,
+      },
+    );
+  }
 }
 
 /** Bytes must be writable: a full or read-only file system is told at once, not at the first instance. */

@@ -10,7 +10,7 @@ import { generatedName, randomSuffix } from "../instances/names.ts";
 import { type InstanceRecord, type InstanceSpec, neverStarted } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
-import { attachmentOf } from "./instance-lifecycle.ts";
+import { liveAttachments } from "./instance-lifecycle.ts";
 import { checkLimits, type NodeLimits } from "./node-limits.ts";
 
 export interface CreateDependencies {
@@ -39,7 +39,10 @@ export async function createInstances(
     spec,
     live: request.autostart === true,
   });
-  await deps.network.checkPorts(spec.ports, publishing(deps));
+  // A stopped instance does not hold its ports: whether they are free is asked where it starts.
+  if (request.autostart === true) {
+    await deps.network.checkPorts(spec.ports, liveAttachments(deps.network, deps.registry.all()));
+  }
   const names = replicaNames(request.name, reference, count);
   return insertWithAddresses(deps, account, names, spec);
 }
@@ -51,13 +54,6 @@ function refuseTakenName(registry: Registry, account: AccountId, name: string): 
     hint: `Choose another name, or remove that instance: uni rm ${name}`,
   });
 }
-
-/** Ports belong to an instance from its creation to its deletion, so a start never finds them given away. */
-const publishing = (deps: CreateDependencies) =>
-  deps.registry
-    .all()
-    .filter((record) => record.spec.ports.length > 0)
-    .map((record) => attachmentOf(deps.network, record, true));
 
 function replicaNames(name: string | undefined, reference: string, count: number): string[] {
   if (name === undefined) return Array.from({ length: count }, () => generatedName(reference));

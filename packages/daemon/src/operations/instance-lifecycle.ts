@@ -6,6 +6,8 @@
 import { existsSync } from "node:fs";
 import { chown } from "node:fs/promises";
 import { toUniError } from "@uni/contract/errors";
+import type { Clock } from "../base/clock.ts";
+import { withDeadline } from "../base/deadline.ts";
 import type { Log } from "../base/log.ts";
 import { Teardown } from "../base/teardown.ts";
 import type { GuestChannel, GuestConnector } from "../guest/port.ts";
@@ -33,6 +35,9 @@ export interface LifecycleDependencies {
   readonly layers: WritableLayers;
   readonly directories: Directories;
   readonly log: Log;
+  readonly clock: Clock;
+  /** What live instances other than this one hold on the host. */
+  readonly otherAttachments: (record: InstanceRecord) => readonly Attachment[];
   readonly currentKernel: () => Promise<BootableKernel>;
   /** How far the log of an instance has been stored, in the guest's own count. */
   readonly guestLogOffset: (record: InstanceRecord) => Promise<number>;
@@ -87,6 +92,7 @@ async function startMachine(
       mode,
     });
     const shape = { vcpus: record.spec.vcpus, memoryMb: record.spec.memoryMb };
+    if (mode === "run") await network.checkPorts(record.spec.ports, deps.otherAttachments(record));
     await vmm.prepare(kernel.boot, shape, signal);
 
     const uid = uidFor(record.address);
@@ -114,12 +120,7 @@ async function startMachine(
       signal,
     );
     await undo.add("machine", () => killMachine(deps, record, machine));
-    const channel = await connect(
-      deps,
-      machine,
-      0,
-      AbortSignal.any([signal, AbortSignal.timeout(connectMs)]),
-    );
+    const channel = await connect(deps, machine, { logOffset: 0, ms: connectMs, signal });
     await undo.add("channel", () => channel.close());
     channel.onEvent(hooks.onEvent);
     await hooks.onProgress({
@@ -156,8 +157,8 @@ async function adoptMachine(
   }
   try {
     await deps.network.attach(attachmentOf(deps.network, record, true));
-    const signal = AbortSignal.timeout(adoptMs);
-    const channel = await connect(deps, machine, await deps.guestLogOffset(record), signal);
+    const logOffset = await deps.guestLogOffset(record);
+    const channel = await connect(deps, machine, { logOffset, ms: adoptMs });
     channel.onEvent(hooks.onEvent);
     return { machine, channel };
   } catch (error) {
@@ -202,12 +203,25 @@ async function killMachine(
 }
 
 function connect(
-  deps: LifecycleDependencies,
-  machine: Machine,
-  logOffset: number,
-  signal: AbortSignal,
+  { guests, clock }: LifecycleDependencies,
+  { agentSocket }: Machine,
+  options: { readonly logOffset: number; readonly ms: number; readonly signal?: AbortSignal },
 ): Promise<GuestChannel> {
-  return deps.guests.connect(machine.agentSocket, { logOffset, signal });
+  const { logOffset, ms, signal } = options;
+  return withDeadline({ clock, ms, attempted: "reach the guest's agent", signal }, (limited) =>
+    guests.connect(agentSocket, { logOffset, signal: limited }),
+  );
+}
+
+/** What live instances hold on the host, under their names; `except` is not among them. */
+export function liveAttachments(
+  network: Network,
+  records: readonly InstanceRecord[],
+  except?: InstanceRecord,
+): readonly Attachment[] {
+  return records
+    .filter((record) => record.status.state !== "stopped" && record.id !== except?.id)
+    .map((record) => ({ ...attachmentOf(network, record, true), instanceId: record.name }));
 }
 
 /** What the host holds for an instance that runs; ports are left out while only its files are looked at. */
