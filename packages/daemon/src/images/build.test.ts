@@ -192,7 +192,8 @@ test("base images of the machine's storage are used, also after they were replac
       buildah("rmi", "--all", "--force");
       buildah("bud", "--isolation", "chroot", "--format", "docker", "--tag", name, place);
     };
-    const derived = 'FROM example.com/distribution:1\nENV A=b\nRUN ["/bin/busybox", "cp", "/which", "/copy"]\n';
+    const derived =
+      'FROM example.com/distribution:1\nENV A=b\nRUN ["/bin/busybox", "cp", "/which", "/copy"]\n';
     for (const content of ["first", "second"]) {
       makeBase(content);
       const image = await images.build(context(derived), request, quietly());
