@@ -1,6 +1,7 @@
 #include "channel.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,7 +12,7 @@
 #include "session.h"
 
 /* One write fills at most one buffer of virtio_console, which takes 32 KiB. */
-enum { WRITE_BYTES = 32 << 10, ROUNDS = 16 };
+enum { WRITE_BYTES = 32 << 10, ROUNDS = 16, DOUBT_US = 300000 };
 
 static struct source source = {.fd = -1};
 static struct frame_reader reader;
@@ -22,8 +23,11 @@ static void opened(int fd);
 static void ready(struct source *unused, uint32_t events);
 static void receive(void);
 static void begin(const struct hello *hello);
+static void doubtful(void);
+static void doubt_over(void);
 static void lost(void);
 static bool flush(void);
+static struct timer doubt = {.fire = doubt_over};
 
 void channel_open(void) { platform_watch_channel(opened); }
 
@@ -72,8 +76,8 @@ static void receive(void) {
     uint8_t *to = frames_space(&reader, &space);
     ssize_t got = read(source.fd, to, space);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) return lost();
+    if (got < 0 && errno == EAGAIN) return loop_timer_off(&doubt);
+    if (got <= 0) return doubtful();
     frames_added(&reader, (size_t)got);
     struct frame frame;
     struct hello hello;
@@ -92,11 +96,27 @@ static void receive(void) {
 
 /* Bytes of an older session may lie in the kernel before this answer: the host skips them up to its token. */
 static void begin(const struct hello *hello) {
+  loop_timer_off(&doubt);
   session_end();
   control.length = out.length = written = 0;
   bytes_append(&out, HELLO_MAGIC, HELLO_MAGIC_LENGTH);
   bytes_append(&out, hello->token, TOKEN_LENGTH);
   session_begin(hello->log_offset);
+}
+
+/*
+ * virtio_console learns in a work queue that a host came or went (handle_control_message), so the first bytes of a host
+ * may be read before its coming is known, or before the going of the one before it: then the port says for a moment
+ * that nobody is there. Only if it still says so a little later is it so.
+ */
+static void doubtful(void) {
+  if (!reader.synced || platform_channel_dies()) return lost();
+  loop_timer(&doubt, DOUBT_US);
+}
+
+static void doubt_over(void) {
+  struct pollfd port = {.fd = source.fd};
+  if (poll(&port, 1, 0) == 1 && port.revents & POLLHUP) lost();
 }
 
 static void lost(void) {

@@ -39,7 +39,8 @@ beforeEach(async () => {
   makeBusyboxRoot(root);
   complaints = "";
   const unshare = ["--mount", "--pid", "--uts", "--net", "--fork", "--kill-child", "--mount-proc"];
-  agent = spawn("unshare", [...unshare, program, socketPath, root], {
+  // Ends with this process, also when that is killed.
+  agent = spawn("setpriv", ["--pdeathsig", "KILL", "--", "unshare", ...unshare, program, socketPath, root], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ASAN_OPTIONS: "detect_leaks=0" },
   });
