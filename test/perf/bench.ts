@@ -52,6 +52,7 @@ async function create(daemon: TestDaemon, members: object): Promise<string> {
     image: "busybox",
     args: ["sh", "-c", idle],
     memory_mb: memoryMb,
+    autostart: true,
     timeout_s: 60,
     ...members,
   });

@@ -1,5 +1,5 @@
 /** The other side of the comparison: QEMU booting the same kernel and initramfs, with the driver's own arguments, until the agent answers. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../../packages/daemon/src/base/log.ts";
@@ -38,15 +38,17 @@ export async function rawBoots(
     hostFacts(cacheDirectory, nativeDirectory),
   );
   const options = { clock: systemClock, architecture, program: architecture.program, accelerator };
+  let round = 0;
   return async () => {
-    const parent = mkdtempSync(join(directory, "raw-"));
+    round += 1;
+    const own = join(directory, `raw-${round}`);
     const signal = AbortSignal.timeout(bootDeadlineMs);
     const started = performance.now();
     const guest = await bootGuest(
       {
         ...options,
         ...{ nativeDirectory, boot, shape, kernelArguments, awaitBooted },
-        directory: join(parent, "m"),
+        directory: own,
       },
       signal,
     );
@@ -55,7 +57,7 @@ export async function rawBoots(
       return performance.now() - started;
     } finally {
       await guest.kill();
-      rmSync(parent, { recursive: true, force: true });
+      rmSync(own, { recursive: true, force: true });
     }
   };
 }
