@@ -42,7 +42,10 @@ test("an instance survives a reopen, and a deleted one keeps its place in the or
       (await listInstances(again)).map((each) => [each.uuid, each.spec]),
       [["u2", '{"x":1}']],
     );
-    assert.deepEqual(await listDeleted(again), [{ uuid: "u1", sequence: first }]);
+    assert.deepEqual(
+      (await listDeleted(again)).map((each) => [each.uuid, each.sequence]),
+      [["u1", first]],
+    );
     await again.destroy();
   });
 });
