@@ -163,6 +163,12 @@ export const commandTable: readonly CommandEntry[] = [
     completes: "images",
     load: async () => (await import("./commands/rmi.ts")).rmi,
   },
+  {
+    name: "prune",
+    group: images,
+    summary: "remove images without a name that no instance uses",
+    load: async () => (await import("./commands/prune.ts")).prune,
+  },
 
   {
     name: "info",

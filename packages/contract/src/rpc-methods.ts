@@ -24,6 +24,7 @@ import {
   LoadParams,
   LogsParams,
   NoParams,
+  PruneParams,
   RemoveParams,
   RunParams,
   ShutdownParams,
@@ -84,6 +85,7 @@ export const rpcMethods = {
   "Image.Get": reply(ImageParams, "One image"),
   "Image.Remove": reply(ImageParams, "Remove a reference, and the image with its last one"),
   "Image.Tag": reply(TagParams, "Give an image another reference"),
+  "Image.Prune": reply(PruneParams, "Remove images without a name that nobody uses"),
   "Image.Build": upload(BuildParams, "Build an image from what is uploaded"),
   "Image.Load": upload(LoadParams, "Load an OCI or Docker archive"),
   "Kernel.List": reply(NoParams, "Kernel bundles, newest first"),
@@ -130,6 +132,7 @@ export interface RpcResults {
   "Image.Get": ImageDetail;
   "Image.Remove": { readonly removed: readonly string[]; readonly deleted: boolean };
   "Image.Tag": StatusOk;
+  "Image.Prune": { readonly freed_bytes: number };
   "Image.Build": ImageDetail;
   "Image.Load": readonly ImageDetail[];
   "Kernel.List": readonly KernelInfo[];

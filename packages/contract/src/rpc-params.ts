@@ -136,6 +136,10 @@ export const CopyInParams = request(copyInMembers);
 export type CopyInParams = Static<typeof CopyInParams>;
 export const VmCopyInParams = request({ id: reference, ...copyInMembers });
 
+export const PruneParams = request({
+  build_cache: Type.Optional(Type.Boolean({ description: "Also what builds keep to be faster next time" })),
+});
+
 export const TagParams = request({ source: imageReference, reference: imageReference });
 
 export const LoadParams = request({ reference: Type.Optional(imageReference) });

@@ -41,3 +41,13 @@ test("tag and rmi", async () => {
   const json = await talk(script, ["rmi", "-o", "json", "a"]);
   assert.deepEqual(JSON.parse(json.stdout), { reference: "a", removed: ["a:latest"], deleted: true });
 });
+
+test("prune says what it freed, and leaves the build cache unless asked", async () => {
+  const script: Script = {
+    "Image.Prune": ({ build_cache }) => ({ freed_bytes: build_cache ? 3_000_000 : 1_000 }),
+  };
+  const plain = await talk(script, ["prune"]);
+  assert.deepEqual([plain.code, plain.stdout], [0, "Freed 1.0 KB\n"]);
+  const whole = await talk(script, ["prune", "--build-cache", "-o", "json"]);
+  assert.deepEqual(JSON.parse(whole.stdout), { freed_bytes: 3_000_000 });
+});

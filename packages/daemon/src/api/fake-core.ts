@@ -88,6 +88,7 @@ function fakeImages(state: State): ImagesPort {
     detail: async (reference) => known(reference),
     remove: async (reference) => ({ removed: known(reference).references, deleted: true }),
     tag: async (source) => void known(source),
+    prune: async (buildCache) => (buildCache ? 2048 : 1024),
     async load(archive, _reference, onProgress) {
       state.uploads.push(await collect(archive));
       onProgress({ step: "layers", message: "unpacking", current: 1, total: 1 });

@@ -158,6 +158,8 @@ export interface ImagesPort {
   detail(reference: string): Promise<ImageDetail>;
   remove(reference: string): Promise<{ readonly removed: readonly string[]; readonly deleted: boolean }>;
   tag(source: string, reference: string): Promise<void>;
+  /** Removes images without a reference that no instance uses, and leftovers; with `buildCache` that as well. Bytes freed. */
+  prune(buildCache: boolean): Promise<number>;
   load(
     archive: Readable,
     reference: string | undefined,

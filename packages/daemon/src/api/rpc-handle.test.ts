@@ -159,6 +159,8 @@ test("images, kernels and the daemon", async () => {
   assert.equal((await result("Image.List"))[0].references[0], "hello:latest");
   assert.equal((await result("Image.Get", { reference: "hello" })).architecture, "amd64");
   assert.deepEqual(await result("Image.Tag", { source: "hello", reference: "b:1" }), { status: "ok" });
+  assert.deepEqual(await result("Image.Prune"), { freed_bytes: 1024 });
+  assert.deepEqual(await result("Image.Prune", { build_cache: true }), { freed_bytes: 2048 });
   assert.equal((await result("Image.Remove", { reference: "hello" })).deleted, true);
   assert.equal((await call("Image.Get", { reference: "none" })).error.data.code, "image_not_found");
   assert.equal((await result("Kernel.List"))[0].current, true);

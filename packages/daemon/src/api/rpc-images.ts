@@ -24,6 +24,8 @@ export function imageMethods(images: ImagesPort) {
       await images.tag(source, reference);
       return done;
     },
+    "Image.Prune": async ({ build_cache = false }: RpcParams<"Image.Prune">): Promise<RpcAnswer> =>
+      value({ freed_bytes: await images.prune(build_cache) }),
     "Image.Build": (params: RpcParams<"Image.Build">): RpcAnswer =>
       frames((channel) => images.build(channel.upload(), params, reportTo(channel), channel.signal)),
     "Image.Load": ({ reference }: RpcParams<"Image.Load">): RpcAnswer =>

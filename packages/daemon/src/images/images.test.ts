@@ -183,7 +183,7 @@ test("nameless images go with a collection that knows what is used, unless someb
     await loadImage(images, "web", "three");
     await images.collect();
     assert.equal((await images.list()).length, 3);
-    await images.collect((digest) => (digest === kept.digest ? ["vm-1"] : []));
+    await images.collect({ inUse: (digest) => (digest === kept.digest ? ["vm-1"] : []) });
     assert.equal((await images.list()).length, 2);
     await assert.rejects(images.resolve(gone.digest), { code: "image_not_found" });
   });

@@ -73,9 +73,9 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       byDigest(await importElf(room, program, canonicalReference(reference), how)),
     fromRoot: async (tar, reference, config, how) =>
       byDigest(await importRoot(room, tar, { reference: canonicalReference(reference), config }, how)),
-    async collect(inUse) {
+    async collect({ inUse, buildCache = false } = {}) {
       const freed = await sweep(room, inUse);
-      for (const builder of builders) await builder.prune({ cache: inUse !== undefined });
+      for (const builder of builders) await builder.prune({ cache: buildCache });
       return freed;
     },
   };

@@ -78,7 +78,11 @@ export interface Images {
   ): Promise<Image>;
   /**
    * Removes blobs and roots that nothing refers to, and files a crash left; returns bytes freed. With `inUse` also the
-   * images that have lost their last reference to a newer image and that nobody uses.
+   * images that have lost their last reference to a newer image and that nobody uses; with `buildCache` also what builds
+   * keep to be faster next time.
    */
-  collect(inUse?: (digest: Digest) => readonly string[]): Promise<number>;
+  collect(what?: {
+    readonly inUse?: (digest: Digest) => readonly string[];
+    readonly buildCache?: boolean;
+  }): Promise<number>;
 }

@@ -5,11 +5,7 @@ import type { Image, ImageConfig, Images } from "../images/port.ts";
 import type { Registry } from "../instances/registry.ts";
 
 export function createImagesPort(images: Images, registry: Registry): ImagesPort {
-  const usersOf = (digest: Digest): string[] =>
-    registry
-      .all()
-      .filter((record) => record.spec.imageDigest === digest)
-      .map((record) => record.name);
+  const usersOf = (digest: Digest) => imageUsers(registry, digest);
   const detail = (image: Image): ImageDetail => ({ ...toDetail(image), used_by: usersOf(image.digest) });
 
   return {
@@ -26,6 +22,7 @@ export function createImagesPort(images: Images, registry: Registry): ImagesPort
     detail: async (reference) => detail(await images.resolve(reference)),
     remove: (reference) => images.remove(reference, usersOf),
     tag: (source, reference) => images.tag(source, reference),
+    prune: (buildCache) => images.collect({ inUse: usersOf, buildCache }),
     async load(archive, reference, onProgress, signal) {
       return (await images.load(archive, reference, { onProgress, signal })).map(detail);
     },
@@ -59,6 +56,13 @@ export function createImagesPort(images: Images, registry: Registry): ImagesPort
     },
   };
 }
+
+/** Names of the instances that were made from the image. */
+export const imageUsers = (registry: Registry, digest: Digest): string[] =>
+  registry
+    .all()
+    .filter((record) => record.spec.imageDigest === digest)
+    .map((record) => record.name);
 
 type RootConfig = Parameters<ImagesPort["build"]>[1]["config"];
 

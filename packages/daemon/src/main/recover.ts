@@ -15,6 +15,7 @@ import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
 import type { Directories } from "../operations/directories.ts";
 import { attachmentOf } from "../operations/instance-lifecycle.ts";
+import { imageUsers } from "./images-port.ts";
 import type { NodeVmm } from "./node-vmm.ts";
 
 export interface RecoverDependencies {
@@ -46,7 +47,10 @@ export function recover(deps: RecoverDependencies): Promise<void> {
         ),
     );
   return Promise.all([prepared, ...recovered]).then(async () => {
-    const freed = await deps.images.collect();
+    const freed = await deps.images.collect({
+      inUse: (digest) => imageUsers(registry, digest),
+      buildCache: false,
+    });
     if (freed > 0) log.info({ freed }, "image store cleaned");
   });
 }

@@ -4,7 +4,7 @@ import { UniError } from "@uni/contract/errors";
 import { type AccountId, asInstanceId } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { Clock } from "../base/clock.ts";
-import type { Images } from "../images/port.ts";
+import type { Image, Images } from "../images/port.ts";
 import { checkCreateRequest, makeSpec } from "../instances/create-spec.ts";
 import { generatedName, randomSuffix } from "../instances/names.ts";
 import { type InstanceRecord, type InstanceSpec, neverStarted } from "../instances/record.ts";
@@ -31,6 +31,7 @@ export async function createInstances(
   if (request.name !== undefined) refuseTakenName(deps.registry, account, request.name);
   const reference = typeof request.image === "string" ? request.image : (request.image?.url ?? "");
   const image = await deps.images.resolve(reference);
+  refuseMissingLibraries(image, request);
   const hasProgram = image.config.entrypoint.length + image.config.cmd.length > 0;
   const spec = makeSpec(request, { reference, digest: image.digest, hasProgram });
   const count = (request.replicas ?? 0) + 1;
@@ -45,6 +46,17 @@ export async function createInstances(
   }
   const names = replicaNames(request.name, reference, count);
   return insertWithAddresses(deps, account, names, spec);
+}
+
+/** A program of the owner's own choice is looked at by the guest, when it starts. */
+function refuseMissingLibraries(image: Image, request: CreateInstanceRequest): void {
+  if (image.missing === undefined || image.missing.length === 0 || request.entrypoint !== undefined) return;
+  const program = [...image.config.entrypoint, ...image.config.cmd][0] ?? "";
+  throw new UniError(
+    "elf_dynamic",
+    `create instance: ${program} of the image needs ${image.missing.join(", ")}, which the image does not have`,
+    { hint: "Link the program statically, or build an image that brings its libraries." },
+  );
 }
 
 function refuseTakenName(registry: Registry, account: AccountId, name: string): void {

@@ -1,0 +1,18 @@
+import type { CommandModule } from "../define.ts";
+import { formatBytes } from "../render/units.ts";
+
+export const prune: CommandModule = {
+  examples: ["uni prune", "uni prune --build-cache"],
+  define(command, act) {
+    command.option("--build-cache", "also what builds keep to be faster next time").action(
+      act(async ({ client, out, signal }, options: { buildCache?: boolean }) => {
+        const params = { build_cache: options.buildCache === true };
+        const result = await client.call("Image.Prune", params, {
+          signal,
+          timeoutMs: Number.POSITIVE_INFINITY,
+        });
+        await out.show(result, { text: () => `Freed ${formatBytes(result.freed_bytes)}\n` });
+      }),
+    );
+  },
+};
