@@ -14,12 +14,12 @@ export async function daemonForFile(options: DaemonOptions = {}): Promise<TestDa
   return daemon;
 }
 
-/** The image `busybox`: a static busybox and a shell, no entry point. */
-export async function buildBusybox(daemon: TestDaemon): Promise<void> {
+/** The image `busybox`: a static busybox and a shell, no entry point, and no command unless `options` give one. */
+export async function buildBusybox(daemon: TestDaemon, options: readonly string[] = []): Promise<void> {
   const directory = join(daemon.directory, "busybox");
   mkdirSync(directory);
   makeBusyboxRoot(directory);
-  await daemon.ok(["build", directory, "--rootfs", "-t", "busybox"]);
+  await daemon.ok(["build", directory, "--rootfs", "-t", "busybox", ...options]);
 }
 
 /** Runs `script` by the shell of the busybox image, detached, and returns the instance's name. */
