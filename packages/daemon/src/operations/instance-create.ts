@@ -35,11 +35,8 @@ export async function createInstances(
   const hasProgram = image.config.entrypoint.length + image.config.cmd.length > 0;
   const spec = makeSpec(request, { reference, digest: image.digest, hasProgram });
   const count = (request.replicas ?? 0) + 1;
-  checkLimits(deps.limits, deps.registry.ofAccount(account), {
-    count,
-    spec,
-    live: request.autostart === true,
-  });
+  const started = request.autostart === true ? count : 0;
+  checkLimits(deps.limits, deps.registry.ofAccount(account), { spec, created: count, started });
   // A stopped instance does not hold its ports: whether they are free is asked where it starts.
   if (request.autostart === true) {
     await deps.network.checkPorts(spec.ports, liveAttachments(deps.network, deps.registry.all()));

@@ -29,9 +29,11 @@ export function usageOf(records: readonly InstanceRecord[]): Usage {
 }
 
 export interface Wanted {
-  readonly count: number;
   readonly spec: Pick<InstanceSpec, "memoryMb" | "vcpus">;
-  readonly live: boolean;
+  /** Instances that would be added. */
+  readonly created: number;
+  /** Instances, added or not, that would become live. */
+  readonly started: number;
 }
 
 /** Refuses what one instance may not have, and what would take the account over its quota. */
@@ -59,10 +61,9 @@ export function checkLimits(limits: NodeLimits, records: readonly InstanceRecord
     );
   }
   const used = usageOf(records);
-  const live = wanted.live ? wanted.count : 0;
-  within("instances", used.instances + wanted.count, limits.instances);
-  within("MB of live memory", used.liveMemoryMb + live * memoryMb, limits.liveMemoryMb);
-  within("live vCPUs", used.liveVcpus + live * vcpus, limits.liveVcpus);
+  within("instances", used.instances + wanted.created, limits.instances);
+  within("MB of live memory", used.liveMemoryMb + wanted.started * memoryMb, limits.liveMemoryMb);
+  within("live vCPUs", used.liveVcpus + wanted.started * vcpus, limits.liveVcpus);
 }
 
 function within(what: string, wanted: number, limit: number): void {
