@@ -184,6 +184,10 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
       await network.remove();
     },
     async close() {
+      // With nothing running, nothing on the host is needed until the next start.
+      const idle = registry.all().every((record) => record.status.state === "stopped");
+      if (idle)
+        await network.remove().catch((error) => log.error({ err: error }, "removing the network failed"));
       for (const failure of await undo.run())
         log.error({ err: failure.error, step: failure.name }, "closing failed");
     },

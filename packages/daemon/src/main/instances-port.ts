@@ -62,11 +62,8 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
   async function start(id: InstanceId, waitMs: WaitMs, signal: AbortSignal): Promise<Transition> {
     const before = registry.get(id);
     if (before.status.state === "stopped") {
-      checkLimits(deps.limits, registry.ofAccount(before.account), {
-        count: 0,
-        spec: before.spec,
-        live: false,
-      });
+      const { account, spec } = before;
+      checkLimits(deps.limits, registry.ofAccount(account), { spec, created: 0, started: 1 });
     }
     const work = owners.of(id).start();
     if (waitMs <= 0) {
@@ -137,11 +134,11 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     async delete(id, waitMs, signal) {
       const before = registry.get(id);
       const work = owners.of(id).delete();
-      if (waitMs > 0)
-        await Promise.race([work, waitFor(id, (record) => record === undefined)(waitMs, signal)]);
-      else inBackground(work, "delete", id);
+      inBackground(work, "delete", id);
       deps.stats.forget(id);
-      return { previousState: before.status.state };
+      const isGone = (record: InstanceRecord | undefined) => record === undefined;
+      const gone = waitMs <= 0 || Promise.race([work.then(() => true), waitFor(id, isGone)(waitMs, signal)]);
+      return { previousState: before.status.state, timedOut: !(await gone) };
     },
 
     start,
