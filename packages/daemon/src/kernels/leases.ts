@@ -1,36 +1,51 @@
 /**
- * Which daemons use a bundle of the shared cache: a file per daemon below `kernels/.leases/<version>/` that holds its data
- * directory. A lease whose data directory is gone counts for nothing.
+ * Which daemons use a bundle of the shared cache: a symbolic link per daemon below `kernels/.leases/<version>/` to its
+ * data directory. Making a link is atomic, and one that leads nowhere is the lease of a daemon that was removed.
  */
 import { createHash } from "node:crypto";
-import { access, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { ensureDirectory, removeTree, writeFileAtomic } from "../host/files.ts";
+import { access, readlink, symlink } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { ensureDirectory, removeTree } from "../host/files.ts";
 import { kernelsDirectory, namesIn } from "./bundle.ts";
 
 const leaseDirectory = (cache: string, version: string) => join(kernelsDirectory(cache), ".leases", version);
 const leaseName = (dataDirectory: string) =>
-  createHash("sha256").update(dataDirectory).digest("hex").slice(0, 32);
+  createHash("sha256").update(resolve(dataDirectory)).digest("hex").slice(0, 32);
 
 export async function takeLease(cache: string, version: string, dataDirectory: string): Promise<void> {
   await ensureDirectory(leaseDirectory(cache, version), 0o755);
-  await writeFileAtomic(join(leaseDirectory(cache, version), leaseName(dataDirectory)), dataDirectory, 0o644);
+  try {
+    await symlink(resolve(dataDirectory), join(leaseDirectory(cache, version), leaseName(dataDirectory)));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  await removeStale(cache, version);
 }
 
 /** Data directories of the other daemons that use it. */
 export async function otherLeases(cache: string, version: string, dataDirectory: string): Promise<string[]> {
+  await removeStale(cache, version);
   const holders: string[] = [];
   for (const name of await namesIn(leaseDirectory(cache, version))) {
-    if (name === leaseName(dataDirectory) || name.endsWith(".tmp")) continue;
-    const holder = await readFile(join(leaseDirectory(cache, version), name), "utf8");
-    const exists = await access(holder).then(
-      () => true,
-      () => false,
-    );
-    if (exists) holders.push(holder);
+    if (name !== leaseName(dataDirectory))
+      holders.push(await readlink(join(leaseDirectory(cache, version), name)));
   }
   return holders;
 }
 
 export const dropLeases = (cache: string, version: string): Promise<void> =>
   removeTree(leaseDirectory(cache, version));
+
+async function removeStale(cache: string, version: string): Promise<void> {
+  for (const name of await namesIn(leaseDirectory(cache, version))) {
+    const lease = join(leaseDirectory(cache, version), name);
+    const holder = await readlink(lease).catch(() => undefined);
+    const lives =
+      holder !== undefined &&
+      (await access(holder).then(
+        () => true,
+        () => false,
+      ));
+    if (!lives) await removeTree(lease);
+  }
+}
