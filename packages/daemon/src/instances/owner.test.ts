@@ -254,7 +254,10 @@ test("a deletion ends a running instance and leaves no record", async () => {
 
 test("a delete lock refuses, a cleared one does not", async () => {
   await withInstance({ deleteLock: true }, async (all) => {
-    await assert.rejects(all.owners.of(id).delete(), (error: UniError) => error.code === "delete_locked");
+    assert.throws(
+      () => all.owners.of(id).delete(),
+      (error: UniError) => error.code === "delete_locked",
+    );
     await all.owners.of(id).update({ prop: "delete_lock", op: "set", value: false });
     await all.owners.of(id).delete();
     assert.equal(all.registry.find(id), undefined);

@@ -8,6 +8,7 @@ import { toUniError, UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import type { Log } from "../base/log.ts";
+import { TaskQueue } from "../base/task-queue.ts";
 import type { MachineExit } from "../vmm/port.ts";
 import { admit, type Request } from "./admission.ts";
 import { GuestJournal, type JournalDependencies } from "./guest-journal.ts";
@@ -42,8 +43,7 @@ export class InstanceOwner {
   readonly #deps: OwnerDependencies;
   readonly #log: Log;
   readonly #journal: GuestJournal;
-  #tail: Promise<unknown> = Promise.resolve();
-  #task: AbortController | undefined;
+  readonly #tasks = new TaskQueue();
   #live: LiveInstance | undefined;
   #cancelTimer: () => void = () => {};
 
@@ -63,13 +63,16 @@ export class InstanceOwner {
     return this.#journal.store();
   }
 
-  /** Resolves when the guest has its configuration; rejects when the start failed. */
-  async start(): Promise<void> {
-    if (this.#admit("start") === "already") return;
+  /** Throws when it is refused. Resolves when the guest has its configuration; rejects when the start failed. */
+  start(): Promise<void> {
+    return this.#admit("start") === "already" ? Promise.resolve() : this.#start();
+  }
+
+  async #start(): Promise<void> {
     this.#cancelTimer();
     // At once, so that a stop that comes before the task has its turn finds something to stop.
     if (this.#record().status.state === "stopped") await this.#begin(null);
-    await this.#enqueue(async (signal) => {
+    await this.#tasks.run(async (signal) => {
       const { state } = this.#record().status;
       if (state === "running") return;
       if (state !== "starting") await this.#begin(null);
@@ -77,9 +80,12 @@ export class InstanceOwner {
     });
   }
 
-  /** Resolves when it is stopped. */
-  async stop(request: StopRequest): Promise<void> {
-    const verdict = this.#admit(request.force ? "force-stop" : "stop");
+  /** Throws when it is refused. Resolves when it is stopped. */
+  stop(request: StopRequest): Promise<void> {
+    return this.#stop(request, this.#admit(request.force ? "force-stop" : "stop"));
+  }
+
+  async #stop(request: StopRequest, verdict: "queue" | "interrupt" | "already"): Promise<void> {
     this.#cancelTimer();
     if (verdict === "already") {
       if (this.#record().status.restart !== null) await this.#save({ restart: null, intent: "stop" });
@@ -87,15 +93,20 @@ export class InstanceOwner {
     }
     await this.#save({ intent: "stop", restart: null });
     if (verdict === "interrupt") this.#interrupt("a stop");
-    await this.#enqueue((signal) => this.#stopNow(request, signal));
+    await this.#tasks.run((signal) => this.#stopNow(request, signal));
   }
 
-  async delete(): Promise<void> {
+  /** Throws when it is refused. Resolves when it is gone. */
+  delete(): Promise<void> {
     this.#admit("delete");
+    return this.#delete();
+  }
+
+  async #delete(): Promise<void> {
     this.#cancelTimer();
     await this.#save({ intent: "delete" });
     this.#interrupt("a deletion");
-    await this.#enqueue(() => this.#deleteNow());
+    await this.#tasks.run(() => this.#deleteNow());
   }
 
   update(update: InstanceUpdate): Promise<void> {
@@ -105,7 +116,7 @@ export class InstanceOwner {
   /** Runs `body` with the guest up and no program started; only for a stopped instance. */
   async maintain<T>(body: (live: LiveInstance) => Promise<T>): Promise<T> {
     this.#admit("maintain");
-    return this.#enqueue(async (signal) => {
+    return this.#tasks.run(async (signal) => {
       this.#admit("maintain");
       const record = this.#record();
       const hooks: StartHooks = { onEvent: async () => {}, onProgress: async () => {} };
@@ -121,7 +132,7 @@ export class InstanceOwner {
 
   /** Takes over what an earlier daemon left once the host is `prepared`, and finishes or undoes what it had begun. */
   recover(prepared: Promise<void>): Promise<void> {
-    return this.#enqueue(async (signal) => {
+    return this.#tasks.run(async (signal) => {
       await prepared;
       const record = this.#record();
       const { state, intent, configured, exit } = record.status;
@@ -153,8 +164,8 @@ export class InstanceOwner {
   }
 
   /** Resolves when all tasks queued so far are over. */
-  async idle(): Promise<void> {
-    await this.#tail;
+  idle(): Promise<void> {
+    return this.#tasks.idle();
   }
 
   #record(): InstanceRecord {
@@ -166,7 +177,7 @@ export class InstanceOwner {
   }
 
   #interrupt(by: string): void {
-    this.#task?.abort(new UniError("wrong_state", `interrupted by ${by}`));
+    this.#tasks.interrupt(new UniError("wrong_state", `interrupted by ${by}`));
   }
 
   #admit(request: Request): "queue" | "interrupt" | "already" {
@@ -189,27 +200,9 @@ export class InstanceOwner {
     }
   }
 
-  #enqueue<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const run = async (): Promise<T> => {
-      const controller = new AbortController();
-      this.#task = controller;
-      try {
-        return await body(controller.signal);
-      } finally {
-        if (this.#task === controller) this.#task = undefined;
-      }
-    };
-    const result = this.#tail.then(run);
-    this.#tail = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
-  }
-
   /** For tasks that nobody waits for. */
   #enqueueQuietly(what: string, body: (signal: AbortSignal) => Promise<void>): void {
-    this.#enqueue(body).catch((error) => this.#log.error({ err: error }, `${what} failed`));
+    this.#tasks.run(body).catch((error) => this.#log.error({ err: error }, `${what} failed`));
   }
 
   /** Writes down that a run is to begin. */
