@@ -31,7 +31,7 @@ export interface BootSnapshot {
   readonly ramPath: string;
   /** Devices, with the placeholder of the MAC address. */
   readonly state: Buffer;
-  readonly macOffset: number;
+  readonly macOffsets: readonly number[];
 }
 
 export interface BootSnapshotsOptions
@@ -55,7 +55,7 @@ export interface BootSnapshotsOptions
 interface Meta {
   readonly ramBytes: number;
   readonly stateSha256: string;
-  readonly macOffset: number;
+  readonly macOffsets: readonly number[];
 }
 
 /** A snapshot that no start used for so long belongs to a kernel, an agent or a shape of the past. */
@@ -147,8 +147,9 @@ function readSnapshot(directory: string): BootSnapshot | undefined {
     const good =
       statSync(ramPath).size === meta.ramBytes &&
       sha256(state) === meta.stateSha256 &&
-      macOffsets(state).includes(meta.macOffset);
-    return good ? { ramPath, state, macOffset: meta.macOffset } : undefined;
+      meta.macOffsets.length > 0 &&
+      meta.macOffsets.every((offset) => macOffsets(state).includes(offset));
+    return good ? { ramPath, state, macOffsets: meta.macOffsets } : undefined;
   } catch {
     return undefined;
   }
@@ -190,16 +191,17 @@ async function bootInto(
     await guest.kill();
   }
   const state = readFileSync(statePath);
-  const [macOffset, ...more] = macOffsets(state);
-  if (macOffset === undefined || more.length > 0) {
+  // The device's address; and its configuration space as the guest read it last, where a driver was bound before.
+  const offsets = macOffsets(state);
+  if (offsets.length < 1 || offsets.length > 2) {
     throw new UniError(
       "vmm_failed",
-      `make the boot snapshot of kernel ${boot.id}: ${more.length + 1} MAC addresses in its state`,
+      `make the boot snapshot of kernel ${boot.id}: ${offsets.length} MAC addresses in its state`,
     );
   }
   // Pages that the guest zeroed hold nothing.
   await runOk("fallocate", ["--dig-holes", ramPath], { signal });
-  const meta: Meta = { ramBytes: shape.memoryMb * 2 ** 20, stateSha256: sha256(state), macOffset };
+  const meta: Meta = { ramBytes: shape.memoryMb * 2 ** 20, stateSha256: sha256(state), macOffsets: offsets };
   for (const name of readdirSync(directory)) {
     if (name !== "ram" && name !== "state") rmSync(join(directory, name));
   }
@@ -228,13 +230,13 @@ function macOffsets(state: Buffer): number[] {
 }
 
 /** The snapshot's devices with this machine's own MAC address: the guest's driver reads it when it is bound. */
-export function stateFor({ state, macOffset }: BootSnapshot, mac: string): Buffer {
+export function stateFor({ state, macOffsets }: BootSnapshot, mac: string): Buffer {
   const bytes = Buffer.from(mac.replaceAll(":", ""), "hex");
   if (bytes.length !== placeholder.length) {
     throw new UniError("invalid_value", `start a machine with the MAC address ${mac}: it is not one`);
   }
   const own = Buffer.from(state);
-  bytes.copy(own, macOffset);
+  for (const offset of macOffsets) bytes.copy(own, offset);
   return own;
 }
 

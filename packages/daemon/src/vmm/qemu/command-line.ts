@@ -34,7 +34,7 @@ export interface CommandLineInput {
 }
 
 /** Part of every snapshot's key: to be raised when devices, their order or their options change. */
-export const layoutVersion = 1;
+export const layoutVersion = 2;
 
 /** In a boot snapshot, where no network is yet; a restore writes the machine's own over it. */
 export const placeholderMac = "02:75:6e:69:5f:6d";
