@@ -29,12 +29,11 @@ export async function* followEvents(
   try {
     while (!signal.aborted) {
       const ready = backlog;
+      const missed = dropped;
       backlog = [];
+      dropped = 0;
       yield* ready;
-      if (dropped > 0) {
-        yield { time: new Date(clock.now()).toISOString(), type: "gap", dropped };
-        dropped = 0;
-      }
+      if (missed > 0) yield { time: new Date(clock.now()).toISOString(), type: "gap", dropped: missed };
       if (backlog.length > 0 || signal.aborted) continue;
       await new Promise<void>((resolve) => {
         wake = resolve;

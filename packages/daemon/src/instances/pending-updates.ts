@@ -18,8 +18,10 @@ export async function updateInstance(
   id: InstanceId,
   update: InstanceUpdate,
 ): Promise<void> {
-  const patch = await patchFor(lifecycle, registry.get(id), update);
-  const { status } = registry.get(id);
+  const image = await newImage(lifecycle, registry.get(id), update);
+  // Nothing is awaited between reading the record and changing it: two changes at once both hold.
+  const { spec, status } = registry.get(id);
+  const patch = image ?? applyUpdate(spec, update);
   if (isImmediate(update) || status.state === "stopped") {
     await registry.change(id, { spec: patch });
     return;
@@ -36,25 +38,26 @@ export async function applyPending(
   id: InstanceId,
 ): Promise<void> {
   for (const update of registry.get(id).status.updates.filter((each) => each.status === "pending")) {
-    const record = registry.get(id);
-    const others = record.status.updates.filter((each) => each !== update);
+    const others = () => registry.get(id).status.updates.filter((each) => each !== update);
     try {
-      const patch = await patchFor(lifecycle, record, update as InstanceUpdate);
-      await registry.change(id, { spec: patch, status: { updates: others } });
+      const image = await newImage(lifecycle, registry.get(id), update as InstanceUpdate);
+      const patch = image ?? applyUpdate(registry.get(id).spec, update as InstanceUpdate);
+      await registry.change(id, { spec: patch, status: { updates: others() } });
     } catch (thrown) {
       const { message } = toUniError(thrown, `change '${update.prop}'`);
       const failed = { ...update, status: "failed" as const, error: message };
-      await registry.change(id, { status: { updates: [...others, failed] } });
+      await registry.change(id, { status: { updates: [...others(), failed] } });
     }
   }
 }
 
-async function patchFor(
+/** Undefined for a change of anything else. */
+async function newImage(
   lifecycle: Pick<Lifecycle, "resolveImage">,
   record: InstanceRecord,
   update: InstanceUpdate,
-): Promise<Partial<InstanceSpec>> {
-  if (update.prop !== "image") return applyUpdate(record.spec, update);
+): Promise<Partial<InstanceSpec> | undefined> {
+  if (update.prop !== "image") return undefined;
   if (update.op !== "set") {
     throw new UniError(
       "invalid_value",

@@ -85,11 +85,17 @@ export class Registry {
       status: { ...before.status, ...patch.status },
     };
     this.#byId.set(id, after);
-    await rows.saveInstance(this.#db, id, {
-      spec: JSON.stringify(after.spec),
-      status: JSON.stringify(after.status),
-    });
-    this.#notify(after, before);
+    try {
+      await rows.saveInstance(this.#db, id, {
+        spec: JSON.stringify(after.spec),
+        status: JSON.stringify(after.status),
+      });
+    } catch (error) {
+      if (this.#byId.get(id) === after) this.#byId.set(id, before);
+      throw error;
+    }
+    // Nobody hears of it after its removal.
+    if (this.#byId.has(id)) this.#notify(after, before);
     return after;
   }
 
