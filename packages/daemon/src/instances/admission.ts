@@ -14,6 +14,9 @@
  * template, checkpoint and deleted of the wire are not entered yet.
  */
 import type { InstanceState } from "@uni/contract/enums";
+import { messages } from "@uni/contract/envelope";
+import { UniError } from "@uni/contract/errors";
+import type { InstanceRecord, InstanceStatus } from "./record.ts";
 
 export type Request = "start" | "stop" | "force-stop" | "delete" | "maintain" | "exec";
 
@@ -30,15 +33,19 @@ const already: Verdict = { kind: "already" };
 const deny = (reason: string): Verdict => ({ kind: "deny", reason });
 
 /** Pure: what becomes of a request in a state. */
-export function admit(request: Request, state: InstanceState, deleteLock: boolean): Verdict {
+export function admit(
+  request: Request,
+  { state, intent }: Pick<InstanceStatus, "state" | "intent">,
+  deleteLock: boolean,
+): Verdict {
   switch (request) {
     case "start":
-      return admitStart(state);
+      return admitStart(state, intent);
     case "stop":
     case "force-stop":
       return admitStop(request, state);
     case "delete":
-      return deleteLock ? deny("Deletion protection enabled") : interrupt;
+      return deleteLock ? deny(messages.deletionLocked) : interrupt;
     case "maintain":
       return state === "stopped" ? queue : deny(`it is ${state}`);
     case "exec":
@@ -48,11 +55,36 @@ export function admit(request: Request, state: InstanceState, deleteLock: boolea
   }
 }
 
-function admitStart(state: InstanceState): Verdict {
+/** Throws for what is denied. */
+export function requireAdmitted(
+  request: Request,
+  { name, spec, status }: InstanceRecord,
+): "queue" | "interrupt" | "already" {
+  const verdict = admit(request, status, spec.deleteLock);
+  switch (verdict.kind) {
+    case "already":
+      return "already";
+    case "queue":
+      return verdict.interrupt ? "interrupt" : "queue";
+    case "deny":
+      if (verdict.reason === messages.deletionLocked) {
+        throw new UniError("delete_locked", messages.deletionLocked, {
+          hint: "Set delete_lock to false first.",
+        });
+      }
+      throw new UniError("wrong_state", `${request} instance '${name}': ${verdict.reason}`);
+    default:
+      return verdict satisfies never;
+  }
+}
+
+/** A stop that was let in but has not had its turn is as good as begun: the start comes behind it. */
+function admitStart(state: InstanceState, intent: InstanceStatus["intent"]): Verdict {
+  if (intent === "delete") return deny("it is being deleted");
   switch (state) {
     case "running":
     case "starting":
-      return already;
+      return intent === "run" ? already : queue;
     case "stopped":
     case "stopping":
     case "draining":

@@ -1,4 +1,5 @@
 /** What a guest says, written down: output into the log, milestones into the record. */
+import { UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import type { Clock } from "../base/clock.ts";
 import type { GuestEvent } from "../guest/port.ts";
@@ -18,6 +19,7 @@ export class GuestJournal {
   readonly #id: InstanceId;
   readonly #deps: JournalDependencies;
   #store: Promise<LogStore> | undefined;
+  #closed = false;
   #runStartedUs = 0;
 
   constructor(id: InstanceId, deps: JournalDependencies) {
@@ -25,7 +27,10 @@ export class GuestJournal {
     this.#deps = deps;
   }
 
+  /** Rejects once it is closed: what still comes is not acknowledged, and what was erased is not made again. */
   store(): Promise<LogStore> {
+    if (this.#closed)
+      return Promise.reject(new UniError("not_found", `open the log of ${this.#id}: it is gone`));
     this.#store ??= this.#deps.openLog(this.#id);
     return this.#store;
   }
@@ -33,7 +38,7 @@ export class GuestJournal {
   /** A run begins now: boot time counts from here, the guest's log offsets from zero. */
   async startRun(): Promise<void> {
     this.#runStartedUs = this.#deps.clock.monotonicUs();
-    (await this.store()).startRun();
+    await (await this.store()).startRun();
   }
 
   /** Resolves when it is stored, and then the guest may forget it. Returns a first exit report for the owner to act on. */
@@ -79,6 +84,7 @@ export class GuestJournal {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     const store = this.#store;
     this.#store = undefined;
     await (await store)?.close();

@@ -6,6 +6,7 @@
  */
 import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { UniError } from "@uni/contract/errors";
 import { ensureDirectory } from "../host/files.ts";
 
 export type LogStream = "stdout" | "stderr" | "system";
@@ -43,6 +44,7 @@ export class LogStore {
   #data: FileHandle | undefined;
   #index: FileHandle | undefined;
   #guestOffset = 0;
+  #closed = false;
   #tail: Promise<unknown> = Promise.resolve();
 
   private constructor(directory: string, limits: LogLimits) {
@@ -70,42 +72,33 @@ export class LogStore {
     return this.#guestOffset;
   }
 
-  /** A new run counts from zero again. */
-  startRun(): void {
-    this.#guestOffset = 0;
+  /** A new run counts from zero again. Written down: a daemon that comes before its first output goes on from zero too. */
+  startRun(): Promise<void> {
+    return this.#serially(async () => {
+      if (this.#guestOffset === 0) return;
+      this.#guestOffset = 0;
+      await this.#writePiece("system", 0, new Uint8Array());
+    });
   }
 
   /** Appends a piece; `guestOffsetAfter` is the guest's count behind it. Resolves when a crash of the daemon cannot lose it. */
   append(stream: LogStream, timeMs: number, bytes: Uint8Array, guestOffsetAfter?: number): Promise<void> {
     return this.#serially(async () => {
+      if (this.#closed) throw new UniError("failed", "write into a log: it was closed");
       if (bytes.length === 0) return;
-      const segment = await this.#writableSegment();
-      const piece: LogPiece = {
-        offset: segment.end,
-        length: bytes.length,
-        stream,
-        timeMs: Math.trunc(timeMs),
-      };
       if (guestOffsetAfter !== undefined) this.#guestOffset = guestOffsetAfter;
-      await this.#data?.write(bytes, 0, bytes.length, segment.end - segment.start);
-      await this.#index?.write(
-        encodeRecord(piece, this.#guestOffset),
-        0,
-        recordLength,
-        segment.pieces.length * recordLength,
-      );
-      segment.pieces.push(piece);
-      segment.end += bytes.length;
+      await this.#writePiece(stream, timeMs, bytes);
       await this.#dropOldest();
     });
   }
 
-  /** Bytes from `offset` on (a negative one counts from the end), at most `limit`, clamped to what is held. */
+  /** Bytes from `offset` on (a negative one counts from the end), at most `limit`, clamped to what is held; none once closed. */
   read(
     offset: number,
     limit: number,
   ): Promise<{ readonly bytes: Buffer; readonly start: number; readonly end: number }> {
     return this.#serially(async () => {
+      if (this.#closed) return { bytes: Buffer.alloc(0), start: this.end, end: this.end };
       const from = Math.min(Math.max(offset < 0 ? this.end + offset : offset, this.start), this.end);
       const to = Math.min(from + Math.max(limit, 0), this.end);
       const parts: Buffer[] = [];
@@ -128,7 +121,10 @@ export class LogStore {
   }
 
   async close(): Promise<void> {
-    await this.#serially(() => this.#closeFiles());
+    await this.#serially(() => {
+      this.#closed = true;
+      return this.#closeFiles();
+    });
   }
 
   #serially<T>(task: () => Promise<T>): Promise<T> {
@@ -154,6 +150,16 @@ export class LogStore {
       }
       this.#segments.push(segment);
     }
+  }
+
+  async #writePiece(stream: LogStream, timeMs: number, bytes: Uint8Array): Promise<void> {
+    const segment = await this.#writableSegment();
+    const piece: LogPiece = { offset: segment.end, length: bytes.length, stream, timeMs: Math.trunc(timeMs) };
+    await this.#data?.write(bytes, 0, bytes.length, segment.end - segment.start);
+    const record = encodeRecord(piece, this.#guestOffset);
+    await this.#index?.write(record, 0, recordLength, segment.pieces.length * recordLength);
+    segment.pieces.push(piece);
+    segment.end += bytes.length;
   }
 
   async #writableSegment(): Promise<Segment> {

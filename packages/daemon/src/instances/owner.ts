@@ -3,21 +3,22 @@
  * or delete that cannot wait interrupts the task under way. What the guest or the VMM does by itself arrives as an event
  * and becomes a task too. The order inside a task is always: write the intent, act, write the outcome.
  */
-import { messages } from "@uni/contract/envelope";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import type { Log } from "../base/log.ts";
 import { TaskQueue } from "../base/task-queue.ts";
 import type { MachineExit } from "../vmm/port.ts";
-import { admit, type Request } from "./admission.ts";
+import { type Request, requireAdmitted } from "./admission.ts";
 import { GuestJournal, type JournalDependencies } from "./guest-journal.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
 import type { LogStore } from "./log-store.ts";
+import { maintain } from "./maintenance.ts";
 import { applyPending, updateInstance } from "./pending-updates.ts";
-import { type ExitReport, type InstanceRecord, type InstanceStatus, neverStarted } from "./record.ts";
+import { type InstanceRecord, type InstanceStatus, neverStarted } from "./record.ts";
 import { nextRestart } from "./restart-policy.ts";
 import { machineCause, powerOff, stopPolitely } from "./run-end.ts";
+import { exitCause, isPlainExit, reported, stoppedAsAsked } from "./stop-cause.ts";
 import { type StopCause, stopOutcome, stoppedStatus } from "./stop-outcome.ts";
 
 export interface OwnerDependencies extends JournalDependencies {
@@ -37,6 +38,8 @@ const startedWithinMs = 60_000;
 /** Before a stopped instance deletes itself, readers of its output may come and finish. */
 const readersComeMs = 2_000;
 const readersLeaveMs = 10_000;
+/** A machine or its network that could not be ended is tried again after this. */
+const endAgainMs = 5_000;
 
 export class InstanceOwner {
   readonly #id: InstanceId;
@@ -44,6 +47,9 @@ export class InstanceOwner {
   readonly #log: Log;
   readonly #journal: GuestJournal;
   readonly #tasks = new TaskQueue();
+  #maintenance: AbortController | undefined;
+  /** Stops and deletions asked for so far: a start that was queued before the last of them does not happen. */
+  #stopsAsked = 0;
   #live: LiveInstance | undefined;
   #cancelTimer: () => void = () => {};
 
@@ -70,12 +76,15 @@ export class InstanceOwner {
 
   async #start(): Promise<void> {
     this.#cancelTimer();
+    const stopsAsked = this.#stopsAsked;
     // At once, so that a stop that comes before the task has its turn finds something to stop.
     if (this.#record().status.state === "stopped") await this.#begin(null);
     await this.#tasks.run(async (signal) => {
-      const { state } = this.#record().status;
-      if (state === "running") return;
-      if (state !== "starting") await this.#begin(null);
+      if (this.#live !== undefined) return;
+      if (this.#record().status.state !== "starting") {
+        if (stopsAsked !== this.#stopsAsked) throw interruptedBy("a stop");
+        await this.#begin(null);
+      }
       await this.#run(signal);
     });
   }
@@ -86,13 +95,14 @@ export class InstanceOwner {
   }
 
   async #stop(request: StopRequest, verdict: "queue" | "interrupt" | "already"): Promise<void> {
+    this.#stopsAsked += 1;
     this.#cancelTimer();
     if (verdict === "already") {
       if (this.#record().status.restart !== null) await this.#save({ restart: null, intent: "stop" });
       return this.idle();
     }
     await this.#save({ intent: "stop", restart: null });
-    if (verdict === "interrupt") this.#interrupt("a stop");
+    if (verdict === "interrupt") this.#tasks.interrupt(interruptedBy("a stop"));
     await this.#tasks.run((signal) => this.#stopNow(request, signal));
   }
 
@@ -103,9 +113,11 @@ export class InstanceOwner {
   }
 
   async #delete(): Promise<void> {
+    this.#stopsAsked += 1;
     this.#cancelTimer();
     await this.#save({ intent: "delete" });
-    this.#interrupt("a deletion");
+    this.#tasks.interrupt(interruptedBy("a deletion"));
+    this.#maintenance?.abort(interruptedBy("a deletion"));
     await this.#tasks.run(() => this.#deleteNow());
   }
 
@@ -113,19 +125,17 @@ export class InstanceOwner {
     return updateInstance(this.#deps, this.#id, update);
   }
 
-  /** Runs `body` with the guest up and no program started; only for a stopped instance. */
+  /** Runs `body` with the guest up and no program started; only for a stopped instance. A deletion cuts it short. */
   async maintain<T>(body: (live: LiveInstance) => Promise<T>): Promise<T> {
     this.#admit("maintain");
-    return this.#tasks.run(async (signal) => {
+    return this.#tasks.run(async () => {
       this.#admit("maintain");
-      const record = this.#record();
-      const hooks: StartHooks = { onEvent: async () => {}, onProgress: async () => {} };
-      const live = await this.#deps.lifecycle.start(record, "maintenance", hooks, signal);
+      const controller = new AbortController();
+      this.#maintenance = controller;
       try {
-        return await body(live);
+        return await maintain(this.#deps, this.#record(), body, controller.signal);
       } finally {
-        await powerOff(live, this.#deps.clock, this.#log);
-        await this.#deps.lifecycle.end(record, live);
+        this.#maintenance = undefined;
       }
     });
   }
@@ -150,7 +160,7 @@ export class InstanceOwner {
       if (intent === "stop") {
         return this.#stopNow({ force: false, graceMs: record.spec.gracePeriodMs }, signal);
       }
-      if (exit !== null) return this.#endRun(reported(exit), { polite: true });
+      if (exit !== null) return this.#endRun(() => reported(exit), { polite: true });
     });
   }
 
@@ -176,28 +186,8 @@ export class InstanceOwner {
     return this.#deps.registry.change(this.#id, { status });
   }
 
-  #interrupt(by: string): void {
-    this.#tasks.interrupt(new UniError("wrong_state", `interrupted by ${by}`));
-  }
-
   #admit(request: Request): "queue" | "interrupt" | "already" {
-    const record = this.#record();
-    const verdict = admit(request, record.status.state, record.spec.deleteLock);
-    switch (verdict.kind) {
-      case "already":
-        return "already";
-      case "queue":
-        return verdict.interrupt ? "interrupt" : "queue";
-      case "deny":
-        if (verdict.reason === messages.deletionLocked) {
-          throw new UniError("delete_locked", messages.deletionLocked, {
-            hint: "Set delete_lock to false first.",
-          });
-        }
-        throw new UniError("wrong_state", `${request} instance '${record.name}': ${verdict.reason}`);
-      default:
-        return verdict satisfies never;
-    }
+    return requireAdmitted(request, this.#record());
   }
 
   /** For tasks that nobody waits for. */
@@ -224,9 +214,9 @@ export class InstanceOwner {
   async #run(signal: AbortSignal): Promise<void> {
     const { lifecycle, registry } = this.#deps;
     const record = this.#record();
-    await this.#journal.startRun();
     try {
-      if (record.status.intent !== "run") throw new UniError("wrong_state", "interrupted by a stop");
+      await this.#journal.startRun();
+      if (record.status.intent !== "run") throw interruptedBy("a stop");
       this.#attachLive(await lifecycle.start(record, "run", this.#hooks(), signal));
     } catch (thrown) {
       const error = toUniError(thrown, `start instance '${record.name}'`);
@@ -245,10 +235,8 @@ export class InstanceOwner {
       this.#enqueueQuietly("ending a start that hangs", async () => {
         if (this.#record().status.state !== "starting") return;
         const seconds = startedWithinMs / 1000;
-        await this.#endRun(
-          { kind: "failed", message: `the guest did not run its program within ${seconds} s` },
-          { polite: false },
-        );
+        const message = `the guest did not run its program within ${seconds} s`;
+        await this.#endRun(() => ({ kind: "failed", message }), { polite: false });
       }),
     );
   }
@@ -267,7 +255,7 @@ export class InstanceOwner {
         // A stop under way ends the run itself; otherwise the program ended by itself.
         this.#enqueueQuietly("ending a run", async () => {
           if (this.#live === undefined || this.#record().status.exit !== exit) return;
-          await this.#endRun(reported(exit), { polite: true });
+          await this.#endRun(() => reported(exit), { polite: true });
         });
       },
     };
@@ -275,37 +263,54 @@ export class InstanceOwner {
 
   #onMachineExit(live: LiveInstance, exit: MachineExit): void {
     if (exit.kind === "killed" || this.#live !== live) return;
-    this.#interrupt("the end of its machine");
+    this.#tasks.interrupt(interruptedBy("the end of its machine"));
     this.#enqueueQuietly("ending a run", async () => {
       if (this.#live !== live) return;
-      await this.#endRun(await machineCause(live, exit), { polite: false });
+      const cause = await machineCause(live, exit);
+      await this.#endRun(() => cause, { polite: false });
     });
   }
 
   async #stopNow(request: StopRequest, signal: AbortSignal): Promise<void> {
     const live = this.#live;
     if (live === undefined) {
-      if (this.#record().status.state !== "stopped") await this.#settle({ kind: "forced" });
+      if (this.#record().status.state !== "stopped") await this.#endRun(forced, { polite: false });
       return;
     }
     await this.#save({ state: "stopping", intent: "stop" });
-    if (request.force) return this.#endRun({ kind: "forced" }, { polite: false });
+    if (request.force) return this.#endRun(forced, { polite: false });
     const { clock } = this.#deps;
     const beforeUs = clock.monotonicUs();
     const gone = await stopPolitely(live, request.graceMs, { clock, signal });
-    const { exit } = this.#record().status;
-    if (!gone || exit === null) return this.#endRun({ kind: "forced" }, { polite: gone });
     const killed = clock.monotonicUs() - beforeUs >= request.graceMs * 1000;
-    await this.#endRun(exit.kind === "exited" ? { ...exit, asked: true, killed } : exit, { polite: true });
+    await this.#endRun((exit) => stoppedAsAsked(exit, { gone, killed }), { polite: gone });
   }
 
-  async #endRun(cause: StopCause, options: { readonly polite: boolean }): Promise<void> {
+  /**
+   * `cause` is asked after the guest's last word: when it answers that the program is gone, the report of how it ended may
+   * still wait behind output on its way into the log.
+   */
+  async #endRun(cause: Cause, options: { readonly polite: boolean }): Promise<void> {
     const live = this.#live;
     const record = await this.#save({ state: "stopping" });
     if (live !== undefined && options.polite) await powerOff(live, this.#deps.clock, this.#log);
     this.#live = undefined;
-    await this.#deps.lifecycle.end(record, live);
-    await this.#settle(cause);
+    try {
+      await this.#deps.lifecycle.end(record, live);
+    } catch (error) {
+      this.#endAgain(cause);
+      throw error;
+    }
+    await this.#settle(cause(this.#record().status.exit));
+  }
+
+  #endAgain(cause: Cause): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#deps.clock.after(endAgainMs, () =>
+      this.#enqueueQuietly("ending a run again", async () => {
+        if (this.#record().status.state === "stopping") await this.#endRun(cause, { polite: false });
+      }),
+    );
   }
 
   /** Writes why the run ended, and what comes next: a restart, a deletion, or nothing. */
@@ -336,8 +341,8 @@ export class InstanceOwner {
   #restartAfter(delayMs: number): void {
     this.#cancelTimer = this.#deps.clock.after(delayMs, () =>
       this.#enqueueQuietly("an automatic restart", async (signal) => {
-        const { state, restart } = this.#record().status;
-        if (state !== "stopped" || restart === null) return;
+        const { state, intent, restart } = this.#record().status;
+        if (state !== "stopped" || intent !== "run" || restart === null) return;
         await this.#begin({ ...restart, nextAt: null });
         await this.#run(signal);
       }),
@@ -377,14 +382,8 @@ export class InstanceOwner {
   }
 }
 
-/** It says nothing that the program's own last words and its status do not. */
-const isPlainExit = (cause: StopCause): boolean => cause.kind === "exited" && !cause.oomKilled;
+type Cause = (exit: InstanceStatus["exit"]) => StopCause;
 
-const reported = (exit: ExitReport): StopCause =>
-  exit.kind === "exited" ? { ...exit, asked: false, killed: false } : exit;
+const forced: Cause = () => ({ kind: "forced" });
 
-/** What is known of a run whose machine was gone when the daemon came back. */
-function exitCause(exit: ExitReport | null, intent: InstanceStatus["intent"]): StopCause | undefined {
-  if (exit === null) return intent === "stop" ? { kind: "forced" } : undefined;
-  return exit.kind === "exited" ? { ...exit, asked: intent === "stop", killed: false } : exit;
-}
+const interruptedBy = (by: string): UniError => new UniError("wrong_state", `interrupted by ${by}`);
