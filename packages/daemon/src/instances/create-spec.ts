@@ -77,7 +77,7 @@ export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): 
   const memoryMb = request.memory_mb ?? limits.memoryMb.default;
   const args = typeof request.args === "string" ? [request.args] : (request.args ?? null);
   const entrypoint = request.entrypoint ?? null;
-  if (!image.hasProgram && args === null && (entrypoint === null || entrypoint.length === 0)) {
+  if (!image.hasProgram && (args ?? []).length === 0 && (entrypoint ?? []).length === 0) {
     throw new UniError(
       "invalid_value",
       `create instance: image '${image.reference}' names no program to run`,

@@ -20,27 +20,44 @@ export interface AttachSource {
 export function attachOutput(source: AttachSource, signal: AbortSignal): Duplex {
   const { id, store, feed, registry } = source;
   let offset = store.end;
-  let waiting = false;
+  let wanted = false;
+  let nudged = false;
+  let pumping = false;
   const duplex = new Duplex({
+    // Both sides end together, so that the follower goes when the output is over.
+    allowHalfOpen: false,
     read: () => {
-      waiting = true;
-      void pump();
+      wanted = true;
+      onNudge();
     },
     write: (_chunk, _encoding, done) => done(),
   });
   const pump = async () => {
-    if (!waiting) return;
-    waiting = false;
-    const status = registry.find(id)?.status;
-    const over = status === undefined || (status.state === "stopped" && status.restart === null);
-    const { bytes, end } = await store.read(offset, chunkBytes);
-    offset = Math.max(offset, end);
-    if (bytes.length > 0) duplex.push(bytes);
-    else if (over || signal.aborted) duplex.push(null);
-    else waiting = true;
+    pumping = true;
+    try {
+      // A nudge that comes while the log is read asks for another look.
+      while (wanted && nudged && !duplex.destroyed) {
+        nudged = false;
+        const status = registry.find(id)?.status;
+        const over = status === undefined || (status.state === "stopped" && status.restart === null);
+        const { bytes, end } = await store.read(offset, chunkBytes);
+        offset = Math.max(offset, end);
+        if (bytes.length > 0) {
+          nudged = true;
+          wanted = false;
+          duplex.push(bytes);
+        } else if (over || signal.aborted) {
+          wanted = false;
+          duplex.push(null);
+        }
+      }
+    } finally {
+      pumping = false;
+    }
   };
   const onNudge = () => {
-    pump().catch((error: Error) => duplex.destroy(error));
+    nudged = true;
+    if (!pumping) pump().catch((error: Error) => duplex.destroy(error));
   };
   const unfollow = feed.follow(id, onNudge);
   signal.addEventListener("abort", onNudge, { once: true });

@@ -27,37 +27,50 @@ const entryTypes: Partial<Record<NonNullable<tar.Header["type"]>, FileEntry["typ
   "block-device": "block",
 };
 
-/** A tar of the file or tree at `path`; its top entry carries the path's last name. `onEnd` is called once, at any end. */
+/**
+ * A tar of the file or tree at `path`; its top entry carries the path's last name. `onEnd` is called once, at any end: all was
+ * read, something failed, or the reader went away, also while the guest keeps it waiting.
+ */
 export async function copyOut(channel: GuestChannel, path: string, onEnd: () => void): Promise<Readable> {
   const reader = await channel.readFiles(path);
   const pack = tar.pack();
   const base = posix.basename(posix.normalize(path)) || ".";
   const nameOf = (entry: string) => (entry === "" ? base : `${base}/${entry}`);
+  let current: Readable | undefined;
   const run = async () => {
     for await (const { entry, content } of reader.entries()) {
-      const target = entry.type === "hardlink" ? nameOf(entry.target ?? "") : entry.target;
-      const sink = pack.entry({
-        name: nameOf(entry.path),
-        type: types[entry.type],
-        mode: entry.mode,
-        uid: entry.uid,
-        gid: entry.gid,
-        size: entry.type === "file" ? entry.size : 0,
-        mtime: new Date(entry.mtimeMs),
-        linkname: target,
-        devmajor: entry.device?.major,
-        devminor: entry.device?.minor,
-      });
+      current = content;
+      const sink = pack.entry(toHeader(entry, nameOf));
       // tar-stream's streams are not Node's own: they are fed through their iterators and writes.
       for await (const chunk of content) await writeTo(sink, chunk);
       sink.end(undefined);
     }
     pack.finalize();
   };
-  run()
-    .catch((error: Error) => pack.destroy(error))
-    .finally(onEnd);
-  return Readable.from(pack);
+  const output = Readable.from(pack);
+  const left = Promise.withResolvers<void>();
+  output.once("close", () => {
+    current?.destroy();
+    left.resolve();
+  });
+  const ran = run().catch((error: Error) => pack.destroy(error));
+  Promise.race([ran, left.promise]).finally(onEnd);
+  return output;
+}
+
+function toHeader(entry: FileEntry, nameOf: (path: string) => string): Parameters<tar.Pack["entry"]>[0] {
+  return {
+    name: nameOf(entry.path),
+    type: types[entry.type],
+    mode: entry.mode,
+    uid: entry.uid,
+    gid: entry.gid,
+    size: entry.type === "file" ? entry.size : 0,
+    mtime: new Date(entry.mtimeMs),
+    linkname: entry.type === "hardlink" ? nameOf(entry.target ?? "") : entry.target,
+    devmajor: entry.device?.major,
+    devminor: entry.device?.minor,
+  };
 }
 
 export async function copyIn(
@@ -83,6 +96,7 @@ export async function copyIn(
     await writer.finish();
     return { bytes, entries };
   } catch (error) {
+    archive.destroy();
     await writer.abort().catch(() => {});
     throw error;
   }
@@ -96,11 +110,22 @@ async function feed(archive: Readable, extract: tar.Extract): Promise<void> {
 type TarSink = ReturnType<tar.Pack["entry"]> | tar.Extract;
 
 function writeTo(sink: TarSink, chunk: Uint8Array): Promise<void> {
+  const closed = () => new UniError("failed", "copy files: the stream was closed");
+  // A stream that is being destroyed takes a write and never says that it has drained.
+  if (sink.destroyed || ("destroying" in sink && sink.destroying === true)) return Promise.reject(closed());
   if (sink.write(chunk)) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    sink.once("drain", () => resolve());
-    sink.once("close", () => reject(new UniError("failed", "copy files: the stream was closed")));
-  });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onDrain = () => {
+    sink.removeListener("close", onClose);
+    resolve();
+  };
+  const onClose = () => {
+    sink.removeListener("drain", onDrain);
+    reject(closed());
+  };
+  sink.once("drain", onDrain);
+  sink.once("close", onClose);
+  return promise;
 }
 
 function toEntry(header: tar.Header): FileEntry {

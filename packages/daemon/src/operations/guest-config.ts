@@ -42,13 +42,17 @@ export function guestConfig(
   };
 }
 
-/** An entry point of the owner's drops the image's arguments; arguments of the owner's replace them. */
+/**
+ * An entry point of the owner's drops the image's arguments; arguments of the owner's replace them. An empty list of arguments
+ * is none; an empty entry point takes the image's away and keeps its arguments.
+ */
 export function programArguments(
   image: Pick<ImageConfig, "entrypoint" | "cmd">,
   entrypoint: readonly string[] | null,
   args: readonly string[] | null,
 ): readonly string[] {
-  if (entrypoint !== null && entrypoint.length > 0) return [...entrypoint, ...(args ?? [])];
+  const given = args ?? [];
+  if (entrypoint !== null && entrypoint.length > 0) return [...entrypoint, ...given];
   const base = entrypoint === null ? image.entrypoint : [];
-  return [...base, ...(args ?? image.cmd)];
+  return [...base, ...(given.length > 0 ? given : image.cmd)];
 }

@@ -10,7 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
 import type { Log } from "../base/log.ts";
 import { Teardown } from "../base/teardown.ts";
-import type { GuestChannel, GuestConnector } from "../guest/port.ts";
+import type { GuestChannel, GuestConfig, GuestConnector } from "../guest/port.ts";
 import { ensureDirectory, removeTree } from "../host/files.ts";
 import type { Images } from "../images/port.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "../instances/lifecycle.ts";
@@ -132,7 +132,7 @@ async function startMachine(
       vmmReadyUs: machine.timings?.readyUs ?? null,
     });
     signal.throwIfAborted();
-    await channel.configure(config);
+    await configure(channel, config, signal);
     return { machine, channel };
   } catch (error) {
     for (const failure of await undo.run()) {
@@ -142,6 +142,20 @@ async function startMachine(
       );
     }
     throw toUniError(error, `start instance '${record.name}'`);
+  }
+}
+
+/** An agent that does not answer is not waited for when the start is cut short. */
+async function configure(channel: GuestChannel, config: GuestConfig, signal: AbortSignal): Promise<void> {
+  const onAbort = () => void channel.close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await channel.configure(config);
+    signal.throwIfAborted();
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }
 
@@ -179,7 +193,8 @@ async function endMachine(
 ): Promise<void> {
   await live?.channel.close();
   const machine = live?.machine ?? (await findMachine(deps, record));
-  if (machine !== undefined) await killMachine(deps, record, machine);
+  await machine?.kill();
+  await removeTree(deps.directories.machine(record.id));
   await deps.network.detach(attachmentOf(deps.network, record, true));
 }
 

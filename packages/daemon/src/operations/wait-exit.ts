@@ -31,6 +31,7 @@ export class ExitWatch {
   }
 
   async wait(id: InstanceId, signal: AbortSignal): Promise<InstanceRecord> {
+    signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<InstanceRecord>();
     const check = () => {
       const record = this.#registry.find(id);
