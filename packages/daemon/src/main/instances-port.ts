@@ -221,10 +221,12 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     copyIn: (id, params, archive) => withGuest(id, (channel) => copyIn(channel, params.path, archive)),
   };
 
-  function hasRunSince(before: InstanceRecord) {
+  /** It runs, or the run that was asked for is over already: a new one, or the one that was being started. */
+  function hasRunSince({ status: before }: InstanceRecord) {
+    const starting = before.state === "starting" && before.intent === "run";
     return (record: InstanceRecord | undefined): boolean =>
       record === undefined ||
-      isUp(record) ||
-      (record.status.startCount > before.status.startCount && record.status.state === "stopped");
+      (isUp(record) && record.status.intent === "run") ||
+      (record.status.state === "stopped" && (starting || record.status.startCount > before.startCount));
   }
 }

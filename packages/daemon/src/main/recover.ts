@@ -3,6 +3,7 @@
  * and what belongs to no instance is removed. Order: the network first, so that machines that kept running are reachable
  * again before anything else; machines without an instance last, when all that are wanted are known.
  */
+import { readdirSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { asInstanceId } from "@uni/contract/ids";
@@ -35,9 +36,10 @@ export interface RecoverDependencies {
 export function recover(deps: RecoverDependencies): Promise<void> {
   const { registry, owners, log } = deps;
   const prepared = prepare(deps);
+  const left = new Set(readdirSync(deps.directories.machines));
   const recovered = registry
     .all()
-    .filter(needsRecovery)
+    .filter((record) => needsRecovery(record) || left.has(record.id))
     .map((record) =>
       owners
         .of(record.id)
@@ -46,7 +48,10 @@ export function recover(deps: RecoverDependencies): Promise<void> {
           log.error({ err: error, instance: record.id }, "an instance could not be recovered"),
         ),
     );
-  return Promise.all([prepared, ...recovered]).then(async () => {
+  const orphans = prepared
+    .then(() => removeOrphans(deps))
+    .catch((error) => log.error({ err: error }, "what belongs to no instance could not be removed"));
+  return Promise.all([prepared, orphans, ...recovered]).then(async () => {
     const freed = await deps.images.collect({
       inUse: (digest) => imageUsers(registry, digest),
       buildCache: false,
@@ -67,15 +72,13 @@ async function prepare(deps: RecoverDependencies): Promise<void> {
     .filter(({ status }) => status.state !== "stopped" || status.intent === "delete");
   const repaired = await network.reconcile(live.map((record) => attachmentOf(network, record, true)));
   for (const difference of repaired) log.info({ difference }, "network repaired");
-  await removeOrphans(deps);
 }
 
-/** Machines and files of instances that are not in the store, and machines of instances that are to be stopped. */
+/** Machines and files of instances that are not in the store. What is left of one that is there is its owner's affair. */
 async function removeOrphans(deps: RecoverDependencies): Promise<void> {
   const { registry, directories, log } = deps;
   for (const name of await readdir(directories.machines)) {
-    const record = registry.find(asInstanceId(name));
-    if (record !== undefined && record.status.state !== "stopped") continue;
+    if (registry.find(asInstanceId(name)) !== undefined) continue;
     const directory = join(directories.machines, name);
     const { vmm } = await deps.nodeVmm.ready();
     const machine = await vmm.adopt(directory);
