@@ -81,10 +81,12 @@ async function addCommand(
   if (load) await fillCommand(command, await entry.load(), options);
 }
 
-function usageError(error: CommanderError): UniError {
-  const message = error.message.replace(/^error: /, "");
+/** Commander puts what one may have meant on a line of its own. */
+function usageError(error: CommanderError, command: string | undefined): UniError {
+  const [message = "", guess] = error.message.replace(/^error: /, "").split("\n");
+  const help = command === undefined ? "See uni --help." : `See uni ${command} --help.`;
   return new UniError("malformed", `reading the command line: ${message}`, {
-    hint: "See uni --help, or uni COMMAND --help.",
+    hint: guess === undefined ? help : guess.replace(/^\((.*)\)$/, "$1"),
   });
 }
 
@@ -123,6 +125,10 @@ export async function runProgram(program: Command, args: readonly string[]): Pro
       // `uni` and `uni kernel` alone: help went to stderr, which says all that there is to say.
       throw new ExitStatus(error.exitCode === 0 ? 0 : errorTable.malformed.exit);
     }
-    throw usageError(error);
+    const name = commandName(args);
+    const known = program.commands.some(
+      (each) => each.name() === name || each.aliases().includes(name ?? ""),
+    );
+    throw usageError(error, known ? name : undefined);
   }
 }

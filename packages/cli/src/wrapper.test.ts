@@ -69,6 +69,6 @@ test("it runs from any directory, through links and the path, with its arguments
   for (const [path, cwd] of ways) {
     const { status, stdout, stderr } = call(path, ["run", "a b", ""], cwd);
     assert.equal(status, 7, `${path}: ${stderr}`);
-    assert.match(stdout, /^\[.*\/build\/uni\.mjs\]\n\[run\]\n\[a b\]\n\[\]\n$/, path);
+    assert.match(stdout, /^\[--\]\n\[.*\/build\/uni\.mjs\]\n\[run\]\n\[a b\]\n\[\]\n$/, path);
   }
 });

@@ -6,6 +6,7 @@ import type { CommandModule } from "../define.ts";
 import { packTree } from "../files/pack.ts";
 import { progressLines } from "../progress-lines.ts";
 import { printable } from "../render/escape.ts";
+import { systemReason } from "../system-reason.ts";
 
 interface LoadOptions {
   readonly tag?: string;
@@ -21,7 +22,7 @@ async function openArchive(
     throw new UniError("malformed", "reading an archive from standard input: that is a terminal");
   }
   const info = await stat(path).catch((cause) => {
-    throw new UniError("not_found", `loading ${path}: ${cause.message}`, { cause });
+    throw new UniError("not_found", `loading ${path}: ${systemReason(cause)}`, { cause });
   });
   if (!info.isDirectory()) return createReadStream(path);
   // An OCI layout: the daemon takes it as a tar.

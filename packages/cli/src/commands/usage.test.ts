@@ -104,7 +104,11 @@ test("usage errors have status 64, and -o json has them as values", async () => 
   }
   const { stderr } = await runUni(["ps", "--nothing", "-o", "json"]);
   assert.equal(JSON.parse(stderr).error.code, "malformed");
-  assert.match((await runUni(["imagse"])).stderr, /Did you mean images\?/);
+  assert.equal(
+    (await runUni(["imagse"])).stderr,
+    "Error: reading the command line: unknown command 'imagse'\nHint: Did you mean images?\n",
+  );
+  assert.match((await runUni(["ps", "--nothing"])).stderr, /\nHint: See uni ps --help\.\n$/);
 });
 
 test("--version is this program's", async () => {

@@ -4,6 +4,7 @@ import { basename, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { UniError } from "@uni/contract/errors";
 import { type Header, type Pack, pack } from "tar-stream";
+import { systemReason } from "../system-reason.ts";
 
 type Headers = Partial<Header> & Pick<Header, "name">;
 
@@ -62,7 +63,7 @@ async function addFile(job: Job, path: string, header: Headers, info: Stats): Pr
   await pipeline(createReadStream(path, { end: info.size - 1 }), sink, { signal: job.signal }).catch(
     (cause) => {
       job.signal.throwIfAborted();
-      throw new UniError("failed", `packing ${path}: ${cause.message}`, {
+      throw new UniError("failed", `packing ${path}: ${systemReason(cause)}`, {
         hint: "The file changed or could not be read; try again.",
         cause,
       });
@@ -90,7 +91,7 @@ async function addSpecial(job: Job, path: string, header: Headers, info: Stats):
 async function addNode(job: Job, path: string, name: string, follow: boolean): Promise<void> {
   job.signal.throwIfAborted();
   const info = await (follow ? stat(path) : lstat(path)).catch((cause) => {
-    const reason = path.includes("\ufffd") ? "its name is not valid UTF-8" : cause.message;
+    const reason = path.includes("\ufffd") ? "its name is not valid UTF-8" : systemReason(cause);
     throw new UniError(cause.code === "ENOENT" ? "not_found" : "failed", `packing ${path}: ${reason}`, {
       cause,
     });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { UniError } from "@uni/contract/errors";
+import { systemReason } from "../system-reason.ts";
 
 /** `K=V`, or `K` alone to hand the caller's own value on; a `K` that is not set here is left out, as Docker does. */
 function addAssignment(
@@ -21,7 +22,7 @@ function addFile(path: string, into: Record<string, string>, own: NodeJS.Process
   try {
     text = readFileSync(path, "utf8");
   } catch (cause) {
-    throw new UniError("not_found", `reading the environment file ${path}: ${(cause as Error).message}`, {
+    throw new UniError("not_found", `reading the environment file ${path}: ${systemReason(cause)}`, {
       cause,
     });
   }

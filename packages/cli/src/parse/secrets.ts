@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { UniError } from "@uni/contract/errors";
+import { systemReason } from "../system-reason.ts";
 
 function contentOf(text: string, fields: ReadonlyMap<string, string>, env: NodeJS.ProcessEnv): Buffer {
   const id = fields.get("id");
@@ -9,11 +10,9 @@ function contentOf(text: string, fields: ReadonlyMap<string, string>, env: NodeJ
     try {
       return readFileSync(file);
     } catch (cause) {
-      throw new UniError(
-        "not_found",
-        `reading the secret '${id}' from ${file}: ${(cause as Error).message}`,
-        { cause },
-      );
+      throw new UniError("not_found", `reading the secret '${id}' from ${file}: ${systemReason(cause)}`, {
+        cause,
+      });
     }
   }
   const value = variable === undefined ? undefined : env[variable];
