@@ -63,8 +63,9 @@ export async function startHttp(dependencies: ApiDependencies, options: HttpOpti
 }
 
 function listenError(error: NodeJS.ErrnoException, address: string): UniError {
-  const message = `listen on ${address}: ${error.message}`;
-  if (error.code !== "EADDRINUSE") return new UniError("failed", message, { cause: error });
+  const used = error.code === "EADDRINUSE";
+  const message = `listen on ${address}: ${used ? "another program listens there" : error.message}`;
+  if (!used) return new UniError("failed", message, { cause: error });
   return new UniError("port_in_use", message, { hint: "Choose another one with --listen.", cause: error });
 }
 

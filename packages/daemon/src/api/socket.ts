@@ -3,6 +3,7 @@
  */
 import { lstatSync, unlinkSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
@@ -89,9 +90,7 @@ function answers(path: string, clock: Clock): Promise<boolean> {
 function listen(server: Server, path: string, mode: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("listening", resolve);
-  server.once("error", (error) =>
-    reject(new UniError("failed", `listen on ${path}: ${error.message}`, { cause: error })),
-  );
+  server.once("error", (error) => reject(listenError(path, error)));
   const before = process.umask(0o777 & ~mode);
   try {
     server.listen(path);
@@ -99,6 +98,17 @@ function listen(server: Server, path: string, mode: number): Promise<void> {
     process.umask(before);
   }
   return promise;
+}
+
+/** Node reports a missing directory as EACCES. */
+function listenError(path: string, cause: Error): UniError {
+  const directory = dirname(path);
+  const there = lstatSync(directory, { throwIfNoEntry: false }) !== undefined;
+  const reason = there ? cause.message : `there is no directory ${directory}`;
+  return new UniError("failed", `listen on ${path}: ${reason}`, {
+    hint: there ? "Choose another path with --socket." : "Make it, or choose another path with --socket.",
+    cause,
+  });
 }
 
 function closeServer(server: Server, open: ReadonlySet<Socket>): Promise<void> {

@@ -1,4 +1,4 @@
-import { isAbsolute, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UniError } from "@uni/contract/errors";
 
@@ -45,7 +45,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
   const { values } = parseOptions(args);
   if (values.help === true) return { kind: "help" };
   if (values.version === true) return { kind: "version" };
-  const dataDirectory = resolve(values["data-dir"] ?? env.UNI_DATA_DIR ?? "/var/lib/uni");
+  const dataDirectory = absolute("data directory", values["data-dir"] ?? env.UNI_DATA_DIR ?? "/var/lib/uni");
   if (Buffer.byteLength(dataDirectory) > longestDataDirectory) {
     throw new UniError(
       "invalid_value",
@@ -61,9 +61,12 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
     kind: "run",
     config: {
       dataDirectory,
-      socketPath: absolute(values.socket ?? env.UNI_SOCKET ?? "/var/run/unid.sock"),
+      socketPath: absolute("socket", values.socket ?? env.UNI_SOCKET ?? "/var/run/unid.sock"),
       listen: parseListen(values.listen ?? env.UNI_LISTEN ?? "127.0.0.1:7420"),
-      cacheDirectory: absolute(values["cache-dir"] ?? env.UNI_CACHE_DIR ?? "/var/cache/uni"),
+      cacheDirectory: absolute(
+        "cache directory",
+        values["cache-dir"] ?? env.UNI_CACHE_DIR ?? "/var/cache/uni",
+      ),
       logLevel,
     },
   };
@@ -91,7 +94,13 @@ function parseOptions(args: readonly string[]) {
   }
 }
 
-const absolute = (path: string): string => (isAbsolute(path) ? path : join(process.cwd(), path));
+/** An empty one is a variable that was not set, and not the directory that one happens to be in. */
+function absolute(what: string, path: string): string {
+  if (path !== "") return resolve(path);
+  throw new UniError("invalid_value", `read the options: the path of the ${what} is empty`, {
+    hint: "See unid --help.",
+  });
+}
 
 export function parseListen(text: string): Config["listen"] {
   if (text === "off" || text === "") return undefined;

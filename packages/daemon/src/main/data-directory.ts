@@ -11,7 +11,13 @@ import { directoriesBelow } from "../operations/directories.ts";
  * through the upper directories, which are therefore searchable by all and readable by none but root.
  */
 export async function claimDataDirectory(dataDirectory: string): Promise<void> {
-  await ensureDirectory(dataDirectory, 0o711);
+  await ensureDirectory(dataDirectory, 0o711).catch((cause: NodeJS.ErrnoException) => {
+    const reason = cause.code === "EEXIST" ? "it is no directory" : cause.message;
+    throw new UniError("host_unfit", `use data directory ${dataDirectory}: ${reason}`, {
+      hint: "Choose another one with --data-dir.",
+      cause,
+    });
+  });
   await requireSearchable(dataDirectory);
   const { instances, machines } = directoriesBelow(dataDirectory);
   await ensureDirectory(instances, 0o711);

@@ -1,6 +1,6 @@
 /** unid: from options to a running daemon, and from a signal to its end. Instances outlive it. */
 import { join } from "node:path";
-import { errorTable, toUniError } from "@uni/contract/errors";
+import { errorTable, toUniError, UniError } from "@uni/contract/errors";
 import { pino } from "pino";
 import { startHttp } from "../api/http.ts";
 import { startSocket } from "../api/socket.ts";
@@ -18,6 +18,7 @@ async function run(config: Config): Promise<void> {
     base: undefined,
     timestamp: pino.stdTimeFunctions.isoTime,
   });
+  requireRoot();
   await claimDataDirectory(config.dataDirectory);
   await requireWritable(config.dataDirectory);
   const ended = Promise.withResolvers<{ stopInstances: boolean; reason: string }>();
@@ -57,7 +58,16 @@ async function run(config: Config): Promise<void> {
   await daemon.close();
 }
 
+function requireRoot(): void {
+  if (process.getuid?.() === 0) return;
+  throw new UniError("host_unfit", "start unid: it does not run as root", {
+    hint: "It makes network devices, and a user for each machine: run it with sudo.",
+  });
+}
+
 async function main(): Promise<void> {
+  // Else whoever looks for the owner of a port is told the name of a thread of Node's.
+  process.title = "unid";
   const command = readConfig(process.argv.slice(2), process.env);
   switch (command.kind) {
     case "help":

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../../base/clock.ts";
-import { silentLog } from "../../base/log.ts";
+import { type Log, silentLog } from "../../base/log.ts";
 import { findProcesses } from "../../host/find-process.ts";
 import { probeAccelerator } from "./probe.ts";
 
@@ -23,8 +23,13 @@ async function probeWith(script: string) {
   const directory = mkdtempSync(join(tmpdir(), "probe-"));
   chmodSync(directory, 0o755);
   const cacheDirectory = join(directory, "cache");
+  const warned: string[] = [];
+  const log: Log = {
+    ...silentLog,
+    warn: (details) => void warned.push(String((details as { err: unknown }).err)),
+  };
   const options = {
-    ...{ clock: systemClock, log: silentLog, cacheDirectory, boot },
+    ...{ clock: systemClock, log, cacheDirectory, boot },
     qemuPath: fakeQemu(directory, script),
     awaitBooted: () => Promise.reject(new Error("no guest runs in this test")),
   };
@@ -34,24 +39,25 @@ async function probeWith(script: string) {
   const second = await probeAccelerator(options);
   const left = existsSync(cacheDirectory) ? readdirSync(cacheDirectory) : [];
   rmSync(directory, { recursive: true });
-  return { first, second, left };
+  return { first, second, left, warned };
 }
 
 const withKvm = { skip: existsSync("/dev/kvm") ? false : "this host has no /dev/kvm" };
 
 test("a QEMU that ends under KVM means TCG, with QEMU's words, asked once", withKvm, async () => {
-  const { first, second, left } = await probeWith("echo 'kvm is broken here' >&2; exit 1");
+  const { first, second, left, warned } = await probeWith("echo 'kvm is broken here' >&2; exit 1");
   assert.equal(first.accelerator, "tcg");
-  assert.match(first.reason, /kvm is broken here/);
+  assert.match(first.reason, /^[^:\n]{1,80}$/, "one short sentence: QEMU's words are in the log");
+  assert.match(warned.join("\n"), /kvm is broken here/);
   assert.deepEqual(second, first);
   assert.deepEqual(left, ["accelerator.json"]);
 });
 
 test("a QEMU that hangs under KVM means TCG, and is ended", withKvm, async () => {
   const mark = `${200000 + process.pid}.25`;
-  const { first, left } = await probeWith(`exec sleep ${mark}`);
+  const { first, left, warned } = await probeWith(`exec sleep ${mark}`);
   assert.equal(first.accelerator, "tcg");
-  assert.match(first.reason, /did not print a byte/);
+  assert.match(warned.join("\n"), /did not print a byte/);
   assert.deepEqual(left, ["accelerator.json"]);
   assert.deepEqual(findProcesses(mark), []);
 });

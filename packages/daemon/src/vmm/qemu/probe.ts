@@ -40,6 +40,8 @@ const bootedMs = 15_000;
 /** For another daemon that probes at the same time. */
 const lockMs = 60_000;
 const device = "/dev/kvm";
+/** Of the reasons; a verdict that was kept in other words is found again. */
+const wording = "2";
 
 export async function probeAccelerator(options: ProbeOptions): Promise<Verdict> {
   try {
@@ -49,7 +51,7 @@ export async function probeAccelerator(options: ProbeOptions): Promise<Verdict> 
     return { accelerator: "tcg", reason: missing ? `there is no ${device}` : `${device} may not be opened` };
   }
   const program = options.qemuPath ?? hostArchitecture().program;
-  const key = [release(), await qemuVersion(program), options.boot.id].join(" | ");
+  const key = [wording, release(), await qemuVersion(program), options.boot.id].join(" | ");
   const path = join(options.cacheDirectory, "accelerator.json");
   const kept = parseVerdict(await readTextIfExists(path), key);
   if (kept) return kept;
@@ -114,11 +116,8 @@ async function tryKvm(options: ProbeOptions, program: string): Promise<Verdict> 
     return { accelerator: "kvm", reason: "a guest booted under KVM" };
   } catch (error) {
     const why = limit.signal.aborted ? limit.signal.reason : error;
-    const words = why instanceof Error ? why.message : String(why);
-    return {
-      accelerator: "tcg",
-      reason: `a guest was tried under KVM and failed: ${words.trim().split("\n")[0]?.slice(0, 300)}`,
-    };
+    options.log.warn({ err: why }, "a guest was tried under KVM and failed");
+    return { accelerator: "tcg", reason: "KVM is there, but a guest that was tried did not boot under it" };
   } finally {
     cancel();
     cancelFirst();

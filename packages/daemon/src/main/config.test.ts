@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { resolve } from "node:path";
+import { test } from "node:test";
+import { UniError } from "@uni/contract/errors";
+import { readConfig } from "./config.ts";
+
+test("options win over the environment, which wins over the defaults", () => {
+  const command = readConfig(["--data-dir", "here", "--listen", "off"], {
+    UNI_DATA_DIR: "/elsewhere",
+    UNI_SOCKET: "/run/s",
+  });
+  assert.ok(command.kind === "run");
+  const { dataDirectory, socketPath, listen, cacheDirectory } = command.config;
+  assert.deepEqual(
+    [dataDirectory, socketPath, listen, cacheDirectory],
+    [resolve("here"), "/run/s", undefined, "/var/cache/uni"],
+  );
+});
+
+test("a path that is empty is not the directory that one happens to be in", () => {
+  for (const args of [
+    ["--data-dir", ""],
+    ["--socket", ""],
+    ["--cache-dir", ""],
+  ]) {
+    assert.throws(
+      () => readConfig(args, {}),
+      (error) => error instanceof UniError && / is empty$/.test(error.message),
+      args.join(" "),
+    );
+  }
+  assert.throws(() => readConfig([], { UNI_DATA_DIR: "" }), / is empty$/);
+});
+
+test("what is no option, no address or no level is refused with a hint where there is more to say", () => {
+  for (const args of [
+    ["--bogus"],
+    ["--data-dir"],
+    ["extra"],
+    ["--listen", "1234"],
+    ["--log-level", "loud"],
+  ]) {
+    assert.throws(() => readConfig(args, {}), UniError, args.join(" "));
+  }
+});
