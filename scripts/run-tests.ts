@@ -21,7 +21,7 @@ interface Totals {
 const root = join(import.meta.dirname, "..");
 const patterns = ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"];
 /** What a test file imports that boots real machines. */
-const bootsMachines = /kit\/(boot-files|daemon)\.ts"/;
+const bootsMachines = /kit\/(boot-files|qemu-machines|daemon|machine-test)\.ts"|scripts\/demo"/;
 /** No single test file may hold up the rest for longer. */
 const fileDeadlineMs = 10 * 60_000;
 const slowMs = 5_000;

@@ -1,7 +1,7 @@
 /** What breaks below the daemon: the machine monitor, the guest's kernel, the disk. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statfsSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -74,7 +74,10 @@ test("a guest that resets itself is stopped, not left", async () => {
 test("a full disk: the image is refused, nothing is left of it, and running instances go on", async () => {
   const directory = mkdtempSync(join(tmpdir(), "f-"));
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=24m", "tmpfs", directory]);
-  after(() => execFileSync("umount", ["-l", directory]));
+  after(() => {
+    execFileSync("umount", ["-l", directory]);
+    rmdirSync(directory);
+  });
   const small = await startDaemon({ directory });
   const root = join(uni.directory, "large");
   mkdirSync(root);
