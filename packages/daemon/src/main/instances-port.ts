@@ -39,6 +39,9 @@ export interface InstancesDependencies extends CreateDependencies {
   readonly exits: ExitWatch;
 }
 
+/** How long a deletion is waited for by those who did not ask to wait. */
+const deletionMs = 5_000;
+
 export function createInstancesPort(deps: InstancesDependencies): InstancesPort {
   const { registry, owners, clock, network, feed } = deps;
 
@@ -137,8 +140,10 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
       inBackground(work, "delete", id);
       deps.stats.forget(id);
       const isGone = (record: InstanceRecord | undefined) => record === undefined;
-      const gone = waitMs <= 0 || Promise.race([work.then(() => true), waitFor(id, isGone)(waitMs, signal)]);
-      return { previousState: before.status.state, timedOut: !(await gone) };
+      // Also for a caller who does not wait: whoever deletes expects the name to be free, and it takes a moment only.
+      const patience = waitMs > 0 ? waitMs : deletionMs;
+      const gone = await Promise.race([work.then(() => true), waitFor(id, isGone)(patience, signal)]);
+      return { previousState: before.status.state, timedOut: waitMs > 0 && !gone };
     },
 
     start,

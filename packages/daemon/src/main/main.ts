@@ -6,6 +6,7 @@ import { startHttp } from "../api/http.ts";
 import { startSocket } from "../api/socket.ts";
 import { systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { Teardown } from "../base/teardown.ts";
 import { writeFileAtomic } from "../host/files.ts";
 import { compose } from "./compose.ts";
 import { type Config, readConfig, usage } from "./config.ts";
@@ -35,10 +36,21 @@ async function run(config: Config): Promise<void> {
   }
   const recovered = daemon.recover();
   // Requests are answered while machines are taken over: each waits for its own instance's turn.
-  const socket = await startSocket(daemon.api, { path: config.socketPath, log });
-  const http =
-    config.listen === undefined ? undefined : await startHttp(daemon.api, { ...config.listen, log });
-  address = http?.address;
+  const listeners = new Teardown();
+  try {
+    const socket = await startSocket(daemon.api, { path: config.socketPath, log });
+    await listeners.add("socket", () => socket.close());
+    if (config.listen !== undefined) {
+      const http = await startHttp(daemon.api, { ...config.listen, log });
+      await listeners.add("http", () => http.close());
+      address = http.address;
+    }
+  } catch (error) {
+    await recovered.catch(() => {});
+    await listeners.run();
+    await daemon.close();
+    throw error;
+  }
   await writeFileAtomic(join(config.dataDirectory, "listen"), `${address ?? "off"}\n`, 0o644);
   log.info(
     { version, socket: config.socketPath, listen: address, dataDirectory: config.dataDirectory },
@@ -53,8 +65,7 @@ async function run(config: Config): Promise<void> {
   log.info({ reason, stopInstances }, "unid ends");
   await recovered.catch(() => {});
   if (stopInstances) await daemon.stopAll();
-  await socket.close();
-  await http?.close();
+  await listeners.run();
   await daemon.close();
 }
 

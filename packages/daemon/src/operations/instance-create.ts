@@ -6,7 +6,7 @@ import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { Clock } from "../base/clock.ts";
 import type { Image, Images } from "../images/port.ts";
 import { checkCreateRequest, makeSpec } from "../instances/create-spec.ts";
-import { generatedName, randomSuffix } from "../instances/names.ts";
+import { generatedName, withSuffix } from "../instances/names.ts";
 import { type InstanceRecord, type InstanceSpec, neverStarted } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
@@ -66,7 +66,7 @@ function refuseTakenName(registry: Registry, account: AccountId, name: string): 
 
 function replicaNames(name: string | undefined, reference: string, count: number): string[] {
   if (name === undefined) return Array.from({ length: count }, () => generatedName(reference));
-  return [name, ...Array.from({ length: count - 1 }, () => `${name}-${randomSuffix()}`)];
+  return [name, ...Array.from({ length: count - 1 }, () => withSuffix(name))];
 }
 
 async function insertWithAddresses(

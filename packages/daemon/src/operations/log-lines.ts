@@ -1,4 +1,5 @@
 /** The log as whole lines with their stream and time, from what is held on. */
+import { isUtf8 } from "node:buffer";
 import type { InstanceId } from "@uni/contract/ids";
 import type { LogLine } from "@uni/contract/rpc";
 import type { LogStore, LogStream } from "../instances/log-store.ts";
@@ -9,6 +10,8 @@ export interface LogLinesOptions {
   readonly tail?: number | undefined;
   readonly sinceMs?: number | undefined;
   readonly follow: boolean;
+  /** With `follow`: what has no line end yet is given out too. */
+  readonly partial?: boolean | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -52,6 +55,7 @@ export async function* logLines(source: LogSource, options: LogLinesOptions): As
         yield* lastOf(held, options.tail);
         options = { ...options, tail: undefined };
       }
+      if (options.partial === true) yield* splitter.rest().filter((each) => isWanted(each, options.sinceMs));
       if (store.end === atEnd) await nudged.promise;
     }
     const rest = splitter.rest().filter((each) => isWanted(each, options.sinceMs));
@@ -98,7 +102,7 @@ class LineSplitter {
       const at = pending.indexOf(0x0a);
       if (at < 0 && pending.length < longestLine) break;
       const cut = at < 0 || at > longestLine ? longestLine : at;
-      lines.push(toLine(stream, lines.length === 0 ? time : timeMs, pending.subarray(0, cut)));
+      lines.push(toLine(stream, lines.length === 0 ? time : timeMs, pending.subarray(0, cut), cut === at));
       pending = pending.subarray(cut === at ? cut + 1 : cut);
     }
     if (pending.length === 0) this.#open.delete(stream);
@@ -108,14 +112,16 @@ class LineSplitter {
 
   /** Lines without an end. */
   rest(): LogLine[] {
-    const lines = [...this.#open].map(([stream, { bytes, timeMs }]) => toLine(stream, timeMs, bytes));
+    const lines = [...this.#open].map(([stream, { bytes, timeMs }]) => toLine(stream, timeMs, bytes, false));
     this.#open.clear();
     return lines;
   }
 }
 
-const toLine = (stream: LogStream, timeMs: number, bytes: Buffer): LogLine => ({
+const toLine = (stream: LogStream, timeMs: number, bytes: Buffer, ended: boolean): LogLine => ({
   time: new Date(timeMs).toISOString(),
   stream,
   line: bytes.toString(),
+  ...(isUtf8(bytes) ? {} : { base64: bytes.toString("base64") }),
+  ...(ended ? {} : { unended: true }),
 });
