@@ -3,7 +3,7 @@
  *
  *   --uid N            user and group of the program, no supplementary groups
  *   --group N          one supplementary group (the one of /dev/kvm)
- *   --input PATH       opened for reading by root, handed to the program as descriptor 3
+ *   --input PATH       opened for reading by root, handed to the program as descriptor 3; the next ones as 4 and 5
  *   --env NAME=VALUE   added to the program's environment
  *   --die-with-parent  the kernel kills the program when the process that started us ends
  *
@@ -22,13 +22,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { input_descriptor = 3, most_env = 16 };
+enum { input_descriptor = 3, most_inputs = 3, most_env = 16 };
 
 struct options {
   uid_t uid;
   gid_t group;
   int has_uid, has_group, die_with_parent;
-  const char *input;
+  const char *input[most_inputs];
+  int input_count;
   const char *env[most_env];
   int env_count;
   char **program;
@@ -63,7 +64,7 @@ static struct options parse(char **arguments) {
     if (value == NULL) break;
     if (strcmp(name, "--uid") == 0) o.uid = number(value), o.has_uid = 1;
     else if (strcmp(name, "--group") == 0) o.group = number(value), o.has_group = 1;
-    else if (strcmp(name, "--input") == 0) o.input = value;
+    else if (strcmp(name, "--input") == 0 && o.input_count < most_inputs) o.input[o.input_count++] = value;
     else if (strcmp(name, "--env") == 0 && o.env_count < most_env) o.env[o.env_count++] = value;
     else break;
   }
@@ -74,14 +75,11 @@ static struct options parse(char **arguments) {
   return o;
 }
 
-static void open_input(const char *path) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail("open", path);
-  if (fd == input_descriptor) {
-    if (fcntl(fd, F_SETFD, 0) < 0) fail("keep", path);
-  } else if (dup2(fd, input_descriptor) < 0) {
-    fail("keep", path);
-  }
+/* All from `input_descriptor` on are closed, and open(2) takes the lowest: each input becomes the next one. */
+static void open_input(const char *path, int expected) {
+  int fd = open(path, O_RDONLY);
+  if (fd >= 0 && fd != expected) errno = EBADF;
+  if (fd != expected) fail("open", path);
 }
 
 static void drop_privileges(const struct options *o) {
@@ -100,7 +98,7 @@ int main(int argc, char **argv) {
   pid_t parent = getppid();
   /* Nothing of the starter's but the three standard descriptors goes on, whatever its close-on-exec flags. */
   for (int fd = 3; fd < 1024; fd++) close(fd);
-  if (o.input != NULL) open_input(o.input);
+  for (int i = 0; i < o.input_count; i++) open_input(o.input[i], input_descriptor + i);
   umask(077);
   /* A core file would hold the guest's memory. */
   if (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) < 0) fail("limit", "core files");

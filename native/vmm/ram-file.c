@@ -1,24 +1,38 @@
 /*
- * Preloaded into QEMU: opens the RAM file named by UNI_RAM_FILE for reading only.
+ * Preloaded into QEMU: opens the RAM file named by UNI_RAM_FILE for reading only, and lays a delta over its mapping if
+ * UNI_DELTA names the descriptors of one, as "DELTA,INDEX".
  *
  * A machine maps the RAM file of its snapshot privately (memory-backend-file,share=off), so it never writes to it. QEMU
  * 7.2 opens it for writing all the same (file_ram_open in softmmu/physmem.c; 8.2 falls back to reading), which would
  * need a file that every machine's user may write, and would leave each of them a descriptor to change the memory of
  * all others with. A private writable mapping needs read access only (mmap(2)).
+ *
+ * A delta's pages are mapped privately too, over those of the RAM file: nothing is read before the guest touches it.
  */
+#include "delta-index.h"
+
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define PUBLIC __attribute__((visibility("default")))
 
+static int ram_descriptor = -1;
+
 static int open_path(const char *path, int flags, mode_t mode) {
   const char *ram = getenv("UNI_RAM_FILE");
-  if (ram != NULL && strcmp(path, ram) == 0) flags = (flags & ~O_ACCMODE) | O_RDONLY;
-  return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+  int is_ram = ram != NULL && strcmp(path, ram) == 0;
+  if (is_ram) flags = (flags & ~O_ACCMODE) | O_RDONLY;
+  int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+  if (is_ram) ram_descriptor = fd;
+  return fd;
 }
 
 PUBLIC int open64(const char *path, int flags, ...) {
@@ -35,3 +49,48 @@ PUBLIC int open64(const char *path, int flags, ...) {
 /* What glibc's fortified headers make of an open64 without a mode. */
 PUBLIC int __open64_2(const char *path, int flags);
 PUBLIC int __open64_2(const char *path, int flags) { return open_path(path, flags, 0); }
+
+static void *map(void *address, size_t length, int protection, int flags, int fd, off64_t offset) {
+  return (void *)syscall(SYS_mmap, address, length, protection, flags, fd, offset);
+}
+
+/* Memory without its delta must never run. */
+_Noreturn static void fail(const char *what) {
+  fprintf(stderr, "ram-file: lay the delta over the machine's memory: %s: %s\n", what, strerror(errno));
+  _exit(1);
+}
+
+static void lay_over(char *ram, size_t length, int protection, int delta, int index) {
+  struct run runs[512];
+  size_t pages = length / page_bytes, next = 0;
+  off64_t at = 0;
+  ssize_t got;
+  while ((got = read(index, runs, sizeof runs)) > 0) {
+    for (size_t i = 0; i < (size_t)got / sizeof *runs; i++) {
+      size_t page = runs[i].page, count = runs[i].count;
+      errno = EINVAL;
+      if (page < next || page > pages || count > pages - page) fail("the index is damaged");
+      size_t bytes = count * page_bytes;
+      if (map(ram + page * page_bytes, bytes, protection, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, delta, at) == MAP_FAILED)
+        fail("map");
+      at += (off64_t)bytes;
+      next = page + count;
+    }
+  }
+  if (got < 0) fail("read the index");
+  close(delta);
+  close(index);
+}
+
+PUBLIC void *mmap64(void *address, size_t length, int protection, int flags, int fd, off64_t offset) {
+  void *mapped = map(address, length, protection, flags, fd, offset);
+  const char *descriptors = getenv("UNI_DELTA");
+  if (mapped == MAP_FAILED || descriptors == NULL || fd < 0 || fd != ram_descriptor || protection == PROT_NONE)
+    return mapped;
+  int delta, index;
+  errno = EINVAL;
+  if (sscanf(descriptors, "%d,%d", &delta, &index) != 2) fail("no descriptors");
+  lay_over(mapped, length, protection, delta, index);
+  unsetenv("UNI_DELTA");
+  return mapped;
+}

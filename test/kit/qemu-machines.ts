@@ -2,6 +2,7 @@
  * Real machines without a daemon, for the tests of the QEMU driver: a small root, disks and TAPs of their own, and the
  * real agent to give orders to. The test file must have called `enterOwnNamespaces` first.
  */
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,13 +12,14 @@ import { systemClock as clock } from "../../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../../packages/daemon/src/base/log.ts";
 import { createGuestConnector } from "../../packages/daemon/src/guest/connector.ts";
 import type { GuestChannel } from "../../packages/daemon/src/guest/port.ts";
-import { type ConformanceSetup, conformanceShape } from "../../packages/daemon/src/vmm/conformance.ts";
+import { conformanceShape } from "../../packages/daemon/src/vmm/conformance.ts";
 import type { Machine, MachineSpec } from "../../packages/daemon/src/vmm/port.ts";
 import { createQemuVmm } from "../../packages/daemon/src/vmm/qemu/driver.ts";
+import type { SleepSetup } from "../../packages/daemon/src/vmm/sleep-conformance.ts";
 import { bootFiles, cacheDirectory } from "./boot-files.ts";
 import { makeBusyboxRoot } from "./busybox-root.ts";
 
-export interface QemuMachines extends ConformanceSetup {
+export interface QemuMachines extends SleepSetup {
   readonly directory: string;
   readonly awaitBooted: (agentSocket: string, signal: AbortSignal) => Promise<void>;
   /** Runs a shell line in a guest that was configured by the first call, and returns what it printed. */
@@ -35,6 +37,8 @@ export async function qemuMachines(): Promise<QemuMachines> {
   execFileSync("mke2fs", ["-q", "-t", "ext4", pristine]);
   const guests = createGuestConnector({ clock, log: silentLog });
   const channels = new Map<number, Promise<GuestChannel>>();
+  /** Agents that have their configuration, by socket: it outlives a sleep. */
+  const configured = new Set<string>();
   let count = 0;
 
   const connect = (machine: Machine) =>
@@ -45,6 +49,10 @@ export async function qemuMachines(): Promise<QemuMachines> {
     const known = channels.get(machine.process.pid);
     if (known) return known;
     const made = connect(machine).then(async (channel) => {
+      if (configured.has(machine.agentSocket)) {
+        await channel.refresh();
+        return channel;
+      }
       await channel.configure({
         hostname: "test",
         network: { address: "10.0.0.2", gateway: "169.254.1.1", nameservers: [] },
@@ -52,6 +60,7 @@ export async function qemuMachines(): Promise<QemuMachines> {
         mode: "maintenance",
         program: { argv: [], env: {}, user: "", workingDirectory: "/", stopSignal: 15 },
       });
+      configured.add(machine.agentSocket);
       return channel;
     });
     channels.set(machine.process.pid, made);
@@ -103,6 +112,18 @@ export async function qemuMachines(): Promise<QemuMachines> {
     async greetAgent(machine) {
       const channel = await connect(machine);
       await channel.close();
+    },
+    async remember(machine, text) {
+      // A blob that no later generation writes again, and a note that every one does.
+      const blob = "head -c 8388608 /dev/urandom >/mem/blob && md5sum /mem/blob >/mem/sum";
+      const once = `[ -e /mem ] || { mkdir /mem && mount -t tmpfs none /mem && ${blob}; }`;
+      assert.equal(await shell(machine, `${once} && echo -n '${text}' >/mem/note`), "");
+    },
+    recall: (machine) => shell(machine, "md5sum -c /mem/sum >/mem/verdict && cat /mem/note"),
+    async hangUp(machine) {
+      const channel = channels.get(machine.process.pid);
+      channels.delete(machine.process.pid);
+      await (await channel)?.close();
     },
     async shutDownGuest(machine) {
       const channel = await channelOf(machine);

@@ -9,6 +9,12 @@
  * `kill` ends it. The process belongs to nobody: it lives on when the daemon dies, and `adopt` finds it again by what
  * `start` left in `directory`.
  *
+ * Sleep: `suspend` writes what a paused machine wrote since its boot snapshot, and its devices, into a directory; after
+ * `kill` and any time later `resume` makes a new process of it, which stands still, with all as it was. The directory is
+ * complete or not there. It stands on the boot snapshot, which the driver keeps for as long as the directory is there.
+ * Nobody may talk to the agent from the begin of `suspend` to its end. Crashes of the host are not guarded against by
+ * syncing: `checkSnapshot` tells files that they cut.
+ *
  * An implementer may not: keep state outside `directory` and the boot cache; wait for ever; run the VMM with privileges.
  */
 import type { ProcessIdentity } from "../host/process-identity.ts";
@@ -75,8 +81,16 @@ export interface Machine {
   readonly timings: MachineTimings | undefined;
   /** Resolves at the first of the exits; never rejects. */
   readonly exited: Promise<MachineExit>;
+  /** By `pause`, by `Vmm.resume` or by an earlier daemon. */
+  readonly paused: boolean;
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /**
+   * Writes a snapshot of the paused machine aside and renames it to `directory`, in place of an earlier one. The machine
+   * stays paused and can go on. `bytes` is what it takes on the disk. `no_space` if that is full; `wrong_state` unless
+   * paused. After a failure or an abort there is nothing new on the disk, and an earlier snapshot is untouched.
+   */
+  suspend(directory: string, signal: AbortSignal): Promise<{ readonly bytes: number }>;
   /** Ends the process at once and waits until it is reaped; harmless when it is gone. */
   kill(): Promise<void>;
   /** The end of the kernel's console, at most 64 KiB. */
@@ -87,6 +101,9 @@ export interface Machine {
   release(): Promise<void>;
 }
 
+/** "missing": no such directory. "corrupt": a file of it, or the boot snapshot that it stands on, is not what it was. */
+export type SnapshotHealth = "good" | "missing" | "corrupt";
+
 export interface Vmm {
   readonly name: string;
   readonly accelerator: Accelerator;
@@ -94,6 +111,13 @@ export interface Vmm {
   /** Makes the boot snapshot if there is none; concurrent calls for one key share the work, across daemons too. */
   prepare(boot: BootFiles, shape: MachineShape, signal: AbortSignal): Promise<void>;
   start(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
-  /** The running machine that an earlier daemon left in `directory`, or undefined; leftovers of a dead one are removed. */
+  /**
+   * A paused machine with memory and devices as they were at `suspend`; `Machine.resume` lets it run. The snapshot stays:
+   * its names may go once this resolved. `spec` is the one that it was suspended with; a second machine of one snapshot
+   * fails for the writable disk, here or at its `Machine.resume`. Rejects with `wrong_state` unless the snapshot is good.
+   */
+  resume(spec: MachineSpec, snapshotDirectory: string, signal: AbortSignal): Promise<Machine>;
+  checkSnapshot(directory: string): SnapshotHealth;
+  /** The machine, running or paused, that an earlier daemon left in `directory`, or undefined; leftovers of a dead one are removed. */
   adopt(directory: string): Promise<Machine | undefined>;
 }

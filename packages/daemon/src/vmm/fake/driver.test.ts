@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../../base/clock.ts";
-import { type ConformanceSetup, conformanceShape, vmmConformance } from "../conformance.ts";
+import { conformanceShape, vmmConformance } from "../conformance.ts";
 import type { MachineSpec } from "../port.ts";
+import { type SleepSetup, sleepConformance } from "../sleep-conformance.ts";
 import { createFakeVmm, type FakeVmm } from "./driver.ts";
 import { FakeWorld } from "./world.ts";
 
@@ -36,7 +37,7 @@ function ask(path: string, question: string): Promise<string> {
   return promise;
 }
 
-async function makeSetup(): Promise<ConformanceSetup> {
+async function makeSetup(): Promise<SleepSetup> {
   const directory = mkdtempSync(join(tmpdir(), "fake-"));
   const world = new FakeWorld();
   const vmm: FakeVmm = createFakeVmm({ clock: systemClock, world });
@@ -57,11 +58,15 @@ async function makeSetup(): Promise<ConformanceSetup> {
     shutDownGuest: async ({ process }) => vmm.shutDownGuest(idOf(process.pid)),
     panicGuest: async ({ process }) => vmm.panicGuest(idOf(process.pid)),
     killVmm: ({ process }) => vmm.killVmm(idOf(process.pid)),
+    remember: async ({ process }, text) => world.remember(idOf(process.pid), text),
+    recall: async ({ process }) => world.recall(idOf(process.pid)),
+    hangUp: async () => {},
     close: async () => rmSync(directory, { recursive: true, force: true }),
   };
 }
 
 vmmConformance("the fake driver", makeSetup);
+sleepConformance("the fake driver", makeSetup);
 
 test("the fake fails a start when told to, once", async () => {
   const directory = mkdtempSync(join(tmpdir(), "fake-"));
@@ -73,5 +78,31 @@ test("the fake fails a start when told to, once", async () => {
   assert.equal(vmm.world.processes.length, 1);
   await machine.kill();
   assert.equal(vmm.world.processes.length, 0);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test("the fake fails a suspension or a wake when told to, and holds suspensions until they are aborted", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "fake-"));
+  const vmm = createFakeVmm({ clock: systemClock });
+  const signal = new AbortController().signal;
+  const spec = specIn(directory, 1);
+  const sleep = join(directory, "sleep");
+  const machine = await vmm.start(spec, signal);
+  await machine.pause();
+  vmm.failNextSuspend(new Error("no room"));
+  await assert.rejects(machine.suspend(sleep, signal), /no room/);
+  const release = vmm.holdSuspensions();
+  const packet = new AbortController();
+  const held = machine.suspend(sleep, packet.signal);
+  packet.abort(new Error("a packet came"));
+  await assert.rejects(held, /a packet came/);
+  assert.equal(vmm.checkSnapshot(sleep), "missing");
+  const released = machine.suspend(sleep, signal);
+  release();
+  await released;
+  await machine.kill();
+  vmm.failNextResume(new Error("no luck"));
+  await assert.rejects(vmm.resume(spec, sleep, signal), /no luck/);
+  await (await vmm.resume(spec, sleep, signal)).kill();
   rmSync(directory, { recursive: true, force: true });
 });

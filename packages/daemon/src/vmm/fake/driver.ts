@@ -3,7 +3,9 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
-import type { Machine, MachineExit, MachineTimings, Vmm } from "../port.ts";
+import type { Machine, MachineExit, MachineSpec, MachineTimings, Vmm } from "../port.ts";
+import { untilAborted } from "../qemu/deadline.ts";
+import { checkFakeSnapshot, readFakeMemory, shapeOfFakeSnapshot, writeFakeSnapshot } from "./snapshot.ts";
 import { type FakeAgent, type FakeProcess, FakeWorld } from "./world.ts";
 
 export interface FakeVmmOptions {
@@ -22,12 +24,39 @@ export interface FakeVmm extends Vmm {
   killVmm(id: string): Promise<void>;
   /** The next start rejects with this. */
   failNextStart(error: Error): void;
+  failNextSuspend(error: Error): void;
+  failNextResume(error: Error): void;
+  /** Suspensions wait until the returned function is called, or they are aborted. */
+  holdSuspensions(): () => void;
 }
 
 export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
   const { clock, onConnect = () => {} } = options;
   const world = options.world ?? new FakeWorld();
-  let nextFailure: Error | undefined;
+  const failures = new Map<"start" | "suspend" | "resume", Error>();
+  let held: Promise<void> = Promise.resolve();
+  const failIfTold = (step: "start" | "suspend" | "resume"): void => {
+    const failure = failures.get(step);
+    failures.delete(step);
+    if (failure) throw failure;
+  };
+  const suspend = async (process: FakeProcess, directory: string, signal: AbortSignal) => {
+    signal.throwIfAborted();
+    if (!process.paused || process.guestExit) {
+      throw new UniError("wrong_state", `suspend machine ${process.spec.id}: it is not paused`);
+    }
+    await untilAborted(held, signal);
+    failIfTold("suspend");
+    return { bytes: writeFakeSnapshot(directory, process.spec.shape, process.memory) };
+  };
+  const open = (process: FakeProcess, timings: MachineTimings | undefined) =>
+    openMachine(world, process, timings, suspend);
+  const spawn = async (spec: MachineSpec, asleep?: { readonly memory: string }) => {
+    const startedUs = clock.monotonicUs();
+    const process = await world.spawn(spec, onConnect, asleep);
+    const us = clock.monotonicUs() - startedUs;
+    return open(process, { startUs: us, loadUs: us, readyUs: us });
+  };
   return {
     name: "fake",
     accelerator: "fake",
@@ -38,30 +67,56 @@ export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
     },
     async start(spec, signal) {
       signal.throwIfAborted();
-      const startedUs = clock.monotonicUs();
-      const failure = nextFailure;
-      nextFailure = undefined;
-      if (failure) throw failure;
-      const process = await world.spawn(spec, onConnect);
-      const us = clock.monotonicUs() - startedUs;
-      return openMachine(world, process, { startUs: us, loadUs: us, readyUs: us });
+      failIfTold("start");
+      return spawn(spec);
     },
+    async resume(spec, directory, signal) {
+      signal.throwIfAborted();
+      failIfTold("resume");
+      const health = checkFakeSnapshot(directory);
+      if (health !== "good") {
+        throw new UniError(
+          "wrong_state",
+          `resume machine ${spec.id} from ${directory}: its snapshot is ${health}`,
+        );
+      }
+      const { vcpus, memoryMb } = shapeOfFakeSnapshot(directory);
+      if (vcpus !== spec.shape.vcpus || memoryMb !== spec.shape.memoryMb) {
+        throw new UniError("wrong_state", `resume machine ${spec.id}: it has other vCPUs or memory`);
+      }
+      return spawn(spec, { memory: readFakeMemory(directory) });
+    },
+    checkSnapshot: checkFakeSnapshot,
     async adopt(directory) {
       const process = world.in(directory);
-      if (process) return openMachine(world, process, undefined);
+      if (process) return open(process, undefined);
       removeFiles(directory);
       return undefined;
     },
     shutDownGuest: (id) => world.endGuest(id, { kind: "guest-shutdown" }, "reboot: Restarting system\n"),
     panicGuest: (id) => world.endGuest(id, { kind: "guest-panic" }, "Kernel panic - not syncing: asked to\n"),
     killVmm: (id) => world.endVmm(id),
-    failNextStart(error) {
-      nextFailure = error;
+    failNextStart: (error) => void failures.set("start", error),
+    failNextSuspend: (error) => void failures.set("suspend", error),
+    failNextResume: (error) => void failures.set("resume", error),
+    holdSuspensions() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      held = promise;
+      return resolve;
     },
   };
 }
 
-function openMachine(world: FakeWorld, process: FakeProcess, timings: MachineTimings | undefined): Machine {
+function openMachine(
+  world: FakeWorld,
+  process: FakeProcess,
+  timings: MachineTimings | undefined,
+  suspend: (
+    process: FakeProcess,
+    directory: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly bytes: number }>,
+): Machine {
   const exit = Promise.withResolvers<MachineExit>();
   if (process.guestExit) exit.resolve(process.guestExit);
   process.watchers.add(exit.resolve);
@@ -74,6 +129,13 @@ function openMachine(world: FakeWorld, process: FakeProcess, timings: MachineTim
     accelerator: "fake",
     timings,
     exited: exit.promise,
+    get paused() {
+      return process.paused;
+    },
+    async suspend(directory, signal) {
+      requireAlive("suspend");
+      return suspend(process, directory, signal);
+    },
     async pause() {
       requireAlive("pause");
       process.paused = true;

@@ -15,6 +15,8 @@ export interface FakeProcess {
   readonly watchers: Set<(exit: MachineExit) => void>;
   console: string;
   paused: boolean;
+  /** What the guest holds in its memory; survives a sleep. */
+  memory: string;
   /** Set once the guest ended while the process stayed. */
   guestExit: MachineExit | undefined;
 }
@@ -37,7 +39,11 @@ export class FakeWorld {
     return this.#processes.get(directory);
   }
 
-  async spawn(spec: MachineSpec, agent: FakeAgent): Promise<FakeProcess> {
+  async spawn(
+    spec: MachineSpec,
+    agent: FakeAgent,
+    asleep?: { readonly memory: string },
+  ): Promise<FakeProcess> {
     const attempted = `start machine ${spec.id}`;
     if (this.#processes.has(spec.directory)) throw new UniError("in_use", `${attempted}: it runs already`);
     if (this.processes.some((process) => process.spec.writable.path === spec.writable.path)) {
@@ -53,6 +59,7 @@ export class FakeWorld {
       socket.on("error", () => {});
       socket.on("close", () => sockets.delete(socket));
       agent(socket, spec);
+      if (process.paused) socket.pause();
     });
     const process: FakeProcess = {
       spec,
@@ -62,7 +69,8 @@ export class FakeWorld {
       sockets,
       watchers: new Set(),
       console: "",
-      paused: false,
+      paused: asleep !== undefined,
+      memory: asleep?.memory ?? "",
       guestExit: undefined,
     };
     this.#processes.set(spec.directory, process);
@@ -101,6 +109,14 @@ export class FakeWorld {
     for (const socket of process.sockets) socket.destroy();
     for (const watcher of process.watchers) watcher(exit);
     await closed;
+  }
+
+  remember(id: string, memory: string): void {
+    this.#byId(id).memory = memory;
+  }
+
+  recall(id: string): string {
+    return this.#byId(id).memory;
   }
 
   endVmm(id: string): Promise<void> {

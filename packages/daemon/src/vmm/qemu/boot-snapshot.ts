@@ -16,7 +16,7 @@ import {
   statSync,
   utimesSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import type { Log } from "../../base/log.ts";
 import { withFileLock } from "../../host/file-lock.ts";
@@ -24,10 +24,17 @@ import { ensureDirectory, removeTree, writeFileAtomic } from "../../host/files.t
 import { runOk } from "../../host/process.ts";
 import type { BootFiles, MachineShape } from "../port.ts";
 import { type BootGuestOptions, bootGuest } from "./boot-guest.ts";
+import { hasLeases } from "./boot-leases.ts";
 import { layoutVersion, placeholderMac } from "./command-line.ts";
 import { deadline, untilAborted } from "./deadline.ts";
 
-export interface BootSnapshot {
+/** A snapshot that is made again under its key has other memory, and another state: clocks are in it. */
+export interface BootSnapshotId {
+  readonly key: string;
+  readonly stateSha256: string;
+}
+
+export interface BootSnapshot extends BootSnapshotId {
   readonly ramPath: string;
   /** Devices, with the placeholder of the MAC address. */
   readonly state: Buffer;
@@ -66,6 +73,9 @@ const bootDeadlineMs = 120_000;
 export interface BootSnapshots {
   /** Makes it if there is none. Concurrent calls share the work; a caller's abort ends its waiting, not the work. */
   get(boot: BootFiles, shape: MachineShape, signal: AbortSignal): Promise<BootSnapshot>;
+  /** That very one, or undefined if it is gone, damaged or made again. */
+  find(id: BootSnapshotId): BootSnapshot | undefined;
+  directoryOf(id: Pick<BootSnapshotId, "key">): string;
 }
 
 export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshots {
@@ -118,6 +128,13 @@ export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshot
       making.set(key, running);
       return untilAborted(running, signal);
     },
+    find({ key, stateSha256 }) {
+      const there = readSnapshot(join(root, key));
+      if (there?.stateSha256 !== stateSha256) return undefined;
+      markUsed(join(root, key), clock.now());
+      return there;
+    },
+    directoryOf: ({ key }) => join(root, key),
   };
 }
 
@@ -149,7 +166,10 @@ function readSnapshot(directory: string): BootSnapshot | undefined {
       sha256(state) === meta.stateSha256 &&
       meta.macOffsets.length > 0 &&
       meta.macOffsets.every((offset) => macOffsets(state).includes(offset));
-    return good ? { ramPath, state, macOffsets: meta.macOffsets } : undefined;
+    const { stateSha256 } = meta;
+    return good
+      ? { key: basename(directory), stateSha256, ramPath, state, macOffsets: meta.macOffsets }
+      : undefined;
   } catch {
     return undefined;
   }
@@ -164,11 +184,12 @@ function markUsed(directory: string, now: number): void {
   }
 }
 
-/** Machines that run go on: their mapping keeps the file. */
+/** What a machine or a sleeper stands on stays. */
 async function removeUnused(root: string, now: number): Promise<void> {
   for (const name of readdirSync(root)) {
     const used = statSync(join(root, name, "meta.json"), { throwIfNoEntry: false })?.mtimeMs;
-    if (used !== undefined && now - used > unusedMs) await removeTree(join(root, name));
+    if (used === undefined || now - used <= unusedMs || hasLeases(join(root, name))) continue;
+    await removeTree(join(root, name));
   }
 }
 

@@ -1,5 +1,8 @@
-/** The QEMU driver. A start is a restore: the boot snapshot of kernel and shape, with this machine's disks and network. */
-import { rmSync, writeFileSync } from "node:fs";
+/**
+ * The QEMU driver. A start is a restore: the boot snapshot of kernel and shape, with this machine's disks and network. So
+ * is waking a sleeper, with its own devices, and what it wrote laid over the same memory.
+ */
+import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
@@ -7,10 +10,11 @@ import { Teardown } from "../../base/teardown.ts";
 import { readBootId } from "../../host/boot-id.ts";
 import { runOk } from "../../host/process.ts";
 import { waitUntilEnded } from "../../host/process-end.ts";
-import { signalProcess } from "../../host/process-identity.ts";
-import type { Machine, MachineSpec, Vmm } from "../port.ts";
+import { type ProcessIdentity, signalProcess } from "../../host/process-identity.ts";
+import type { Machine, MachineSpec, MachineTimings, Vmm } from "../port.ts";
 import { hostArchitecture, type QemuArchitecture, type RealAccelerator } from "./architecture.ts";
-import { createBootSnapshots, stateFor } from "./boot-snapshot.ts";
+import { dropLease, takeLease } from "./boot-leases.ts";
+import { type BootSnapshot, createBootSnapshots, stateFor } from "./boot-snapshot.ts";
 import { commandLine } from "./command-line.ts";
 import { deadline } from "./deadline.ts";
 import { runStateOf } from "./guest-state.ts";
@@ -21,12 +25,21 @@ import { connectQmp, type Qmp, type QmpEvent } from "./qmp.ts";
 import {
   findMachineProcess,
   loadRecord,
+  type MachinePlaces,
   type MachineRecord,
   makePlaces,
   placesIn,
   removePlaces,
   saveRecord,
 } from "./record.ts";
+import {
+  inOneGo,
+  letOthersRun,
+  readSleepSnapshot,
+  type SleepSnapshotFiles,
+  sleepSnapshotFiles,
+} from "./sleep-snapshot.ts";
+import { writeSleepSnapshot } from "./suspend.ts";
 
 export interface QemuVmmOptions {
   readonly clock: Clock;
@@ -40,6 +53,10 @@ export interface QemuVmmOptions {
   /** Resolves when a freshly booted agent answers on the socket; leaves no connection open. */
   readonly awaitBooted: (agentSocket: string, signal: AbortSignal) => Promise<void>;
 }
+
+type Origin =
+  | { readonly kind: "boot"; readonly snapshot: BootSnapshot }
+  | { readonly kind: "sleeper"; readonly snapshot: BootSnapshot; readonly files: SleepSnapshotFiles };
 
 /** From process start to running guest; on an idle host it takes some 50 ms. */
 const startDeadlineMs = 30_000;
@@ -64,21 +81,70 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     hostCpu: accelerator === "kvm" ? await architecture.hostCpu() : "",
   });
 
+  /** The handle on a machine that runs or begins to; the record says what it stands on. */
+  function handle(
+    places: MachinePlaces,
+    record: MachineRecord,
+    process: ProcessIdentity,
+    timings: MachineTimings | undefined,
+  ): QemuMachine {
+    const { id, base, shape } = record;
+    const bootDirectory = snapshots.directoryOf(base);
+    const oldIndex = existsSync(places.index) ? places.index : undefined;
+    const suspension = { ...{ clock, id, places, shape, base, bootDirectory, nativeDirectory, oldIndex } };
+    return new QemuMachine({
+      ...{ clock, log, places, process, timings },
+      accelerator: record.accelerator,
+      writeSnapshot: (qmp, directory, signal) =>
+        writeSleepSnapshot({ ...suspension, pid: process.pid }, qmp, directory, signal),
+      onKilled: () => dropLease(bootDirectory, places.record),
+    });
+  }
+
   async function start(spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
-    const attempted = `start machine ${spec.id}`;
+    const snapshot = await snapshots.get(spec.boot, spec.shape, signal);
+    return launchMachine(`start machine ${spec.id}`, spec, { kind: "boot", snapshot }, signal);
+  }
+
+  async function resume(spec: MachineSpec, directory: string, signal: AbortSignal): Promise<Machine> {
+    const attempted = `resume machine ${spec.id} from ${directory}`;
+    const meta = await letOthersRun(readSleepSnapshot(directory), clock, signal);
+    if (typeof meta === "string") throw new UniError("wrong_state", `${attempted}: its snapshot is ${meta}`);
+    const snapshot = snapshots.find(meta.base);
+    if (snapshot === undefined) {
+      throw new UniError("wrong_state", `${attempted}: the boot snapshot that it stands on is gone`);
+    }
+    if (meta.shape.vcpus !== spec.shape.vcpus || meta.shape.memoryMb !== spec.shape.memoryMb) {
+      throw new UniError("wrong_state", `${attempted}: it has other vCPUs or memory`);
+    }
+    const files = sleepSnapshotFiles(directory);
+    return launchMachine(attempted, spec, { kind: "sleeper", snapshot, files }, signal);
+  }
+
+  /** Ends with a machine that runs if it comes from its boot, and one that stands still if it was a sleeper. */
+  async function launchMachine(
+    attempted: string,
+    spec: MachineSpec,
+    from: Origin,
+    signal: AbortSignal,
+  ): Promise<Machine> {
+    const { snapshot } = from;
     const startedUs = clock.monotonicUs();
     const sinceStart = () => clock.monotonicUs() - startedUs;
-    const snapshot = await snapshots.get(spec.boot, spec.shape, signal);
     const undo = new Teardown();
     const limit = deadline(clock, startDeadlineMs, attempted, signal);
     try {
-      refuseIfRunning(spec);
+      refuseIfRunning(attempted, spec);
       const places = makePlaces(spec.directory, spec.uid);
       await undo.add("files", () => removePlaces(places));
-      const { id, uid } = spec;
-      let record: MachineRecord = { id, uid, bootId: readBootId(), accelerator, phase: "starting" };
+      const { id, uid, shape } = spec;
+      const { key, stateSha256 } = snapshot;
+      const bootId = readBootId();
+      const base = { key, stateSha256 };
+      let record: MachineRecord = { id, uid, bootId, accelerator, shape, base, phase: "starting" };
       saveRecord(places, record);
-      writeFileSync(places.state, stateFor(snapshot, spec.network.mac), { mode: 0o600 });
+      takeLease(snapshots.directoryOf(base), places.record);
+      const inputs = layOutInputs(places, spec, from);
       const launched = await launch({
         attempted,
         nativeDirectory,
@@ -86,7 +152,8 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
         uid,
         accelerator,
         readOnlyRam: snapshot.ramPath,
-        input: places.state,
+        inputs,
+        hasDelta: from.kind === "sleeper",
         logPath: places.log,
         args: commandLine({
           architecture,
@@ -112,7 +179,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
         await untilLoaded(qmp, clock, limit.signal);
         loadUs = sinceStart();
         rmSync(places.state, { force: true });
-        await qmp.execute("cont");
+        if (from.kind === "boot") await qmp.execute("cont");
       } catch (error) {
         limit.signal.throwIfAborted();
         // QEMU ends when it cannot load the state; it answers and stays when another machine has the disk.
@@ -125,8 +192,9 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
           : startError(attempted, toUniError(error, "start").message, error);
       }
       const timings = { startUs, loadUs, readyUs: sinceStart() };
-      saveRecord(places, { ...record, phase: "running" });
-      machine = new QemuMachine({ clock, log, places, accelerator, timings, process: launched.process });
+      record = { ...record, phase: "running" };
+      saveRecord(places, record);
+      machine = handle(places, record, launched.process, timings);
       await machine.watch(qmp);
       undo.disarm();
       return machine;
@@ -155,11 +223,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       removePlaces(places);
       return undefined;
     }
-    const machine = new QemuMachine({
-      ...{ clock, log, places, process },
-      accelerator: record.accelerator,
-      timings: undefined,
-    });
+    const machine = handle(places, record, process, undefined);
     const limit = deadline(clock, adoptDeadlineMs, `adopt machine ${record.id}`);
     try {
       const qmp = await connectQmp(places.qmp, clock, (event) => machine.onEvent(event), limit.signal);
@@ -182,6 +246,12 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       await snapshots.get(boot, shape, signal);
     },
     start,
+    resume,
+    checkSnapshot(directory) {
+      const meta = inOneGo(readSleepSnapshot(directory));
+      if (typeof meta === "string") return meta;
+      return snapshots.find(meta.base) ? "good" : "corrupt";
+    },
     adopt,
   };
 }
@@ -201,13 +271,25 @@ export async function kernelArgumentsFor(
   return ["quiet", ...(await architecture.kernelArguments(accelerator, facts))];
 }
 
-function refuseIfRunning(spec: MachineSpec): void {
+/** The files that QEMU gets as descriptors. */
+function layOutInputs(places: MachinePlaces, spec: MachineSpec, from: Origin): string[] {
+  if (from.kind === "boot") {
+    writeFileSync(places.state, stateFor(from.snapshot, spec.network.mac), { mode: 0o600 });
+    return [places.state];
+  }
+  const { state, delta, index } = from.files;
+  // For the next time it is suspended, when these files may be gone.
+  copyFileSync(index, places.index);
+  return [state, delta, index];
+}
+
+function refuseIfRunning(attempted: string, spec: MachineSpec): void {
   const places = placesIn(spec.directory);
   const record = loadRecord(places);
   if (record === undefined) return;
   const process = findMachineProcess(places, record);
   if (process === undefined) return;
-  throw new UniError("in_use", `start machine ${spec.id}: it runs already, as process ${process.pid}`);
+  throw new UniError("in_use", `${attempted}: it runs already, as process ${process.pid}`);
 }
 
 async function untilLoaded(qmp: Qmp, clock: Clock, signal: AbortSignal): Promise<void> {

@@ -19,8 +19,10 @@ export interface Launch {
   readonly accelerator: RealAccelerator;
   /** RAM file to be opened for reading only. */
   readonly readOnlyRam?: string;
-  /** File given to QEMU as descriptor `inputDescriptor`. */
-  readonly input?: string;
+  /** Files given to QEMU as the descriptors from `inputDescriptor` on. */
+  readonly inputs?: readonly string[];
+  /** The second and third input are a delta and its index, to be laid over the RAM. */
+  readonly hasDelta?: boolean;
   readonly dieWithParent?: boolean;
   /** Keeps what QEMU has to say. */
   readonly logPath: string;
@@ -34,7 +36,7 @@ export interface Launched {
   readonly attempted: string;
 }
 
-/** Where `launch` puts the input; fixed in native/vmm/launch.c. */
+/** Where `launch` puts the first input; fixed in native/vmm/launch.c. */
 export const inputDescriptor = 3;
 
 const pollMs = 2;
@@ -64,12 +66,13 @@ export async function launch(options: Launch): Promise<Launched> {
 function launcherArguments(options: Launch): string[] {
   const args = ["--uid", `${options.uid}`];
   if (options.accelerator === "kvm") args.push("--group", `${statSync("/dev/kvm").gid}`);
-  if (options.input !== undefined) args.push("--input", options.input);
+  for (const path of options.inputs ?? []) args.push("--input", path);
   if (options.dieWithParent) args.push("--die-with-parent");
   if (options.readOnlyRam !== undefined) {
     args.push("--env", `LD_PRELOAD=${join(options.nativeDirectory, "ram-file.so")}`);
     args.push("--env", `UNI_RAM_FILE=${options.readOnlyRam}`);
   }
+  if (options.hasDelta) args.push("--env", `UNI_DELTA=${inputDescriptor + 1},${inputDescriptor + 2}`);
   // One arena instead of one per thread: QEMU's few threads rarely allocate at the same time.
   args.push("--env", "MALLOC_ARENA_MAX=1");
   return args;

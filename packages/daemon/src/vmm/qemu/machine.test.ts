@@ -39,6 +39,8 @@ async function watched(script: Script, clock: Clock = systemClock): Promise<Qemu
     ...{ clock, log: silentLog, places, process: identity },
     accelerator: "tcg",
     timings: undefined,
+    writeSnapshot: async () => ({ bytes: 1 }),
+    onKilled: () => {},
   });
   const onEvent = machine.onEvent.bind(machine);
   await machine.watch(await connectQmp(places.qmp, clock, onEvent, new AbortController().signal));

@@ -23,6 +23,13 @@ export interface MachineOptions {
   readonly process: ProcessIdentity;
   readonly accelerator: RealAccelerator;
   readonly timings: MachineTimings | undefined;
+  readonly writeSnapshot: (
+    qmp: Qmp,
+    directory: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly bytes: number }>;
+  /** Called once the process has ended by `kill`. */
+  readonly onKilled: () => void;
 }
 
 const reconnectMs = 20;
@@ -44,6 +51,7 @@ export class QemuMachine implements Machine {
   #phase: "watched" | "killed" | "released" | "gone" = "watched";
   #console: Promise<string> = Promise.resolve("");
   #cancelRetry: () => void = () => {};
+  #paused = false;
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -58,7 +66,11 @@ export class QemuMachine implements Machine {
   async watch(first: Qmp): Promise<void> {
     this.#qmp.resolve(first);
     void this.#supervise(first);
-    await this.#readState(first);
+    this.#paused = (await this.#readState(first)) === "paused";
+  }
+
+  get paused(): boolean {
+    return this.#paused;
   }
 
   onEvent({ name, data }: QmpEvent): void {
@@ -71,6 +83,7 @@ export class QemuMachine implements Machine {
   async pause(): Promise<void> {
     this.#cancelRetry();
     await this.#ask("pause", "stop");
+    this.#paused = true;
   }
 
   async resume(): Promise<void> {
@@ -78,6 +91,17 @@ export class QemuMachine implements Machine {
       throw new UniError("wrong_state", `resume machine ${this.process.pid}: its guest has ended`);
     }
     await this.#ask("resume", "cont");
+    this.#paused = false;
+  }
+
+  async suspend(directory: string, signal: AbortSignal): Promise<{ readonly bytes: number }> {
+    signal.throwIfAborted();
+    const qmp = await this.#connection("suspend");
+    const runState = runStateOf(await qmp.execute("query-status"));
+    if (!this.#paused || hasEnded(runState)) {
+      throw new UniError("wrong_state", `suspend machine ${this.process.pid}: it is ${runState}, not paused`);
+    }
+    return this.#options.writeSnapshot(qmp, directory, signal);
   }
 
   async kill(): Promise<void> {
@@ -91,6 +115,7 @@ export class QemuMachine implements Machine {
     (await this.#settledQmp())?.close();
     await this.#console.catch(() => {});
     removePlaces(this.#options.places);
+    this.#options.onKilled();
   }
 
   lastWords(): Promise<string> {
@@ -160,16 +185,17 @@ export class QemuMachine implements Machine {
   }
 
   /** Settles `exited` if the guest has ended; starts trying again if the host's disk was full. */
-  async #readState(qmp: Qmp): Promise<void> {
+  async #readState(qmp: Qmp): Promise<unknown> {
     try {
       const runState = runStateOf(await qmp.execute("query-status"));
       if (hasEnded(runState)) {
         const exit = exitOf(runState, await this.lastWords().catch(() => ""));
         if (exit) this.#exit.resolve(exit);
       }
-      if (runState === "io-error") this.#retryLater();
+      if (runState === "io-error" && !this.#paused) this.#retryLater();
+      return runState;
     } catch {
-      // The connection broke; the next one asks again.
+      return undefined; // The connection broke; the next one asks again.
     }
   }
 

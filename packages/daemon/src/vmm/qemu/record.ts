@@ -12,8 +12,9 @@ import { readBootId } from "../../host/boot-id.ts";
 import { findProcesses } from "../../host/find-process.ts";
 import { isAlive, type ProcessIdentity } from "../../host/process-identity.ts";
 import { writeRecord } from "../../host/write-record.ts";
-import type { Accelerator } from "../port.ts";
+import type { Accelerator, MachineShape } from "../port.ts";
 import type { RealAccelerator } from "./architecture.ts";
+import type { BootSnapshotId } from "./boot-snapshot.ts";
 import { qmpChardev } from "./command-line.ts";
 
 export interface MachineRecord {
@@ -22,6 +23,9 @@ export interface MachineRecord {
   readonly uid: number;
   readonly accelerator: Extract<Accelerator, RealAccelerator>;
   readonly phase: "starting" | "running";
+  readonly shape: MachineShape;
+  /** What its memory stands on. */
+  readonly base: BootSnapshotId;
   readonly process?: ProcessIdentity;
 }
 
@@ -31,6 +35,10 @@ export interface MachinePlaces {
   readonly agent: string;
   readonly record: string;
   readonly state: string;
+  /** Of the snapshot that the machine was resumed from; none if it was started. */
+  readonly index: string;
+  /** Where QEMU writes its devices. */
+  readonly devices: string;
   readonly log: string;
   readonly console: string;
 }
@@ -46,6 +54,8 @@ export function placesIn(directory: string): MachinePlaces {
     agent: join(run, "agent"),
     record: join(directory, "machine.json"),
     state: join(directory, "state"),
+    index: join(directory, "index"),
+    devices: join(run, "devices"),
     log: join(directory, "qemu.log"),
     console: join(directory, "console"),
   };
@@ -93,7 +103,7 @@ export function findMachineProcess(
 export const identifyingArgument = ({ qmp }: MachinePlaces): string => qmpChardev(qmp);
 
 export function removePlaces(places: MachinePlaces): void {
-  for (const path of [places.run, places.state, places.log, places.console]) {
+  for (const path of [places.run, places.state, places.index, places.log, places.console]) {
     rmSync(path, { recursive: true, force: true });
   }
   // Last: a crash before leaves a record whose process is dead, and this is done again.

@@ -1,0 +1,91 @@
+/**
+ * The directory of a sleeper: `delta` (the pages written since the boot snapshot, one after the other), `index` (where
+ * they belong, see native/vmm/delta-index.h), `state` (devices) and `meta.json`, which says what the others must be.
+ */
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import type { Clock } from "../../base/clock.ts";
+import type { MachineShape } from "../port.ts";
+import type { BootSnapshotId } from "./boot-snapshot.ts";
+
+export interface SleepSnapshotMeta {
+  readonly base: BootSnapshotId;
+  readonly shape: MachineShape;
+  readonly stateSha256: string;
+  readonly indexSha256: string;
+  readonly deltaBytes: number;
+  /** Holes count as zeros. */
+  readonly deltaCrc32: number;
+}
+
+export interface SleepSnapshotFiles {
+  readonly delta: string;
+  readonly index: string;
+  readonly state: string;
+  readonly meta: string;
+}
+
+export const sleepSnapshotFiles = (directory: string): SleepSnapshotFiles => ({
+  delta: join(directory, "delta"),
+  index: join(directory, "index"),
+  state: join(directory, "state"),
+  meta: join(directory, "meta.json"),
+});
+
+export const sha256OfFile = (path: string): string =>
+  createHash("sha256").update(readFileSync(path)).digest("hex");
+
+/** Work that reads a whole delta, in pieces, so that its caller chooses whether others may run in between. */
+type Pieces<T> = Generator<undefined, T>;
+
+const pieceBytes = 4 << 20;
+
+export function* crc32OfFile(path: string): Pieces<number> {
+  const file = openSync(path, "r");
+  try {
+    const piece = Buffer.allocUnsafe(pieceBytes);
+    let crc = 0;
+    for (;;) {
+      const length = readSync(file, piece);
+      if (length === 0) return crc;
+      crc = crc32(piece.subarray(0, length), crc);
+      if (length === pieceBytes) yield;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The snapshot's meta, "missing", or "corrupt" if any file is not what it says. */
+export function* readSleepSnapshot(directory: string): Pieces<SleepSnapshotMeta | "missing" | "corrupt"> {
+  if (!existsSync(directory)) return "missing";
+  try {
+    const files = sleepSnapshotFiles(directory);
+    const meta = JSON.parse(readFileSync(files.meta, "utf8")) as SleepSnapshotMeta;
+    const good =
+      statSync(files.delta).size === meta.deltaBytes &&
+      sha256OfFile(files.state) === meta.stateSha256 &&
+      sha256OfFile(files.index) === meta.indexSha256 &&
+      (yield* crc32OfFile(files.delta)) === meta.deltaCrc32;
+    return good ? meta : "corrupt";
+  } catch {
+    return "corrupt";
+  }
+}
+
+export function inOneGo<T>(pieces: Pieces<T>): T {
+  for (;;) {
+    const { done, value } = pieces.next();
+    if (done) return value;
+  }
+}
+
+export async function letOthersRun<T>(pieces: Pieces<T>, clock: Clock, signal: AbortSignal): Promise<T> {
+  for (;;) {
+    const { done, value } = pieces.next();
+    if (done) return value;
+    await clock.sleep(0, signal);
+  }
+}
