@@ -1,12 +1,14 @@
 #include "control.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "channel.h"
 #include "clock.h"
 #include "event-loop.h"
 #include "events.h"
 #include "fields.h"
+#include "notices.h"
 #include "oom.h"
 #include "platform.h"
 #include "program.h"
@@ -28,6 +30,7 @@ static void send_signal(uint16_t id, const uint8_t *payload, size_t length);
 static void stop(uint16_t id, const uint8_t *payload, size_t length);
 static void stopped(void);
 static void send_stats(uint16_t id);
+static void notify(uint16_t id, const uint8_t *payload, size_t length);
 static void power_off(uint16_t id);
 static void patience_over(void);
 static void reply(uint16_t id, const char *reason);
@@ -45,6 +48,7 @@ void control_request(uint16_t id, uint8_t type, const uint8_t *payload, size_t l
     case TYPE_SIGNAL: return send_signal(id, payload, length);
     case TYPE_STOP: return stop(id, payload, length);
     case TYPE_STATS: return send_stats(id);
+    case TYPE_NOTIFY: return notify(id, payload, length);
     case TYPE_POWER_OFF: return power_off(id);
     default: return reply(id, "unknown request");
   }
@@ -105,6 +109,18 @@ static void send_stats(uint16_t id) {
   stats_put(&fields);
   channel_send(id, TYPE_REPLY, 0, fields.data, fields.length);
   bytes_free(&fields);
+}
+
+static void notify(uint16_t id, const uint8_t *payload, size_t length) {
+  struct field_reader reader = {payload, length};
+  struct field field;
+  const char *reason = "a notice is one line of at most 1024 bytes";
+  if (field_next(&reader, &field) == 1 && field.key == KEY_TEXT && field.length <= NOTICE_MAX &&
+      !memchr(field.data, '\n', field.length)) {
+    notices_add((const char *)field.data, field.length);
+    reason = NULL;
+  }
+  reply(id, reason);
 }
 
 static void power_off(uint16_t id) {

@@ -14,6 +14,7 @@ enum { EVENTS_MAX = 32 };
 struct event {
   uint64_t sequence, after_log;
   bool sent;
+  enum event_kind kind;
   struct bytes payload;
 };
 
@@ -29,12 +30,18 @@ static bool fill_log(void);
 void events_add(enum event_kind kind, const struct bytes *fields) {
   if (count == EVENTS_MAX) remove_event(1);
   struct event *event = &events[count++];
-  *event = (struct event){.sequence = ++last_sequence, .after_log = ring.end};
+  *event = (struct event){.sequence = ++last_sequence, .after_log = ring.end, .kind = kind};
   uint8_t head[9];
   put64(head, event->sequence);
   head[8] = (uint8_t)kind;
   bytes_append(&event->payload, head, sizeof head);
   bytes_append(&event->payload, fields->data, fields->length);
+}
+
+void events_replace(enum event_kind kind, const struct bytes *fields) {
+  for (size_t i = count; i-- > 0;)
+    if (events[i].kind == kind) remove_event(i);
+  events_add(kind, fields);
 }
 
 void events_ack(uint64_t sequence) {

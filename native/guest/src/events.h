@@ -5,6 +5,8 @@
 
 /* `fields` are copied. The event is sent after the log bytes that exist now. */
 void events_add(enum event_kind kind, const struct bytes *fields);
+/* In place of earlier ones of the kind: only the newest says how things are. */
+void events_replace(enum event_kind kind, const struct bytes *fields);
 void events_ack(uint64_t sequence);
 bool events_all_sent(void);
 

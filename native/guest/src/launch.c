@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -98,8 +97,9 @@ static void become_user(const struct launch *request, struct identity *identity,
   enter_directory(directory && *directory ? directory : "/", report);
   set_limits();
   umask(022);
-  if (setgroups(identity->group_count, identity->groups) != 0 || setgid(identity->gid) != 0 ||
-      setuid(identity->uid) != 0)
+  /* libc's own would wait for the agent's other threads, which this process does not have. */
+  if (syscall(SYS_setgroups, identity->group_count, identity->groups) != 0 || syscall(SYS_setgid, identity->gid) != 0 ||
+      syscall(SYS_setuid, identity->uid) != 0)
     fail(report, 126, "become user %s: %s", user, strerror(errno));
 }
 

@@ -8,6 +8,7 @@
 #include "channel.h"
 #include "control.h"
 #include "event-loop.h"
+#include "inhibitors.h"
 #include "platform.h"
 #include "program.h"
 #include "streams.h"
@@ -21,6 +22,7 @@ int main(int argc, char **argv) {
   platform_boot(argc, argv);
   loop_open();
   watch_signals();
+  inhibitors_watch();
   channel_open();
   loop_run(after_round);
 }

@@ -15,11 +15,12 @@
 #include "etc-files.h"
 #include "event-loop.h"
 #include "platform.h"
+#include "pseudo-files.h"
 
 static struct source listener = {.fd = -1};
 static bool connected;
 static void (*on_opened)(int fd);
-static int proc = -1, dev = -1, pts = -1, root = -1;
+static int proc = -1, dev = -1, pts = -1, root = -1, libukp = -1;
 
 static int listen_at(const char *path);
 static void take_next(struct source *source, uint32_t events);
@@ -38,6 +39,7 @@ void platform_boot(int argc, char **argv) {
     perror("agent-test");
     exit(1);
   }
+  libukp = pseudo_files_mount(dev);
 }
 
 void platform_watch_channel(void (*opened)(int fd)) {
@@ -65,6 +67,7 @@ static void take_next(struct source *source, uint32_t events) {
 bool platform_configure(const struct configuration *config, const char **reason) {
   *reason = "enter the test's root";
   if (fchdir(root) != 0 || chroot(".") != 0) return false;
+  pseudo_files_attach(libukp);
   write_etc_files(config);
   return true;
 }

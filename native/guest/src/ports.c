@@ -4,39 +4,77 @@
 #include <stdint.h>
 #include <string.h>
 
-static bool hex(const char *text, size_t digits, uint32_t *value);
-static bool is_loopback(const char *address, size_t digits);
+enum { ESTABLISHED = 0x01, LISTEN = 0x0a };
 
-/* "  0: 0100007F:1F90 00000000:0000 0A …": address, port and, third, the state; 0A is LISTEN. */
+struct address {
+  size_t digits;
+  const char *text;
+  uint32_t port;
+};
+
+struct row {
+  struct address local, remote;
+  uint32_t state;
+};
+
+static bool next_row(const char **table, struct row *row);
+static bool parse_row(const char *line, struct row *row);
+static bool parse_address(const char **at, struct address *address);
+static bool hex(const char *text, size_t digits, uint32_t *value);
+static bool is_loopback(const struct address *address);
+
 int first_listening_port(const char *table) {
-  for (const char *line = table; line; line = strchr(line, '\n')) {
-    if (*line == '\n') line++;
-    const char *colon = strchr(line, ':');
-    const char *end = line + strcspn(line, "\n");
-    if (!colon || colon > end) continue;
-    const char *address = colon + 1 + strspn(colon + 1, " ");
-    size_t digits = strspn(address, "0123456789ABCDEFabcdef");
-    if ((digits != 8 && digits != 32) || address[digits] != ':') continue;
-    const char *port = address + digits + 1;
-    size_t remote = strcspn(port, " \n");
-    if (port[remote] != ' ') continue;
-    const char *state = port + remote + 1;
-    state += strcspn(state, " \n");
-    uint32_t number;
-    if (strncmp(state, " 0A", 3) != 0 || !hex(port, 4, &number) || number == 0) continue;
-    if (!is_loopback(address, digits)) return (int)number;
-  }
+  struct row row;
+  while (next_row(&table, &row))
+    if (row.state == LISTEN && row.local.port != 0 && !is_loopback(&row.local)) return (int)row.local.port;
   return 0;
 }
 
+size_t established_connections(const char *table) {
+  struct row row;
+  size_t count = 0;
+  while (next_row(&table, &row)) {
+    bool own = memcmp(row.local.text, row.remote.text, row.local.digits) == 0;
+    if (row.state == ESTABLISHED && !own && !is_loopback(&row.local)) count++;
+  }
+  return count;
+}
+
+/* Passes over lines that are no rows: the heading, and one that is cut. */
+static bool next_row(const char **table, struct row *row) {
+  while (*table && **table) {
+    const char *line = *table, *end = strchr(line, '\n');
+    *table = end ? end + 1 : NULL;
+    if (parse_row(line, row)) return true;
+  }
+  return false;
+}
+
+/* "  0: 0100007F:1F90 00000000:0000 0A …": local and remote address with port, state. */
+static bool parse_row(const char *line, struct row *row) {
+  const char *at = line + strspn(line, " ");
+  at += strspn(at, "0123456789");
+  if (*at++ != ':') return false;
+  if (!parse_address(&at, &row->local) || !parse_address(&at, &row->remote)) return false;
+  return row->local.digits == row->remote.digits && *at == ' ' && hex(at + 1, 2, &row->state);
+}
+
+static bool parse_address(const char **at, struct address *address) {
+  const char *text = *at + strspn(*at, " ");
+  *address = (struct address){strspn(text, "0123456789ABCDEFabcdef"), text, 0};
+  if ((address->digits != 8 && address->digits != 32) || text[address->digits] != ':') return false;
+  *at = text + address->digits + 5;
+  return hex(text + address->digits + 1, 4, &address->port);
+}
+
 /* The kernel prints an address as 32-bit words of this machine's byte order, each holding network order. */
-static bool is_loopback(const char *address, size_t digits) {
+static bool is_loopback(const struct address *address) {
   uint32_t word[4] = {0};
   uint8_t bytes[16];
-  for (size_t i = 0; i < digits / 8; i++)
-    if (!hex(address + 8 * i, 8, &word[i])) return false;
+  for (size_t i = 0; i < address->digits / 8; i++)
+    if (!hex(address->text + 8 * i, 8, &word[i])) return false;
   memcpy(bytes, word, sizeof bytes);
-  if (digits == 8) return bytes[0] == 127;
+  if (address->digits == 8) return bytes[0] == 127;
   static const uint8_t one[16] = {[15] = 1}, mapped[12] = {[10] = 0xff, [11] = 0xff};
   return memcmp(bytes, one, 16) == 0 || (memcmp(bytes, mapped, 12) == 0 && bytes[12] == 127);
 }

@@ -9,16 +9,13 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "boot.h"
 #include "devices.h"
+#include "new-mount.h"
 #include "paths.h"
-
-/* From linux/mount.h, which cannot be included beside sys/mount.h. */
-enum { CONFIG_SET_STRING = 1, CONFIG_CREATE = 6, MOVE_FROM_EMPTY_PATH = 4 };
-enum { ATTRIBUTE_NOSUID = 2, ATTRIBUTE_NODEV = 4, ATTRIBUTE_NOEXEC = 8 };
+#include "pseudo-files.h"
 
 /* Made as detached mounts before the snapshot, attached by descriptor after it: no path of the image is trusted with them. */
 struct kernel_mount {
@@ -29,17 +26,17 @@ struct kernel_mount {
 };
 
 static struct kernel_mount mounts[] = {
-    {"proc", "/proc", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
-    {"sysfs", "/sys", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
-    {"cgroup2", "/sys/fs/cgroup", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
-    {"devtmpfs", "/dev", ATTRIBUTE_NOSUID, {0}, -1},
-    {"devpts", "/dev/pts", ATTRIBUTE_NOSUID | ATTRIBUTE_NOEXEC, {"gid", "5", "mode", "0620", "ptmxmode", "0666"}, -1},
-    {"tmpfs", "/dev/shm", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV, {"mode", "1777"}, -1},
-    {"mqueue", "/dev/mqueue", ATTRIBUTE_NOSUID | ATTRIBUTE_NODEV | ATTRIBUTE_NOEXEC, {0}, -1},
+    {"proc", "/proc", NEW_NOSUID | NEW_NODEV | NEW_NOEXEC, {0}, -1},
+    {"sysfs", "/sys", NEW_NOSUID | NEW_NODEV | NEW_NOEXEC, {0}, -1},
+    {"cgroup2", "/sys/fs/cgroup", NEW_NOSUID | NEW_NODEV | NEW_NOEXEC, {0}, -1},
+    {"devtmpfs", "/dev", NEW_NOSUID, {0}, -1},
+    {"devpts", "/dev/pts", NEW_NOSUID | NEW_NOEXEC, {"gid", "5", "mode", "0620", "ptmxmode", "0666"}, -1},
+    {"tmpfs", "/dev/shm", NEW_NOSUID | NEW_NODEV, {"mode", "1777"}, -1},
+    {"mqueue", "/dev/mqueue", NEW_NOSUID | NEW_NODEV | NEW_NOEXEC, {0}, -1},
 };
 enum { MOUNTS = sizeof mounts / sizeof *mounts };
 
-static int disk = -1, pts = -1;
+static int disk = -1, pts = -1, libukp = -1;
 
 static int make_mount(const struct kernel_mount *wanted);
 static bool mount_disks(const char **reason);
@@ -54,6 +51,7 @@ void root_prepare(void) {
   symlinkat("/proc/self/fd/1", dev, "stdout"), symlinkat("/proc/self/fd/2", dev, "stderr");
   mkdir("/lower", 0755), mkdir("/writable", 0755), mkdir("/merged", 0755);
   for (size_t i = 0; i < MOUNTS; i++) mounts[i].fd = make_mount(&mounts[i]);
+  libukp = pseudo_files_mount(dev);
 }
 
 bool root_enter(const char **reason) {
@@ -63,11 +61,12 @@ bool root_enter(const char **reason) {
     struct kernel_mount *mount = &mounts[i];
     if (mount->fd < 0) continue;
     /* Only three are at places that the image must bring; the others are in those. */
-    if (syscall(SYS_move_mount, mount->fd, "", AT_FDCWD, mount->at, MOVE_FROM_EMPTY_PATH) == 0) continue;
+    if (attach_mount(mount->fd, mount->at)) continue;
     mkdir(mount->at, 0755);
-    if (syscall(SYS_move_mount, mount->fd, "", AT_FDCWD, mount->at, MOVE_FROM_EMPTY_PATH) != 0)
+    if (!attach_mount(mount->fd, mount->at))
       fprintf(stderr, "uni-agent: mount %s at %s: %m\n", mount->type, mount->at);
   }
+  pseudo_files_attach(libukp);
   return true;
 }
 
@@ -81,15 +80,7 @@ void root_freeze(void) {
 }
 
 static int make_mount(const struct kernel_mount *wanted) {
-  int context = (int)syscall(SYS_fsopen, wanted->type, 1 /* FSOPEN_CLOEXEC */);
-  if (context < 0) return -1;
-  syscall(SYS_fsconfig, context, CONFIG_SET_STRING, "source", wanted->type, 0);
-  for (size_t i = 0; wanted->options[i]; i += 2)
-    syscall(SYS_fsconfig, context, CONFIG_SET_STRING, wanted->options[i], wanted->options[i + 1], 0);
-  int fd = -1;
-  if (syscall(SYS_fsconfig, context, CONFIG_CREATE, NULL, NULL, 0) == 0)
-    fd = (int)syscall(SYS_fsmount, context, 1 /* FSMOUNT_CLOEXEC */, wanted->attributes);
-  close(context);
+  int fd = new_mount(wanted->type, wanted->attributes, wanted->options, NULL);
   /* The descriptor that attaches a mount is O_PATH: opening terminals needs another. */
   if (fd >= 0 && strcmp(wanted->type, "devpts") == 0) pts = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   return fd;

@@ -8,7 +8,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "connections.h"
 #include "fields.h"
+#include "inhibitors.h"
 #include "paths.h"
 #include "platform.h"
 #include "wire.h"
@@ -25,6 +27,8 @@ void stats_put(struct bytes *fields) {
   field_put_u64(fields, KEY_MEMORY_AVAILABLE_KB, memory_of(meminfo, "MemAvailable:"));
   field_put_u64(fields, KEY_CPU_MS, cpu_ms());
   field_put_u32(fields, KEY_PROCESSES, count_processes());
+  field_put_u32(fields, KEY_CONNECTIONS, connections_count());
+  field_put_u64(fields, KEY_INHIBITORS, inhibitors_count());
   struct statvfs disk;
   int fd = platform_disk();
   if (fd < 0 || fstatvfs(fd, &disk) != 0) return;

@@ -27,6 +27,7 @@ enum frame_type {
   TYPE_STOP = 4,
   TYPE_POWER_OFF = 5,
   TYPE_STATS = 6,
+  TYPE_NOTIFY = 7,
   /* host to agent, no reply */
   TYPE_LOG_ACK = 8,
   TYPE_EVENT_ACK = 9,
@@ -54,7 +55,7 @@ enum frame_type {
 };
 
 enum agent_state { STATE_WAITING = 0, STATE_CONFIGURED = 1, STATE_POWERING_OFF = 2 };
-enum event_kind { EVENT_STARTED = 1, EVENT_LISTENING = 2, EVENT_OOM = 3, EVENT_EXITED = 4, EVENT_START_FAILED = 5 };
+enum event_kind { EVENT_STARTED = 1, EVENT_LISTENING = 2, EVENT_OOM = 3, EVENT_EXITED = 4, EVENT_START_FAILED = 5, EVENT_INHIBITED = 6 };
 enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2, LOG_SYSTEM = 3 };
 
 /* Keys of fields, one table for all messages. */
@@ -86,10 +87,14 @@ enum field_key {
   KEY_OOM_KILLED = 25,
   KEY_SEQUENCE = 26,
   KEY_STATE = 27,
+  KEY_TEXT = 28,
+  KEY_COUNT = 29,
   KEY_MEMORY_TOTAL_KB = 32,
   KEY_MEMORY_AVAILABLE_KB = 33,
   KEY_CPU_MS = 34,
   KEY_PROCESSES = 35,
   KEY_DISK_USED_KB = 36,
   KEY_DISK_TOTAL_KB = 37,
+  KEY_CONNECTIONS = 38,
+  KEY_INHIBITORS = 39,
 };

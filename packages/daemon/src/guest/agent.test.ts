@@ -1,135 +1,29 @@
-/** The real agent, built with sanitizers, on this host in namespaces of its own: the golden path of both sides together. */
+/** The golden path of both sides of the channel together. */
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { buffer, text } from "node:stream/consumers";
-import { afterEach, before, beforeEach, test } from "node:test";
-import { UniError } from "@uni/contract/errors";
-import { makeBusyboxRoot } from "../../../../test/kit/busybox-root.ts";
+import { buffer } from "node:stream/consumers";
+import { test } from "node:test";
+import type { UniError } from "@uni/contract/errors";
+import { collect, configOf, exec, fails, TestAgent } from "../../../../test/kit/test-agent.ts";
 import { until } from "../../../../test/kit/until.ts";
-import { systemClock } from "../base/clock.ts";
-import { silentLog } from "../base/log.ts";
-import { createGuestConnector } from "./connector.ts";
-import type { FileEntry, GuestChannel, GuestConfig, GuestEvent, GuestExecSpec } from "./port.ts";
+import type { FileEntry } from "./port.ts";
 
-const repository = join(import.meta.dirname, "../../../..");
-const program = join(repository, "build/guest/agent-test");
-const signal = AbortSignal.timeout(120_000);
-const connector = createGuestConnector({ clock: systemClock, log: silentLog });
-
-let directory: string;
-let root: string;
-let socketPath: string;
-let agent: ChildProcess;
-let agentEnd: Promise<unknown>;
-let complaints: string;
-const channels: GuestChannel[] = [];
-
-before(() => {
-  execFileSync("make", ["-s", "-C", join(repository, "native/guest"), "agent-test"]);
-});
-beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), "agent-"));
-  root = join(directory, "root");
-  socketPath = join(directory, "socket");
-  execFileSync("mkdir", [root]);
-  makeBusyboxRoot(root);
-  complaints = "";
-  const unshare = ["--mount", "--pid", "--uts", "--net", "--fork", "--kill-child", "--mount-proc"];
-  // Ends with this process, also when that is killed.
-  agent = spawn("setpriv", ["--pdeathsig", "KILL", "--", "unshare", ...unshare, program, socketPath, root], {
-    stdio: ["ignore", "ignore", "pipe"],
-    env: { ASAN_OPTIONS: "detect_leaks=0" },
-  });
-  agentEnd = new Promise((resolve) => agent.once("exit", resolve));
-  agent.stderr?.on("data", (chunk) => {
-    complaints += chunk;
-  });
-  await until("the agent listens", () => existsSync(socketPath));
-});
-afterEach(async () => {
-  for (const channel of channels.splice(0)) await channel.close();
-  agent.kill("SIGKILL");
-  await agentEnd;
-  rmSync(directory, { recursive: true, force: true });
-  assert.doesNotMatch(complaints, /Sanitizer|runtime error/);
-});
-
-const configOf = (argv: readonly string[], change: Partial<GuestConfig> = {}): GuestConfig => ({
-  hostname: "web",
-  network: { address: "10.98.0.2", gateway: "169.254.1.1", nameservers: ["192.0.2.53"] },
-  machineId: "0123456789abcdef0123456789abcdef",
-  mode: "run",
-  program: { argv, env: { COLOUR: "blue" }, user: "", workingDirectory: "/srv/here", stopSignal: 15 },
-  ...change,
-});
-
-async function connect(logOffset = 0): Promise<GuestChannel> {
-  const channel = await connector.connect(socketPath, { logOffset, signal });
-  channels.push(channel);
-  return channel;
-}
-
-/** Collects events; `wait` resolves with the first of a kind. */
-function collect(channel: GuestChannel) {
-  const events: GuestEvent[] = [];
-  channel.onEvent((event) => {
-    events.push(event);
-  });
-  return {
-    events,
-    async wait<K extends GuestEvent["kind"]>(kind: K): Promise<Extract<GuestEvent, { kind: K }>> {
-      await until(`an event ${kind}`, () => events.some((event) => event.kind === kind));
-      return events.find((event) => event.kind === kind) as Extract<GuestEvent, { kind: K }>;
-    },
-    output(stream: "stdout" | "stderr"): string {
-      return events.map((e) => (e.kind === "log" && e.stream === stream ? e.bytes.toString() : "")).join("");
-    },
-  };
-}
-
-async function start(argv: readonly string[], change: Partial<GuestConfig> = {}) {
-  const channel = await connect();
-  const seen = collect(channel);
-  await channel.configure(configOf(argv, change));
-  return { channel, seen };
-}
-
-const maintenance = () => start([], { mode: "maintenance" });
+const agent = TestAgent.forEachTest();
 const idle = ["sh", "-c", "trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 1000 & wait $!; done"];
 
-async function exec(
-  channel: GuestChannel,
-  argv: readonly string[],
-  more: Partial<GuestExecSpec> = {},
-  input = "",
-) {
-  const running = await channel.exec({ argv, env: {}, ...more });
-  running.io.end(input);
-  const [stdout, stderr, code] = await Promise.all([
-    text(running.io),
-    text(running.stderr),
-    running.exitCode,
-  ]);
-  return { stdout, stderr, code };
-}
-
-const fails = (pattern: RegExp) => (error: unknown) =>
-  error instanceof UniError && pattern.test(error.message);
-
 test("a booted agent is recognised, one that is configured is not taken for it", async () => {
-  await connector.awaitBooted(socketPath, signal);
-  const { channel } = await maintenance();
+  await agent.awaitBooted();
+  const { channel } = await agent.maintenance();
   await channel.close();
-  await assert.rejects(connector.awaitBooted(socketPath, signal), fails(/configured already/));
+  await assert.rejects(agent.awaitBooted(), fails(/configured already/));
 });
 
 test("a program runs with its own environment, and its output, end and exit status arrive in order", async () => {
   const script = 'echo "$COLOUR $HOSTNAME $HOME $PWD"; cat /etc/hosts /etc/machine-id; echo oops >&2; exit 3';
-  const { seen } = await start(["sh", "-c", script]);
+  const { seen } = await agent.start(["sh", "-c", script]);
   const exited = await seen.wait("exited");
   assert.deepEqual(exited, { kind: "exited", code: 3, signal: 0, oomKilled: false });
   const [first, ...rest] = seen.output("stdout").trimEnd().split("\n");
@@ -147,8 +41,11 @@ test("what cannot be started is told apart, with the reason", async () => {
     [["/bin"], 126, /is a directory/],
     [["/script"], 127, /interpreter \/bin\/python is missing/],
   ];
-  execFileSync("sh", ["-c", `printf '#!/bin/python\n' > ${root}/script && chmod 755 ${root}/script`]);
-  const { channel } = await maintenance();
+  execFileSync("sh", [
+    "-c",
+    `printf '#!/bin/python\n' > ${agent.root}/script && chmod 755 ${agent.root}/script`,
+  ]);
+  const { channel } = await agent.maintenance();
   for (const [argv, code, reason] of cases) {
     await assert.rejects(channel.exec({ argv, env: {} }), (error: UniError) => {
       assert.match(error.message, reason);
@@ -163,14 +60,14 @@ test("what cannot be started is told apart, with the reason", async () => {
 });
 
 test("a program that cannot start says so once, with its code", async () => {
-  const { seen } = await start(["/nowhere"]);
+  const { seen } = await agent.start(["/nowhere"]);
   const failed = await seen.wait("start-failed");
   assert.equal(failed.code, 127);
   assert.match(failed.reason, /\/nowhere/);
 });
 
 test("stop is polite first and final in the end", async () => {
-  const { channel, seen } = await start(idle);
+  const { channel, seen } = await agent.start(idle);
   await until("the program is up", () => seen.output("stdout") === "up\n");
   await channel.stop(60_000);
   assert.deepEqual(await seen.wait("exited"), { kind: "exited", code: 0, signal: 0, oomKilled: false });
@@ -178,7 +75,11 @@ test("stop is polite first and final in the end", async () => {
 });
 
 test("a program that ignores the stop signal is killed when its grace is over", async () => {
-  const { channel, seen } = await start(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 1000; done"]);
+  const { channel, seen } = await agent.start([
+    "sh",
+    "-c",
+    "trap '' TERM; echo up; while :; do sleep 1000; done",
+  ]);
   await until("the program is up", () => seen.output("stdout") === "up\n");
   await channel.stop(50);
   const exited = await seen.wait("exited");
@@ -186,7 +87,7 @@ test("a program that ignores the stop signal is killed when its grace is over", 
 });
 
 test("a signal reaches the program, and there is an error when there is none", async () => {
-  const { channel, seen } = await start([
+  const { channel, seen } = await agent.start([
     "sh",
     "-c",
     "trap 'echo hup; exit 1' HUP; echo up; while :; do sleep 1000 & wait $!; done",
@@ -198,7 +99,7 @@ test("a signal reaches the program, and there is an error when there is none", a
 });
 
 test("what was not acknowledged is repeated to the next host, and nothing that was", async () => {
-  const first = await connect();
+  const first = await agent.connect();
   let handled = 0;
   first.onEvent((event) => {
     // The handler of a daemon that dies: "started" is stored, the rest is not.
@@ -209,20 +110,20 @@ test("what was not acknowledged is repeated to the next host, and nothing that w
   await until("the start is handled", () => handled === 1);
   await exec(first, ["true"]);
   await first.close();
-  const again = collect(await connect(4));
+  const again = collect(await agent.connect(4));
   assert.equal((await again.wait("exited")).code, 5);
   assert.equal(again.output("stdout"), "two\n");
   assert.ok(!again.events.some((event) => event.kind === "started"));
 });
 
 test("without a host the oldest output is dropped and counted, and the program goes on", async () => {
-  const go = join(root, "go");
+  const go = join(agent.root, "go");
   execFileSync("mkfifo", [go]);
-  const { channel } = await start(["sh", "-c", "read line </go; seq 1 200000; touch /done; exit 6"]);
+  const { channel } = await agent.start(["sh", "-c", "read line </go; seq 1 200000; touch /done; exit 6"]);
   await channel.close();
   writeFileSync(go, "go\n");
-  await until("the program is done", () => existsSync(join(root, "done")));
-  const seen = collect(await connect());
+  await until("the program is done", () => existsSync(join(agent.root, "done")));
+  const seen = collect(await agent.connect());
   assert.equal((await seen.wait("exited")).code, 6);
   const lost = await seen.wait("log-lost");
   const whole = Array.from({ length: 200_000 }, (_, index) => `${index + 1}\n`).join("");
@@ -232,14 +133,14 @@ test("without a host the oldest output is dropped and counted, and the program g
 });
 
 test("process 1 passes on what a process of the guest sends to it", async () => {
-  const { channel, seen } = await start(idle);
+  const { channel, seen } = await agent.start(idle);
   await until("the program is up", () => seen.output("stdout") === "up\n");
   assert.equal((await exec(channel, ["kill", "-TERM", "1"])).code, 0);
   assert.equal((await seen.wait("exited")).code, 0);
 });
 
 test("exec: standard streams, input with its end, exit status, user, directory and environment", async () => {
-  const { channel } = await maintenance();
+  const { channel } = await agent.maintenance();
   const cat = await exec(channel, ["sh", "-c", "cat; echo done >&2; exit 9"], {}, "x".repeat(300_000));
   assert.deepEqual([cat.stdout.length, cat.stderr, cat.code], [300_000, "done\n", 9]);
   const loud = await exec(channel, ["sh", "-c", "yes | head -c 1000000 >&2"]);
@@ -259,7 +160,7 @@ test("exec: standard streams, input with its end, exit status, user, directory a
 });
 
 test("exec with a terminal: it controls the session, has a size, and follows a resize", async () => {
-  const { channel } = await maintenance();
+  const { channel } = await agent.maintenance();
   const shell = await channel.exec({ argv: ["sh"], env: {}, terminal: { rows: 30, columns: 100 } });
   let screen = "";
   shell.io.on("data", (chunk) => {
@@ -276,7 +177,7 @@ test("exec with a terminal: it controls the session, has a size, and follows a r
 });
 
 test("a reader who does not read holds up nobody else, and gets all in the end", async () => {
-  const { channel, seen } = await start(idle);
+  const { channel, seen } = await agent.start(idle);
   const flood = await channel.exec({ argv: ["sh", "-c", "yes | head -c 3000000"], env: {} });
   assert.equal((await exec(channel, ["echo", "quick"])).stdout, "quick\n");
   await until("the program is up", () => seen.output("stdout") === "up\n");
@@ -285,7 +186,7 @@ test("a reader who does not read holds up nobody else, and gets all in the end",
 });
 
 test("signals go to all processes of an exec, and closing kills it", async () => {
-  const { channel } = await maintenance();
+  const { channel } = await agent.maintenance();
   const sleeper = await channel.exec({ argv: ["sh", "-c", "sleep 1000 & wait"], env: {} });
   await sleeper.signal(15);
   assert.equal(await sleeper.exitCode, 143);
@@ -298,16 +199,16 @@ test("signals go to all processes of an exec, and closing kills it", async () =>
 });
 
 test("a broken channel ends what it started", async () => {
-  const { channel } = await maintenance();
+  const { channel } = await agent.maintenance();
   const running = await channel.exec({ argv: ["sleep", "1000"], env: {} });
   await channel.close();
   await assert.rejects(running.exitCode, fails(/channel was closed/));
-  const next = await connect();
+  const next = await agent.connect();
   await until("the old process is gone", async () => (await next.stats()).processes === 0);
 });
 
 test("files go in and come out as they were", async () => {
-  const { channel } = await maintenance();
+  const { channel } = await agent.maintenance();
   const big = Buffer.alloc(700_000, "0123456789");
   const base = { uid: 1000, gid: 2000, mode: 0o640, mtimeMs: 1_600_000_000_000, size: 0 };
   const sent: [FileEntry, Buffer?][] = [
@@ -337,7 +238,7 @@ test("files go in and come out as they were", async () => {
 });
 
 test("docker cp's rules: a new name, the parent that is missing, a link at the end", async () => {
-  const { channel } = await maintenance();
+  const { channel } = await agent.maintenance();
   const file = (path: string): FileEntry => ({
     path,
     type: "file",
@@ -364,7 +265,7 @@ test("docker cp's rules: a new name, the parent that is missing, a link at the e
 });
 
 test("a transfer that is given up leaves nothing behind", async () => {
-  const { channel } = await maintenance();
+  const { channel } = await agent.maintenance();
   const writer = await channel.writeFiles("/tmp");
   const entry: FileEntry = { path: "half", type: "file", mode: 0o644, uid: 0, gid: 0, size: 100, mtimeMs: 0 };
   await assert.rejects(writer.write(entry, Readable.from([Buffer.from("short")])), fails(/not of the size/));
@@ -373,7 +274,7 @@ test("a transfer that is given up leaves nothing behind", async () => {
 });
 
 test("a sparse file is as long as it was, and its holes are not sent as bytes", async () => {
-  const { channel } = await maintenance();
+  const { channel } = await agent.maintenance();
   await exec(channel, ["dd", "if=/etc/passwd", "of=/tmp/holes", "bs=1", "count=5", "seek=3000000000"]);
   for await (const { entry, content } of (await channel.readFiles("/tmp/holes")).entries()) {
     assert.equal(entry.size, 3_000_000_005);
@@ -383,7 +284,7 @@ test("a sparse file is as long as it was, and its holes are not sent as bytes", 
 });
 
 test("stats are of this machine, refresh is taken", async () => {
-  const { channel } = await maintenance();
+  const { channel } = await agent.maintenance();
   const stats = await channel.stats();
   assert.ok(stats.memoryTotalKb > stats.memoryAvailableKb && stats.memoryAvailableKb > 0);
   assert.ok(stats.diskTotalKb > 0 && stats.cpuMs > 0);
@@ -391,10 +292,10 @@ test("stats are of this machine, refresh is taken", async () => {
 });
 
 test("power off kills, reports, says goodbye and ends", async () => {
-  const { channel, seen } = await start(idle);
+  const { channel, seen } = await agent.start(idle);
   await until("the program is up", () => seen.output("stdout") === "up\n");
   await channel.powerOff();
-  await agentEnd;
+  await agent.ended;
   assert.equal((await seen.wait("exited")).signal, 9);
   await channel.closed;
 });

@@ -1,4 +1,4 @@
-import { toUniError } from "@uni/contract/errors";
+import { toUniError, UniError } from "@uni/contract/errors";
 import type { Log } from "../base/log.ts";
 import { encodeConfig, encodeMoment } from "./config-message.ts";
 import type { EventQueue } from "./events.ts";
@@ -9,7 +9,7 @@ import { createFileWriter } from "./file-writer.ts";
 import type { GuestChannel, GuestStats } from "./port.ts";
 import type { GuestSession } from "./session.ts";
 import { openGuestStream } from "./stream.ts";
-import { keys, ProtocolError, types } from "./wire.ts";
+import { keys, maxNotice, ProtocolError, types } from "./wire.ts";
 
 /** Generous: an emulated guest on a busy host is slow, and a deadline only has to end what would hang for ever. */
 const deadlines = { configure: 120_000, request: 30_000, files: 60_000, powerOff: 60_000 };
@@ -71,6 +71,17 @@ export function createChannel(session: GuestSession, events: EventQueue, log: Lo
         await session.request(types.stats, nothing, "ask the guest for its stats", deadlines.request),
       );
     },
+    async notify(text) {
+      const attempted = "notify the guest's programs";
+      if (Buffer.byteLength(text) > maxNotice || text.includes("\n")) {
+        throw new UniError(
+          "invalid_value",
+          `${attempted}: a notice is one line of at most ${maxNotice} bytes`,
+        );
+      }
+      const payload = encodeFields([[keys.text, text]]);
+      await session.request(types.notify, payload, attempted, deadlines.request);
+    },
     async refresh() {
       const payload = encodeMoment(session.clock);
       await session.request(types.refresh, payload, "set the guest's clock", deadlines.request);
@@ -88,5 +99,7 @@ function statsOf(fields: Fields): GuestStats {
     processes: fields.number(keys.processes),
     diskUsedKb: fields.number(keys.diskUsedKb),
     diskTotalKb: fields.number(keys.diskTotalKb),
+    connections: fields.number(keys.connections),
+    inhibitors: fields.number(keys.inhibitors),
   };
 }

@@ -156,6 +156,8 @@ function decodeEvent(kind: number, fields: Fields): GuestEvent {
       };
     case eventKinds.startFailed:
       return { kind: "start-failed", code: fields.number(keys.code), reason: fields.text(keys.reason) };
+    case eventKinds.inhibited:
+      return { kind: "inhibited", count: fields.number(keys.count) };
     default:
       throw new ProtocolError(`unknown event ${kind}`);
   }

@@ -53,7 +53,9 @@ export type GuestEvent =
   /** The program ended. `signal` is 0 if it returned. `code` is 128+signal if it was killed, as a shell says it. Repeated until acknowledged. */
   | { readonly kind: "exited"; readonly code: number; readonly signal: number; readonly oomKilled: boolean }
   /** The program could not be started: no such file (127), not executable (126), bad user. */
-  | { readonly kind: "start-failed"; readonly code: number; readonly reason: string };
+  | { readonly kind: "start-failed"; readonly code: number; readonly reason: string }
+  /** The counter of inhibitors changed (see GuestStats); changes within some milliseconds come as one. */
+  | { readonly kind: "inhibited"; readonly count: number };
 
 export interface GuestExecSpec {
   readonly argv: readonly string[];
@@ -109,6 +111,10 @@ export interface GuestStats {
   readonly processes: number;
   readonly diskUsedKb: number;
   readonly diskTotalKb: number;
+  /** Established TCP connections with the outside: neither by loopback nor with the machine's own address. */
+  readonly connections: number;
+  /** The counter in `/uk/libukp/scale_to_zero_disable`: above zero, the program asks not to be put to sleep. */
+  readonly inhibitors: number;
 }
 
 export interface GuestChannel {
@@ -128,6 +134,8 @@ export interface GuestChannel {
   /** `path` exists as a directory: entries land in it. Otherwise its parent must exist and the single top entry gets that name (docker cp). */
   writeFiles(path: string): Promise<GuestFileWriter>;
   stats(): Promise<GuestStats>;
+  /** Gives a line to whoever reads `/uk/libukp/notify`; resolves when the agent has it. Nobody need be reading. */
+  notify(text: string): Promise<void>;
   /** Sets the clock and reseeds; used after every resume. */
   refresh(): Promise<void>;
   /** Resolves when the connection is lost or closed. */

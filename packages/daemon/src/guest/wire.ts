@@ -14,6 +14,9 @@ export const creditToGuest = 64 << 10;
 /** What the agent keeps of the log: an honest one never has more under way. */
 export const logWindow = 256 << 10;
 
+/** Bytes of a notice to the guest's programs. */
+export const maxNotice = 1024;
+
 /** Flag of a frame that is a part of a message, but not its last. */
 export const flagMore = 1;
 /** Flag of DATA and CREDIT. */
@@ -26,6 +29,7 @@ export const types = {
   stop: 4,
   powerOff: 5,
   stats: 6,
+  notify: 7,
   logAck: 8,
   eventAck: 9,
   goodbyeAck: 10,
@@ -50,7 +54,14 @@ export const types = {
 } as const;
 
 export const agentStates = { waiting: 0, configured: 1, poweringOff: 2 } as const;
-export const eventKinds = { started: 1, listening: 2, oom: 3, exited: 4, startFailed: 5 } as const;
+export const eventKinds = {
+  started: 1,
+  listening: 2,
+  oom: 3,
+  exited: 4,
+  startFailed: 5,
+  inhibited: 6,
+} as const;
 export const logStreams = { 1: "stdout", 2: "stderr", 3: "system" } as const;
 
 export const keys = {
@@ -80,12 +91,16 @@ export const keys = {
   rssKb: 24,
   oomKilled: 25,
   state: 27,
+  text: 28,
+  count: 29,
   memoryTotalKb: 32,
   memoryAvailableKb: 33,
   cpuMs: 34,
   processes: 35,
   diskUsedKb: 36,
   diskTotalKb: 37,
+  connections: 38,
+  inhibitors: 39,
 } as const;
 
 /** What a guest sent that no honest agent sends: its channel is closed. */
