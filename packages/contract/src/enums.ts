@@ -25,6 +25,10 @@ export type InstanceType = (typeof instanceTypes)[number];
 export const scaleToZeroPolicies = ["off", "on", "idle"] as const;
 export type ScaleToZeroPolicy = (typeof scaleToZeroPolicies)[number];
 
+export const sleepTiers = ["paused", "disk", "off"] as const;
+/** Uni: how deep an instance in standby sleeps. "off": nothing is kept, waking is a start. */
+export type SleepTier = (typeof sleepTiers)[number];
+
 export const schedPriorities = ["normal", "medium", "high", "admin"] as const;
 export type SchedPriority = (typeof schedPriorities)[number];
 
@@ -88,3 +92,16 @@ export type PaginationOrder = (typeof paginationOrders)[number];
 export const logStreams = ["stdout", "stderr", "system"] as const;
 /** "system" is what Uni itself says about the instance. */
 export type LogStream = (typeof logStreams)[number];
+
+export const mutableServiceGroupProperties = [
+  "services",
+  "domains",
+  "soft_limit",
+  "hard_limit",
+  "autokill",
+] as const;
+export type MutableServiceGroupProperty = (typeof mutableServiceGroupProperties)[number];
+
+/** pending: being asked for; error: it cannot be used. */
+export const certificateStates = ["pending", "valid", "error"] as const;
+export type CertificateState = (typeof certificateStates)[number];

@@ -28,6 +28,8 @@ export const errorTable = {
   already_exists: { status: 409, wire: 23, exit: 73 },
   in_use: { status: 409, wire: 24, exit: 69 },
   port_in_use: { status: 409, wire: 24, exit: 69 },
+  certificate_invalid: { status: 400, wire: 7, exit: 65 },
+  certificate_mismatch: { status: 400, wire: 30, exit: 65 },
   image_invalid: { status: 400, wire: 10, exit: 65 },
   image_unsafe: { status: 400, wire: 10, exit: 65 },
   digest_mismatch: { status: 400, wire: 10, exit: 65 },

@@ -3,6 +3,8 @@ type Brand<T extends string> = string & { readonly [brand]: T };
 
 export type InstanceId = Brand<"instance">;
 export type AccountId = Brand<"account">;
+export type ServiceGroupId = Brand<"service group">;
+export type CertificateId = Brand<"certificate">;
 /** `sha256:` and 64 lower-case hex digits. */
 export type Digest = Brand<"digest">;
 
@@ -13,3 +15,5 @@ export const isUuid = (text: string): boolean => uuidPattern.test(text);
 export const isDigest = (text: string): text is Digest => digestPattern.test(text);
 export const asInstanceId = (text: string): InstanceId => text as InstanceId;
 export const asAccountId = (text: string): AccountId => text as AccountId;
+export const asServiceGroupId = (text: string): ServiceGroupId => text as ServiceGroupId;
+export const asCertificateId = (text: string): CertificateId => text as CertificateId;

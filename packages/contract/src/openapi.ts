@@ -2,12 +2,15 @@
 import type { TSchema } from "typebox";
 import { envelopeMembers, ResponseError } from "./envelope.ts";
 import { type Operation, operations } from "./operations.ts";
+import { Certificate, CreateCertificateRequest } from "./resources/certificate.ts";
 import { Image } from "./resources/image.ts";
 import { ImageSpec } from "./resources/image-spec.ts";
 import { CreateInstanceRequest, Instance } from "./resources/instance.ts";
 import { HealthzData, Metro, Quotas } from "./resources/node.ts";
 import { PortMapping } from "./resources/port-mapping.ts";
 import { NameOrUuid } from "./resources/reference.ts";
+import { CreateServiceGroupRequest, ServiceGroup } from "./resources/service-group.ts";
+import { Service, ServiceDomain } from "./resources/service-parts.ts";
 
 const named: ReadonlyMap<TSchema, string> = new Map<TSchema, string>([
   [Instance, "Instance"],
@@ -20,6 +23,12 @@ const named: ReadonlyMap<TSchema, string> = new Map<TSchema, string>([
   [ResponseError, "ResponseError"],
   [PortMapping, "PortMapping"],
   [ImageSpec, "ImageSpec"],
+  [ServiceGroup, "ServiceGroup"],
+  [CreateServiceGroupRequest, "CreateServiceGroupRequest"],
+  [Service, "Service"],
+  [ServiceDomain, "ServiceDomain"],
+  [Certificate, "Certificate"],
+  [CreateCertificateRequest, "CreateCertificateRequest"],
 ]);
 
 export function openApiDocument(): Record<string, unknown> {

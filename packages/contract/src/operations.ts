@@ -3,7 +3,7 @@
  * the published SDK. Order matters nowhere: a fixed path always wins over one with {uuid}.
  */
 import Type, { type TObject, type TSchema } from "typebox";
-import { paginationOrders } from "./enums.ts";
+import { detailsMember, listMembers, referenceLists } from "./queries.ts";
 import { Image } from "./resources/image.ts";
 import { Instance } from "./resources/instance.ts";
 import {
@@ -17,6 +17,8 @@ import {
   StartInstancesItem,
   StopInstanceBody,
   StopInstancesItem,
+  SuspendInstanceBody,
+  SuspendInstancesItem,
   UpdateInstanceBody,
   UpdateInstancesItem,
   WaitInstanceBody,
@@ -33,7 +35,8 @@ import {
 } from "./resources/instance-results.ts";
 import { HealthzData, Metro, Quotas } from "./resources/node.ts";
 import { NameOrUuid } from "./resources/reference.ts";
-import { count, list, request, words } from "./schema.ts";
+import { list, request } from "./schema.ts";
+import { serviceOperations } from "./service-operations.ts";
 
 export type HttpMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -49,35 +52,26 @@ export interface Operation {
   /** Key of the list in `data`; "" when `data` is the object itself. */
   readonly dataKey: string;
   readonly item: TSchema;
+  /** Older clients send this one instead. */
+  readonly olderMethod?: HttpMethod;
   /** Also served without a token. */
   readonly public?: boolean;
 }
 
 const noQuery = request({});
-const references = {
-  uuid: Type.Optional(list(Type.String(), "Instances by uuid")),
-  name: Type.Optional(list(Type.String(), "Instances by name")),
-};
-const details = Type.Optional(Type.Boolean({ description: "Default true; false: only uuid and name" }));
-
 export const ListQuery = request({
-  ...references,
-  details,
-  count: Type.Optional(count("Page size; 0 or absent: everything")),
-  from: Type.Optional(Type.String({ description: "Uuid or creation time: the page begins after it" })),
-  order: Type.Optional(words(paginationOrders, "Default asc: oldest first")),
-  sortby: Type.Optional(words(["create_time"])),
+  ...listMembers,
   tags: Type.Optional(list(Type.String(), "All of them must be there; also as one comma list")),
 });
-const DetailsQuery = request({ details });
-const ReferencesQuery = request(references);
+const DetailsQuery = request({ details: Type.Optional(detailsMember) });
+const ReferencesQuery = request(referenceLists);
 export const LogQuery = request({
-  ...references,
+  ...referenceLists,
   offset: Type.Optional(list(LogInstanceBody.properties.offset, "By position of the references")),
   limit: Type.Optional(list(LogInstanceBody.properties.limit, "By position of the references")),
 });
 export const WaitQuery = request({
-  ...references,
+  ...referenceLists,
   state: Type.Optional(list(WaitInstanceBody.properties.state, "By position of the references")),
   timeout_s: Type.Optional(list(WaitInstanceBody.properties.timeout_s, "By position of the references")),
   timeout_ms: Type.Optional(list(WaitInstanceBody.properties.timeout_ms, "By position of the references")),
@@ -187,6 +181,13 @@ export const operations = {
     TransitionedInstance,
   ),
   stopInstances: change("PUT", `${instances}/stop`, "Stop", bulk(StopInstancesItem), TransitionedInstance),
+  suspendInstances: change(
+    "PUT",
+    `${instances}/suspend`,
+    "Put to sleep",
+    bulk(SuspendInstancesItem),
+    TransitionedInstance,
+  ),
   waitInstances: read(
     `${instances}/wait`,
     "Wait for a state",
@@ -233,6 +234,13 @@ export const operations = {
     TransitionedInstance,
   ),
   stopInstanceByUuid: changeOne("PUT", `${oneInstance}/stop`, "Stop", StopInstanceBody, TransitionedInstance),
+  suspendInstanceByUuid: changeOne(
+    "PUT",
+    `${oneInstance}/suspend`,
+    "Put to sleep",
+    SuspendInstanceBody,
+    TransitionedInstance,
+  ),
   waitInstanceByUuid: read(
     `${oneInstance}/wait`,
     "Wait for a state",
@@ -241,6 +249,8 @@ export const operations = {
     WaitedInstance,
     WaitInstanceBody,
   ),
+
+  ...serviceOperations,
 
   getImages: read("/v1/images", "Images of the account", ImagesQuery, "images", Image),
   getImageStore: read("/v1/image-store", "Images of the node", ImagesQuery, "images", Image),
@@ -258,7 +268,6 @@ export const plannedRoutes: readonly {
   readonly path: string;
   readonly feature: string;
 }[] = [
-  ...routes("Suspending instances", ["PUT /v1/instances/suspend", "PUT /v1/instances/{uuid}/suspend"]),
   ...routes("Instance templates", family("/v1/instances/templates")),
   ...routes("Checkpoints", [
     ...family("/v1/instances/checkpoints"),
@@ -267,8 +276,12 @@ export const plannedRoutes: readonly {
   ]),
   ...routes("Pinning images", ["POST /v1/images", "DELETE /v1/images"]),
   ...routes("Volumes", family("/v1/volumes")),
-  ...routes("Service groups", family("/v1/services")),
-  ...routes("Certificates", family("/v1/certificates")),
+  ...routes("Autoscale", [
+    ...["GET", "POST", "DELETE"].map((method) => `${method} /v1/services/autoscale`),
+    ...["GET", "POST", "DELETE"].map((method) => `${method} /v1/services/{uuid}/autoscale`),
+    ...["GET", "POST", "DELETE"].map((method) => `${method} /v1/services/{uuid}/autoscale/policies`),
+    ...["GET", "DELETE"].map((method) => `${method} /v1/services/{uuid}/autoscale/policies/{name}`),
+  ]),
 ];
 
 function family(path: string): string[] {

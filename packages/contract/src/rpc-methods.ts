@@ -1,6 +1,7 @@
 /** The people-methods of the unix socket. Every operation of operations.ts can be called there under its id as well. */
 import type { Static, TSchema } from "typebox";
 import type {
+  CaInfo,
   DaemonEvent,
   DaemonInfo,
   DoctorReport,
@@ -29,8 +30,10 @@ import {
   RunParams,
   ShutdownParams,
   SignalParams,
+  StartParams,
   StatsParams,
   StopParams,
+  SuspendParams,
   TagParams,
   UpdateParams,
   VersionParams,
@@ -66,7 +69,8 @@ export const rpcMethods = {
   "VM.List": reply(ListParams, "List instances, oldest first"),
   "VM.Get": reply(IdParams, "One instance in short"),
   "VM.Inspect": reply(IdParams, "Everything about one instance"),
-  "VM.Start": reply(IdParams, "Start it; harmless when it runs"),
+  "VM.Suspend": reply(SuspendParams, "Put it to sleep; the next packet wakes it"),
+  "VM.Start": reply(StartParams, "Start it; harmless when it runs"),
   "VM.Stop": reply(StopParams, "Stop it and wait until it is stopped"),
   "VM.Restart": reply(StopParams, "Stop it, then start it"),
   "VM.Kill": reply(KillParams, "Kill it at once, or send its program a signal"),
@@ -94,6 +98,8 @@ export const rpcMethods = {
   "Kernel.Update": frames(NoParams, "Install the distribution's newest"),
   "Kernel.Build": frames(NoParams, "Build the lean one"),
   "Kernel.Remove": reply(VersionParams, "Remove one that nothing uses"),
+  "Ca.Get": reply(NoParams, "The local authority's certificate"),
+  "Ca.Trust": reply(NoParams, "Have this machine trust the local authority"),
   "Daemon.Version": reply(NoParams, "The daemon's version"),
   "Daemon.Info": reply(NoParams, "What the daemon is and has"),
   "Daemon.Doctor": reply(NoParams, "Check the host"),
@@ -111,6 +117,7 @@ export interface RpcResults {
   "VM.Get": VmInfo;
   "VM.Inspect": VmDetail;
   "VM.Start": VmInfo;
+  "VM.Suspend": VmInfo;
   "VM.Stop": VmInfo;
   "VM.Restart": VmInfo;
   "VM.Kill": StatusOk;
@@ -141,6 +148,8 @@ export interface RpcResults {
   "Kernel.Update": KernelInfo;
   "Kernel.Build": KernelInfo;
   "Kernel.Remove": StatusOk;
+  "Ca.Get": CaInfo;
+  "Ca.Trust": CaInfo & { readonly path: string };
   "Daemon.Version": { readonly version: string };
   "Daemon.Info": DaemonInfo;
   "Daemon.Doctor": DoctorReport;

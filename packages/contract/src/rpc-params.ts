@@ -58,6 +58,7 @@ export const RunParams = request({
       max_retries: Type.Optional(integer("0: no limit", limits.restartRetries)),
     }),
   ),
+  scale_to_zero: CreateInstanceRequest.properties.scale_to_zero,
   auto_remove: Type.Optional(Type.Boolean({ description: "Delete it once it stops" })),
   port_maps: Type.Optional(list(PortMapping, "Ports published on the host", limits.ports)),
   grace_period_s: CreateInstanceRequest.properties.grace_period_s,
@@ -90,6 +91,16 @@ export const StopParams = request({
   id: reference,
   force: Type.Optional(Type.Boolean({ description: "Kill at once" })),
   grace_s: Type.Optional(integer("Seconds until SIGKILL; default the instance's own", limits.graceS)),
+});
+
+export const StartParams = request({
+  id: reference,
+  cold: Type.Optional(Type.Boolean({ description: "Of one in standby: boot and drop its memory" })),
+});
+
+export const SuspendParams = request({
+  id: reference,
+  drain_s: Type.Optional(integer("Seconds to wait for open connections to end; default 0", limits.graceS)),
 });
 
 export const KillParams = request({ id: reference, signal: Type.Optional(signalName) });

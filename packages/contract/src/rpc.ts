@@ -2,7 +2,7 @@
  * What the people-methods on the unix socket answer, and what their frames carry. Line protocol: one JSON-RPC 2.0 object
  * per line; see rpc-methods.ts for the table and stream-frames.ts for what follows a reply that opened a stream.
  */
-import type { Accelerator, HealthState, InstanceState, LogStream } from "./enums.ts";
+import type { Accelerator, HealthState, InstanceState, LogStream, SleepTier } from "./enums.ts";
 import type { Instance } from "./resources/instance.ts";
 import type { PortMapping } from "./resources/port-mapping.ts";
 
@@ -28,6 +28,8 @@ export interface VmInfo {
   readonly accelerator?: Accelerator;
   readonly health?: HealthState;
   readonly restart_count: number;
+  /** Only in state standby. */
+  readonly sleep?: { readonly tier: SleepTier; readonly since: string };
 }
 
 /** Everything that is known of an instance. */
@@ -121,6 +123,18 @@ export interface KernelCheck {
   readonly installed: string | undefined;
   readonly latest: string;
   readonly update_available: boolean;
+}
+
+/** The authority that signs the names of this installation. */
+export interface CaInfo {
+  /** Names below it get a certificate from it. */
+  readonly domain: string;
+  readonly subject: string;
+  /** SHA-256 of the certificate, upper-case hex with colons. */
+  readonly fingerprint: string;
+  readonly not_after: string;
+  /** PEM */
+  readonly certificate: string;
 }
 
 export interface DaemonInfo {

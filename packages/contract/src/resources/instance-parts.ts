@@ -1,44 +1,12 @@
 /** Members of a create request that stand for features of their own: services, volumes, ROMs, plugins, templates, networks. */
-import Type from "typebox";
-import {
-  connectionHandlers,
-  inlineDataEncodings,
-  protocols,
-  scaleToZeroPolicies,
-  scheduleActions,
-  volumeAccessModes,
-} from "../enums.ts";
+import Type, { type Static } from "typebox";
+import { inlineDataEncodings, scaleToZeroPolicies, scheduleActions, volumeAccessModes } from "../enums.ts";
 import { limits } from "../limits.ts";
 import { count, integer, list, plainText, request, tagList, words } from "../schema.ts";
 import { ImageReference } from "./image-spec.ts";
 import { NameOrUuid, referenceMembers } from "./reference.ts";
 
 const path = (description: string) => plainText(description, limits.pathLength);
-const soft = integer("Default 1", limits.port);
-
-export const Service = request({
-  port: integer("Public port", limits.port),
-  destination_port: Type.Optional(integer("Port in the instance; default the same", limits.port)),
-  protocol: Type.Optional(words(protocols, "Default tcp")),
-  ip: Type.Optional(Type.String({ description: "Public address, for udp" })),
-  handlers: Type.Optional(list(words(connectionHandlers), "What the edge does with a connection")),
-});
-
-export const ServiceGroupPart = request({
-  ...referenceMembers,
-  domains: Type.Optional(
-    list(
-      request({
-        name: plainText("With a final dot: a full name; without: a label below the node's domain"),
-        certificate: Type.Optional(NameOrUuid),
-      }),
-      "Domains of a new group",
-    ),
-  ),
-  services: Type.Optional(list(Service, "Published ports of a new group")),
-  soft_limit: Type.Optional(soft),
-  hard_limit: Type.Optional(integer("Default 65535; at least soft_limit", limits.port)),
-});
 
 export const VolumePart = request({
   ...referenceMembers,
@@ -94,9 +62,11 @@ export const TemplatePart = request({
 export const ScaleToZeroPart = request({
   policy: Type.Optional(words(scaleToZeroPolicies)),
   stateful: Type.Optional(Type.Boolean({ description: "Keep memory" })),
-  cooldown_time_ms: Type.Optional(integer("Default 1000", { minimum: 0, maximum: 86_400_000 })),
-  notify_time_ms: Type.Optional(integer("Below cooldown_time_ms", { minimum: 0, maximum: 86_400_000 })),
+  cooldown_time_ms: Type.Optional(integer("Default 1000", limits.cooldownMs)),
+  notify_time_ms: Type.Optional(integer("Below cooldown_time_ms; 0: not", limits.cooldownMs)),
 });
+
+export type ScaleToZeroPart = Static<typeof ScaleToZeroPart>;
 
 export const SchedulePart = request({
   name: plainText("Unique per instance"),

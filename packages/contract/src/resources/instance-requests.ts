@@ -9,6 +9,7 @@ import { referenceMembers } from "./reference.ts";
 const startMembers = {
   timeout_s: Type.Optional(timeoutS),
   wait_timeout_ms: Type.Optional(waitTimeoutMs),
+  cold: Type.Optional(Type.Boolean({ description: "Uni: of one in standby, boot and drop its memory" })),
 };
 export const StartInstanceBody = request(startMembers);
 export const StartInstancesItem = request({ ...referenceMembers, ...startMembers });
@@ -26,6 +27,16 @@ const stopMembers = {
 export const StopInstanceBody = request(stopMembers);
 export const StopInstancesItem = request({ ...referenceMembers, ...stopMembers });
 export type StopInstancesItem = Static<typeof StopInstancesItem>;
+
+const suspendMembers = {
+  drain_timeout_ms: Type.Optional(
+    integer("0: at once; -1 or absent: until no connection is open", limits.drainMs),
+  ),
+  timeout_s: Type.Optional(timeoutS),
+};
+export const SuspendInstanceBody = request(suspendMembers);
+export const SuspendInstancesItem = request({ ...referenceMembers, ...suspendMembers });
+export type SuspendInstancesItem = Static<typeof SuspendInstancesItem>;
 
 const deleteMembers = {
   timeout_s: Type.Optional(timeoutS),

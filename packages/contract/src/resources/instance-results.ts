@@ -58,6 +58,16 @@ export const MeasuredInstance = item({
   rx_packets: Type.Optional(count("Received")),
   tx_bytes: Type.Optional(count("Sent")),
   tx_packets: Type.Optional(count("Sent")),
+  wakeup_latency: Type.Optional(
+    Type.Array(
+      answer({
+        bucket_ms: Type.Union([Type.Integer(), Type.Null()], note("Upper bound; null: above all")),
+        count: count("Wakes in this bucket"),
+      }),
+      note("From the packet or call until it ran"),
+    ),
+  ),
+  wakeup_latency_sum: Type.Optional(count("Milliseconds of all wakes")),
   nconns: Type.Optional(count("Open inbound connections that are not HTTP")),
   nreqs: Type.Optional(count("HTTP requests in flight")),
   nqueued: Type.Optional(count("Queued connections and requests")),

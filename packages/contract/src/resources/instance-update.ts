@@ -4,6 +4,7 @@ import { limits } from "../limits.ts";
 import { tagList } from "../schema.ts";
 import { ImageReference } from "./image-spec.ts";
 import { Annotations, ArgumentList, Environment, Hostname, MemoryMb, Vcpus } from "./instance.ts";
+import { ScaleToZeroPart } from "./instance-parts.ts";
 
 /** What one operation on one property takes. `optional`: the value may be left out, which clears the property. */
 export interface UpdateValue {
@@ -30,5 +31,6 @@ export const updateValues: Readonly<
   vcpus: { set: takes(Vcpus) },
   tags: { set: takes(tagList), add: takes(tagList), del: mayTake(tagList) },
   delete_lock: { set: takes(Type.Boolean()), del: nothing },
+  scale_to_zero: { set: takes(ScaleToZeroPart), add: takes(ScaleToZeroPart), del: nothing },
   hostname: { set: takes(Hostname), del: nothing },
 };

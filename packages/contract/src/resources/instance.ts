@@ -10,6 +10,7 @@ import {
   restartPolicies,
   scaleToZeroPolicies,
   schedPriorities,
+  sleepTiers,
 } from "../enums.ts";
 import { outcomeMembers } from "../envelope.ts";
 import {
@@ -43,12 +44,12 @@ import {
   RomPart,
   ScaleToZeroPart,
   SchedulePart,
-  ServiceGroupPart,
   TemplatePart,
   VolumePart,
 } from "./instance-parts.ts";
 import { PortMapping } from "./port-mapping.ts";
 import { NameOrUuid } from "./reference.ts";
+import { ServiceGroupPart } from "./service-parts.ts";
 
 export const ArgumentList = list(
   Type.String({ maxLength: limits.argumentBytes, pattern: noNulPattern }),
@@ -199,6 +200,12 @@ export const Instance = answer({
       cooldown_time_ms: Type.Optional(count("Milliseconds")),
       notify_time_ms: Type.Optional(count("Milliseconds")),
     }),
+  ),
+  sleep: Type.Optional(
+    answer(
+      { tier: words(sleepTiers, "off: nothing is kept, waking is a start"), since: timestamp("Fell asleep") },
+      "Uni: only in state standby",
+    ),
   ),
   network_interfaces: Type.Optional(Type.Array(InstanceNetworkInterface)),
   tags: Type.Optional(Type.Array(Type.String())),

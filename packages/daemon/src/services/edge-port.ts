@@ -1,0 +1,129 @@
+/** What the edge must be told, as data: which name and port lead to which members, and with which certificate. Pure. */
+import type { InstanceState } from "@uni/contract/enums";
+import type { CertificateId, InstanceId, ServiceGroupId } from "@uni/contract/ids";
+import { certificateFor } from "./certificate-choice.ts";
+import { fqdnOf, isFullName } from "./domains.ts";
+import type { CertificateRecord, GroupRecord, GroupService } from "./record.ts";
+
+/** Whoever serves the plan: it resolves once new connections go by it. */
+export interface EdgePort {
+  apply(plan: EdgePlan): Promise<void>;
+}
+
+export interface EdgePlan {
+  readonly groups: readonly EdgeGroup[];
+}
+
+export interface EdgeGroup {
+  readonly id: ServiceGroupId;
+  readonly name: string;
+  readonly domains: readonly EdgeDomain[];
+  readonly ports: readonly EdgePortRule[];
+  readonly softLimit: number;
+  readonly hardLimit: number;
+  /** In the order in which they are to be filled. */
+  readonly members: readonly EdgeMember[];
+}
+
+export interface EdgeDomain {
+  /** May begin with `*.`. */
+  readonly fqdn: string;
+  readonly certificate: EdgeCertificate;
+}
+
+export type EdgeCertificate =
+  | { readonly kind: "uploaded"; readonly id: CertificateId; readonly path: string }
+  /** To be had from the local authority under this name. */
+  | { readonly kind: "local"; readonly name: string };
+
+export type EdgePortRule =
+  | { readonly kind: "redirect"; readonly port: number; readonly toPort: number }
+  | {
+      readonly kind: "http" | "tcp";
+      readonly port: number;
+      readonly destinationPort: number;
+      /** The edge ends TLS. */
+      readonly tls: boolean;
+    };
+
+export interface EdgeMember {
+  readonly id: InstanceId;
+  readonly name: string;
+  readonly address: string;
+  /** draining: keeps what it has and gets nothing new. */
+  readonly state: "awake" | "asleep" | "draining";
+}
+
+export interface EdgeInstance {
+  readonly id: InstanceId;
+  readonly name: string;
+  readonly address: string;
+  readonly state: InstanceState;
+  readonly group: ServiceGroupId;
+}
+
+export interface EdgeCertificates {
+  readonly nodeDomain: string;
+  readonly uploaded: readonly CertificateRecord[];
+  readonly path: (id: CertificateId) => string;
+}
+
+export function edgePlan(
+  groups: readonly GroupRecord[],
+  instances: readonly EdgeInstance[],
+  certificates: EdgeCertificates,
+): EdgePlan {
+  return {
+    groups: groups.map((group) => ({
+      id: group.id,
+      name: group.name,
+      domains: group.spec.domains.map((domain) => ({
+        fqdn: fqdnOf(domain, certificates.nodeDomain),
+        certificate: edgeCertificate(group, domain, certificates),
+      })),
+      ports: group.spec.services.map(portRule),
+      softLimit: group.spec.softLimit,
+      hardLimit: group.spec.hardLimit,
+      members: instances.filter((instance) => instance.group === group.id).flatMap(edgeMember),
+    })),
+  };
+}
+
+function edgeCertificate(
+  { account }: GroupRecord,
+  domain: GroupRecord["spec"]["domains"][number],
+  { nodeDomain, uploaded, path }: EdgeCertificates,
+): EdgeCertificate {
+  const own = uploaded.filter((record) => record.account === account);
+  const record = certificateFor(domain, nodeDomain, own);
+  // One that expired is still served: a client can be told to accept it, and its owner sees which one it is.
+  if (record?.details !== undefined) return { kind: "uploaded", id: record.id, path: path(record.id) };
+  return { kind: "local", name: isFullName(domain.name) ? fqdnOf(domain, nodeDomain) : `*.${nodeDomain}` };
+}
+
+function portRule({ port, destinationPort, handlers }: GroupService): EdgePortRule {
+  if (handlers.includes("redirect")) return { kind: "redirect", port, toPort: destinationPort };
+  const kind = handlers.includes("http") ? "http" : "tcp";
+  return { kind, port, destinationPort, tls: handlers.includes("tls") };
+}
+
+/** What neither runs nor can be woken is no member; one that starts answers once it listens. */
+function edgeMember({ id, name, address, state }: EdgeInstance): EdgeMember[] {
+  switch (state) {
+    case "running":
+    case "starting":
+      return [{ id, name, address, state: "awake" }];
+    case "standby":
+      return [{ id, name, address, state: "asleep" }];
+    case "draining":
+    case "stopping":
+      return [{ id, name, address, state: "draining" }];
+    case "stopped":
+    case "deleted":
+    case "template":
+    case "checkpoint":
+      return [];
+    default:
+      return state satisfies never;
+  }
+}
