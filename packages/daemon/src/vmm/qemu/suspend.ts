@@ -53,7 +53,9 @@ export async function writeSleepSnapshot(
     keepBootSnapshot(suspension, sleepSnapshotFiles(directory).meta);
     await writeFile(files.state, await saveDevices(qmp, suspension.places), { mode: 0o600 });
     await copyPages(suspension, files, signal);
-    await writeFile(files.meta, `${JSON.stringify(await describe(suspension, files, signal))}\n`);
+    await writeFile(files.meta, `${JSON.stringify(await describe(suspension, files, signal))}\n`, {
+      mode: 0o600,
+    });
     const bytes = await allocatedBytes(Object.values(files));
     signal.throwIfAborted();
     await replaceDirectory(aside, directory);
