@@ -9,8 +9,9 @@ import { recordOf } from "./test-records.ts";
 const table: Record<Request, string> = {
   //              stopped starting running draining stopping template standby deleted checkpoint
   start: "q - - q q x q x x",
-  stop: "- i q - - x q x x",
-  "force-stop": "- i q i i x q x x",
+  stop: "- i q - - x i x x",
+  "force-stop": "- i q i i x i x x",
+  sleep: "x x q x x x x x x",
   delete: "i i i i i i i i i",
   maintain: "q x x x x x x x x",
   exec: "x x - x x x x x x",
@@ -30,12 +31,23 @@ for (const [request, line] of Object.entries(table)) {
   });
 }
 
-const kindOf = (request: Request, state: InstanceState, intent: "run" | "stop" | "delete") =>
+const kindOf = (request: Request, state: InstanceState, intent: "run" | "sleep" | "stop" | "delete") =>
   admit(request, { state, intent }, false).kind;
 
 test("a start behind a stop that has not had its turn is queued", () => {
   assert.equal(kindOf("start", "running", "stop"), "queue");
   assert.equal(kindOf("start", "starting", "stop"), "queue");
+});
+
+test("what is on its way to sleep is stopped at once, and need not be sent there again", () => {
+  assert.deepEqual(admit("stop", { state: "stopping", intent: "sleep" }, false), {
+    kind: "queue",
+    interrupt: true,
+  });
+  assert.equal(kindOf("sleep", "stopping", "sleep"), "already");
+  assert.equal(kindOf("sleep", "standby", "sleep"), "already");
+  assert.equal(kindOf("sleep", "running", "stop"), "deny");
+  assert.equal(kindOf("start", "standby", "sleep"), "queue");
 });
 
 test("what is being deleted is not started", () => {

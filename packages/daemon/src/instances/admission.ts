@@ -10,15 +10,17 @@
  *
  *     delete from any state (not while delete-locked) ends in: gone.
  *
- * `starting` and `stopping` belong to a task of the owner loop; nothing else leaves them. The states draining, standby,
- * template, checkpoint and deleted of the wire are not entered yet.
+ * `running` goes to `standby` and back as sleeper.ts draws it; on the way its intent is "sleep" while the state is `stopping`.
+ *
+ * `starting` and `stopping` belong to a task of the owner loop; nothing else leaves them. The states draining, template,
+ * checkpoint and deleted of the wire are not entered yet.
  */
 import type { InstanceState } from "@uni/contract/enums";
 import { messages } from "@uni/contract/envelope";
 import { UniError } from "@uni/contract/errors";
 import type { InstanceRecord, InstanceStatus } from "./record.ts";
 
-export type Request = "start" | "stop" | "force-stop" | "delete" | "maintain" | "exec";
+export type Request = "start" | "stop" | "force-stop" | "delete" | "sleep" | "maintain" | "exec";
 
 export type Verdict =
   /** Run it when its turn comes. `interrupt`: end the task under way first. */
@@ -43,9 +45,11 @@ export function admit(
       return admitStart(state, intent);
     case "stop":
     case "force-stop":
-      return admitStop(request, state);
+      return admitStop(request, state, intent);
     case "delete":
       return deleteLock ? deny(messages.deletionLocked) : interrupt;
+    case "sleep":
+      return admitSleep(state, intent);
     case "maintain":
       return state === "stopped" ? queue : deny(`it is ${state}`);
     case "exec":
@@ -99,15 +103,26 @@ function admitStart(state: InstanceState, intent: InstanceStatus["intent"]): Ver
   }
 }
 
-function admitStop(request: "stop" | "force-stop", state: InstanceState): Verdict {
+function admitSleep(state: InstanceState, intent: InstanceStatus["intent"]): Verdict {
+  if (intent === "sleep") return already;
+  return state === "running" && intent === "run" ? queue : deny(`it is ${state}`);
+}
+
+/** A task on its way to sleep, or deeper into it, is not waited for. */
+function admitStop(
+  request: "stop" | "force-stop",
+  state: InstanceState,
+  intent: InstanceStatus["intent"],
+): Verdict {
   switch (state) {
     case "running":
-    case "standby":
       return queue;
     case "starting":
+    case "standby":
       return interrupt;
     case "draining":
     case "stopping":
+      if (intent === "sleep") return interrupt;
       return request === "force-stop" ? interrupt : already;
     case "stopped":
       return already;

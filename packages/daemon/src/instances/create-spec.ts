@@ -4,6 +4,7 @@ import type { Digest } from "@uni/contract/ids";
 import { limits } from "@uni/contract/limits";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { InstanceSpec } from "./record.ts";
+import { readScaleToZero, refuseSleepOfPassing } from "./scale-to-zero.ts";
 
 /** Documented members whose features this version does not have: refused by name, never dropped. */
 const notYet = [
@@ -11,7 +12,6 @@ const notYet = [
   "volumes",
   "roms",
   "plugins",
-  "scale_to_zero",
   "template",
   "branch_from",
   "checkpoint",
@@ -74,6 +74,8 @@ function isAsked(value: unknown): boolean {
 }
 
 export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): InstanceSpec {
+  const scaleToZero = request.scale_to_zero === undefined ? null : readScaleToZero(request.scale_to_zero);
+  if (scaleToZero !== null) refuseSleepOfPassing({ features: request.features ?? [] }, scaleToZero);
   const memoryMb = request.memory_mb ?? limits.memoryMb.default;
   const args = typeof request.args === "string" ? [request.args] : (request.args ?? null);
   const entrypoint = request.entrypoint ?? null;
@@ -111,5 +113,6 @@ export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): 
     })),
     gracePeriodMs: (request.grace_period_s ?? limits.graceS.default) * 1000,
     nameserver: request.nameserver ?? null,
+    scaleToZero,
   };
 }

@@ -66,6 +66,9 @@ export class GuestJournal {
           `out of memory: the kernel killed ${event.process} (${Math.ceil(event.rssKb / 1024)} MB)`,
         );
         return undefined;
+      // Asked for where it matters, when an instance may fall asleep.
+      case "inhibited":
+        return undefined;
       case "exited":
       case "start-failed":
         if (this.#deps.registry.get(this.#id).status.exit !== null) return undefined;

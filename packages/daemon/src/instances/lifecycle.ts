@@ -24,7 +24,36 @@ export interface ChangedImage {
   readonly digest: Digest;
 }
 
-export interface Lifecycle {
+/** The steps of sleep. The record says from which tier: see `asleepOf`. */
+export interface SleepLifecycle {
+  /** Packets for it are held from here on; it runs. */
+  hold(record: InstanceRecord): Promise<void>;
+  /**
+   * Packets are held, then its processors stand still. False when `stillIdle` says no or the signal aborts: then, and when
+   * it fails, `unpause` brings it back from whatever was done.
+   */
+  pause(
+    record: InstanceRecord,
+    live: LiveInstance,
+    stillIdle: () => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<boolean>;
+  /** Its processors go on, clock and entropy are new, its route is back, held packets are delivered. */
+  unpause(record: InstanceRecord, live: LiveInstance): Promise<void>;
+  /** Writes a snapshot of one that is paused, and it stays so. Aborting leaves nothing. */
+  toDisk(record: InstanceRecord, live: LiveInstance | undefined, signal: AbortSignal): Promise<void>;
+  /** Ends the process of one that does not need it to come back, and its device; packets are held. Harmless when done. */
+  leave(record: InstanceRecord, live: LiveInstance | undefined): Promise<void>;
+  /** The guest, running again out of its snapshot and without a route: `unpause` comes next. */
+  fromDisk(record: InstanceRecord, hooks: StartHooks, signal: AbortSignal): Promise<LiveInstance>;
+  checkSnapshot(record: InstanceRecord): Promise<"good" | "missing" | "corrupt">;
+  /** Is the process of a paused one still there? A snapshot that its record does not know of is removed. */
+  findPaused(record: InstanceRecord): Promise<boolean>;
+  /** The route of one that booted to be woken; held packets are delivered. */
+  admitPackets(record: InstanceRecord): Promise<void>;
+}
+
+export interface Lifecycle extends SleepLifecycle {
   /** From nothing to a guest that has its configuration. Aborting the signal undoes it. */
   start(
     record: InstanceRecord,
@@ -32,9 +61,9 @@ export interface Lifecycle {
     hooks: StartHooks,
     signal: AbortSignal,
   ): Promise<LiveInstance>;
-  /** The machine that an earlier daemon left, with its guest; undefined when there is none (and then nothing is left). */
+  /** The machine that an earlier daemon left, with its guest, running; undefined when there is none (and then nothing is left). */
   adopt(record: InstanceRecord, hooks: StartHooks): Promise<LiveInstance | undefined>;
-  /** Machine, network and handles gone; harmless when they are already. */
+  /** Machine, network, snapshot and handles gone; harmless when they are already. */
   end(record: InstanceRecord, live: LiveInstance | undefined): Promise<void>;
   /** Lets go of a machine that goes on without us. */
   release(live: LiveInstance): Promise<void>;

@@ -10,20 +10,25 @@ import type { Log } from "../base/log.ts";
 import { TaskQueue } from "../base/task-queue.ts";
 import type { MachineExit } from "../vmm/port.ts";
 import { type Request, requireAdmitted } from "./admission.ts";
+import { deleteIfAsked } from "./delete-on-stop.ts";
 import { GuestJournal, type JournalDependencies } from "./guest-journal.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
 import type { LogStore } from "./log-store.ts";
 import { maintain } from "./maintenance.ts";
 import { applyPending, updateInstance } from "./pending-updates.ts";
-import { type InstanceRecord, type InstanceStatus, neverStarted } from "./record.ts";
-import { nextRestart } from "./restart-policy.ts";
+import type { InstanceRecord, InstanceStatus } from "./record.ts";
 import { machineCause, powerOff, stopPolitely } from "./run-end.ts";
-import { exitCause, isPlainExit, reported, stoppedAsAsked } from "./stop-cause.ts";
-import { type StopCause, stopOutcome, stoppedStatus } from "./stop-outcome.ts";
+import { begunStatus, settledStatus } from "./run-status.ts";
+import { Sessions } from "./sessions.ts";
+import { Sleeper, type SleepRequest } from "./sleeper.ts";
+import { type Cause, exitCause, forced, isPlainExit, reported, stoppedAsAsked } from "./stop-cause.ts";
+import { type StopCause, stopOutcome } from "./stop-outcome.ts";
 
 export interface OwnerDependencies extends JournalDependencies {
   readonly lifecycle: Lifecycle;
   readonly log: Log;
+  /** A wake took so long from the packet or call until it ran. */
+  readonly onWoken: (id: InstanceId, latencyMs: number) => void;
   /** Called when the instance is gone for good. */
   readonly onGone: (id: InstanceId) => void;
 }
@@ -35,13 +40,11 @@ export interface StopRequest {
 
 /** How long a configured guest may take to run its program before the start counts as failed. */
 const startedWithinMs = 60_000;
-/** Before a stopped instance deletes itself, readers of its output may come and finish. */
-const readersComeMs = 2_000;
-const readersLeaveMs = 10_000;
 /** A machine or its network that could not be ended is tried again after this. */
 const endAgainMs = 5_000;
 
 export class InstanceOwner {
+  readonly sessions = new Sessions();
   readonly #id: InstanceId;
   readonly #deps: OwnerDependencies;
   readonly #log: Log;
@@ -51,6 +54,7 @@ export class InstanceOwner {
   /** Stops and deletions asked for so far: a start that was queued before the last of them does not happen. */
   #stopsAsked = 0;
   #live: LiveInstance | undefined;
+  readonly #sleeper: Sleeper;
   #cancelTimer: () => void = () => {};
 
   constructor(id: InstanceId, deps: OwnerDependencies) {
@@ -58,6 +62,21 @@ export class InstanceOwner {
     this.#deps = deps;
     this.#log = deps.log.child({ instance: id });
     this.#journal = new GuestJournal(id, deps);
+    this.#sleeper = new Sleeper({
+      ...deps,
+      log: this.#log,
+      tasks: this.#tasks,
+      record: () => this.#record(),
+      save: (status) => this.#save(status),
+      live: () => this.#live,
+      setLive: (live) => this.#attachLive(live),
+      hooks: () => this.#hooks(),
+      boot: (signal) => this.#boot(signal),
+      endRun: (cause) => this.#endRun(() => cause, { polite: false }),
+      note: (sentence) => this.#journal.note(sentence),
+      afterStop: () => applyPending(deps, id),
+      onWoken: (latencyMs) => deps.onWoken(id, latencyMs),
+    });
   }
 
   /** The running guest, for exec, files and statistics. */
@@ -65,13 +84,35 @@ export class InstanceOwner {
     return this.#live;
   }
 
+  /** Throws when it is refused. Resolves when it sleeps, or was turned back. */
+  sleep(request: SleepRequest): Promise<void> {
+    return this.#admit("sleep") === "already" ? this.idle() : this.#sleeper.sleep(request);
+  }
+
+  /** Of one that sleeps paused; else nothing happens. */
+  sleepDeeper(): Promise<void> {
+    return this.#sleeper.toDisk();
+  }
+
+  /** Resolves when it runs; nothing happens to one that does not sleep. */
+  wake(): Promise<void> {
+    return this.#sleeper.wake();
+  }
+
   logStore(): Promise<LogStore> {
     return this.#journal.store();
   }
 
-  /** Throws when it is refused. Resolves when the guest has its configuration; rejects when the start failed. */
-  start(): Promise<void> {
-    return this.#admit("start") === "already" ? Promise.resolve() : this.#start();
+  /**
+   * Throws when it is refused. Resolves when the guest has its configuration; rejects when the start failed. One that sleeps
+   * wakes; `cold` boots it without the memory it had.
+   */
+  async start({ cold = false }: { readonly cold?: boolean } = {}): Promise<void> {
+    if (this.#admit("start") === "already") return;
+    if (this.#record().status.intent !== "sleep") return this.#start();
+    if (!cold) return this.#sleeper.wake();
+    await this.#sleeper.forget();
+    await this.#start();
   }
 
   async #start(): Promise<void> {
@@ -148,6 +189,7 @@ export class InstanceOwner {
       const { state, intent, configured, exit } = record.status;
       if (intent === "delete") return this.#deleteNow();
       if (state === "stopped") return this.#recoverStopped(record);
+      if (await this.#sleeper.recover(signal)) return;
       if (!configured) {
         await this.#deps.lifecycle.end(record, undefined);
         if (intent === "run") return this.#run(signal);
@@ -161,12 +203,14 @@ export class InstanceOwner {
         return this.#stopNow({ force: false, graceMs: record.spec.gracePeriodMs }, signal);
       }
       if (exit !== null) return this.#endRun(() => reported(exit), { polite: true });
+      this.#sleeper.onMilestone(record.status.netTimeUs === null ? "started" : "listening");
     });
   }
 
   /** Lets the machine go on and forgets it: the daemon is about to end. */
   async release(): Promise<void> {
     this.#cancelTimer();
+    this.#sleeper.close();
     const live = this.#live;
     this.#live = undefined;
     if (live !== undefined) await this.#deps.lifecycle.release(live);
@@ -197,18 +241,12 @@ export class InstanceOwner {
 
   /** Writes down that a run is to begin. */
   async #begin(restart: InstanceStatus["restart"]): Promise<void> {
-    const { startCount, restartCount, uptimeMs, updates } = this.#record().status;
-    await this.#save({
-      ...neverStarted,
-      state: "starting",
-      intent: "run",
-      startCount: startCount + 1,
-      restartCount: restart === null ? restartCount : restartCount + 1,
-      uptimeMs,
-      restart,
-      updates,
-      startedAt: this.#deps.clock.now(),
-    });
+    await this.#save(begunStatus(this.#record(), restart, this.#deps.clock.now()));
+  }
+
+  async #boot(signal: AbortSignal): Promise<void> {
+    await this.#begin(null);
+    await this.#run(signal);
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -241,9 +279,9 @@ export class InstanceOwner {
     );
   }
 
-  #attachLive(live: LiveInstance): void {
+  #attachLive(live: LiveInstance | undefined): void {
     this.#live = live;
-    void live.machine.exited.then((exit) => this.#onMachineExit(live, exit));
+    void live?.machine.exited.then((exit) => this.#onMachineExit(live, exit));
   }
 
   #hooks(): StartHooks {
@@ -251,6 +289,7 @@ export class InstanceOwner {
       onProgress: async (status) => void (await this.#save(status)),
       onEvent: async (event) => {
         const exit = await this.#journal.take(event);
+        if (event.kind === "started" || event.kind === "listening") this.#sleeper.onMilestone(event.kind);
         if (exit === undefined) return;
         // A stop under way ends the run itself; otherwise the program ended by itself.
         this.#enqueueQuietly("ending a run", async () => {
@@ -272,6 +311,7 @@ export class InstanceOwner {
   }
 
   async #stopNow(request: StopRequest, signal: AbortSignal): Promise<void> {
+    if (await this.#sleeper.stop(request, signal)) return;
     const live = this.#live;
     if (live === undefined) {
       if (this.#record().status.state !== "stopped") await this.#endRun(forced, { polite: false });
@@ -279,11 +319,8 @@ export class InstanceOwner {
     }
     await this.#save({ state: "stopping", intent: "stop" });
     if (request.force) return this.#endRun(forced, { polite: false });
-    const { clock } = this.#deps;
-    const beforeUs = clock.monotonicUs();
-    const gone = await stopPolitely(live, request.graceMs, { clock, signal });
-    const killed = clock.monotonicUs() - beforeUs >= request.graceMs * 1000;
-    await this.#endRun((exit) => stoppedAsAsked(exit, { gone, killed }), { polite: gone });
+    const stopped = await stopPolitely(live, request.graceMs, { clock: this.#deps.clock, signal });
+    await this.#endRun((exit) => stoppedAsAsked(exit, stopped), { polite: stopped.gone });
   }
 
   /**
@@ -295,6 +332,7 @@ export class InstanceOwner {
     const record = await this.#save({ state: "stopping" });
     if (live !== undefined && options.polite) await powerOff(live, this.#deps.clock, this.#log);
     this.#live = undefined;
+    this.#sleeper.close();
     try {
       await this.#deps.lifecycle.end(record, live);
     } catch (error) {
@@ -316,26 +354,14 @@ export class InstanceOwner {
   /** Writes why the run ended, and what comes next: a restart, a deletion, or nothing. */
   async #settle(cause: StopCause): Promise<void> {
     this.#cancelTimer();
-    const { status, spec } = this.#record();
-    const now = this.#deps.clock.now();
-    const outcome = stopOutcome(cause, spec.memoryMb);
-    const ranMs = status.startedAt === null ? 0 : Math.max(0, now - status.startedAt);
-    const attempts = status.restart?.attempt ?? 0;
-    const { restartPolicy: policy, restartLimit: limit } = spec;
-    const next =
-      status.intent === "run" ? nextRestart({ policy, limit, outcome, ranMs, attempts }) : undefined;
+    const outcome = stopOutcome(cause, this.#record().spec.memoryMb);
     if (outcome.crashed && !isPlainExit(cause)) await this.#journal.note(outcome.exitReason);
-    await this.#save({
-      ...stoppedStatus(outcome),
-      intent: status.intent === "delete" ? "delete" : next === undefined ? "stop" : "run",
-      stoppedAt: now,
-      uptimeMs: status.uptimeMs + ranMs,
-      restart: next === undefined ? null : { attempt: next.attempt, nextAt: now + next.delayMs },
-    });
+    const { status, next } = settledStatus(this.#record(), outcome, this.#deps.clock.now());
+    await this.#save(status);
     await applyPending(this.#deps, this.#id);
     this.#deps.feed.nudge(this.#id);
     if (next !== undefined) this.#restartAfter(next.delayMs);
-    else if (status.intent !== "delete") this.#deleteIfAsked();
+    else if (status.intent !== "delete") deleteIfAsked(this.#deps, this.#record(), () => this.delete());
   }
 
   #restartAfter(delayMs: number): void {
@@ -353,18 +379,7 @@ export class InstanceOwner {
     await this.#deps.lifecycle.end(record, undefined);
     const { restart, startCount } = record.status;
     if (restart !== null) this.#restartAfter(Math.max(0, (restart.nextAt ?? 0) - this.#deps.clock.now()));
-    else if (startCount > 0) this.#deleteIfAsked();
-  }
-
-  /** Feature delete-on-stop. */
-  #deleteIfAsked(): void {
-    const { feed, registry } = this.#deps;
-    if (!this.#record().spec.features.includes("delete-on-stop")) return;
-    const remove = async () => {
-      await feed.whenUnfollowed(this.#id, readersComeMs, readersLeaveMs);
-      if (registry.find(this.#id)?.status.state === "stopped") await this.delete();
-    };
-    remove().catch((error) => this.#log.warn({ err: error }, "deletion after the stop was refused"));
+    else if (startCount > 0) deleteIfAsked(this.#deps, this.#record(), () => this.delete());
   }
 
   async #deleteNow(): Promise<void> {
@@ -381,9 +396,5 @@ export class InstanceOwner {
     this.#deps.onGone(this.#id);
   }
 }
-
-type Cause = (exit: InstanceStatus["exit"]) => StopCause;
-
-const forced: Cause = () => ({ kind: "forced" });
 
 const interruptedBy = (by: string): UniError => new UniError("wrong_state", `interrupted by ${by}`);

@@ -1,4 +1,10 @@
-import type { InstanceFeature, InstanceRestartPolicy, InstanceState } from "@uni/contract/enums";
+import type {
+  InstanceFeature,
+  InstanceRestartPolicy,
+  InstanceState,
+  ScaleToZeroPolicy,
+  SleepTier,
+} from "@uni/contract/enums";
 import type { AccountId, Digest, InstanceId } from "@uni/contract/ids";
 import type { GuestEvent } from "../guest/port.ts";
 
@@ -7,6 +13,20 @@ export interface InstancePort {
   readonly hostPort: number;
   readonly guestPort: number;
   readonly protocol: "tcp" | "udp";
+}
+
+/** When it may fall asleep by itself, and whether its memory is kept. */
+export interface ScaleToZero {
+  readonly policy: ScaleToZeroPolicy;
+  readonly stateful: boolean;
+  readonly cooldownMs: number;
+  /** The guest is told this long before; 0: it is not. */
+  readonly notifyMs: number;
+}
+
+export interface Sleep {
+  readonly tier: SleepTier;
+  readonly since: number;
 }
 
 /** What the owner asked for. Null: the image's own value holds. */
@@ -31,6 +51,8 @@ export interface InstanceSpec {
   readonly ports: readonly InstancePort[];
   readonly gracePeriodMs: number;
   readonly nameserver: string | null;
+  /** Null: it never sleeps unless asked to. */
+  readonly scaleToZero: ScaleToZero | null;
 }
 
 export interface PendingUpdate {
@@ -47,7 +69,9 @@ export type ExitReport = Extract<GuestEvent, { kind: "exited" | "start-failed" }
 export interface InstanceStatus {
   readonly state: InstanceState;
   /** Written before the act, so that a daemon that died half-way knows whether to finish or to undo. */
-  readonly intent: "run" | "stop" | "delete";
+  readonly intent: "run" | "sleep" | "stop" | "delete";
+  /** From where it wakes; kept until it is awake again. */
+  readonly sleep: Sleep | null;
   /** The guest has got its configuration: its program may have run. */
   readonly configured: boolean;
   /** How the program ended, from the guest's report on: the report is acknowledged and does not come again. */
@@ -88,6 +112,7 @@ export interface InstanceRecord {
 export const neverStarted: InstanceStatus = {
   state: "stopped",
   intent: "stop",
+  sleep: null,
   configured: false,
   exit: null,
   stopReason: null,

@@ -8,7 +8,7 @@ import { UniError } from "@uni/contract/errors";
 import { type AccountId, asAccountId, asInstanceId, type InstanceId } from "@uni/contract/ids";
 import * as rows from "../store/instances.ts";
 import type { Database } from "../store/open.ts";
-import type { InstanceRecord, InstanceSpec, InstanceStatus } from "./record.ts";
+import { type InstanceRecord, type InstanceSpec, type InstanceStatus, neverStarted } from "./record.ts";
 
 export type ChangeListener = (after: InstanceRecord | undefined, before: InstanceRecord | undefined) => void;
 
@@ -144,7 +144,8 @@ function fromRow(row: rows.InstanceRow): InstanceRecord {
     name: row.name,
     address: row.address,
     createdAt: row.created_at,
-    spec: JSON.parse(row.spec),
-    status: JSON.parse(row.status),
+    // What a record of an older version does not have yet.
+    spec: { scaleToZero: null, ...JSON.parse(row.spec) },
+    status: { ...neverStarted, ...JSON.parse(row.status) },
   };
 }

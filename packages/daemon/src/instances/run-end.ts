@@ -19,25 +19,30 @@ export async function powerOff(live: LiveInstance, clock: Clock, log: Log): Prom
   cancel();
 }
 
-/** True when the guest says that the program is gone; false when it could not, took too long, or `signal` cut it short. */
+/**
+ * `gone`: the guest says that the program is; false when it could not, took too long, or `signal` cut it short. `killed`: the
+ * grace period was over by then.
+ */
 export async function stopPolitely(
   live: LiveInstance,
   graceMs: number,
-  options: { readonly clock: Clock; readonly signal: AbortSignal },
-): Promise<boolean> {
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<{ readonly gone: boolean; readonly killed: boolean }> {
   const cut = Promise.withResolvers<boolean>();
   const onCut = () => cut.resolve(false);
-  options.signal.addEventListener("abort", onCut, { once: true });
-  const cancel = options.clock.after(graceMs + stopSlackMs, onCut);
+  signal.addEventListener("abort", onCut, { once: true });
+  const cancel = clock.after(graceMs + stopSlackMs, onCut);
+  const beforeUs = clock.monotonicUs();
   try {
     const stopped = live.channel.stop(graceMs).then(
       () => true,
       () => false,
     );
-    return await Promise.race([stopped, cut.promise]);
+    const gone = await Promise.race([stopped, cut.promise]);
+    return { gone, killed: clock.monotonicUs() - beforeUs >= graceMs * 1000 };
   } finally {
     cancel();
-    options.signal.removeEventListener("abort", onCut);
+    signal.removeEventListener("abort", onCut);
   }
 }
 

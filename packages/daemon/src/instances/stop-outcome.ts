@@ -23,6 +23,8 @@ export type StopCause =
   | { readonly kind: "start-failed"; readonly code: number; readonly reason: string }
   | { readonly kind: "forced" }
   | { readonly kind: "interrupted" }
+  /** Stopped in its sleep, when nothing of it ran. */
+  | { readonly kind: "slept" }
   | { readonly kind: "panic"; readonly lastWords: string }
   | { readonly kind: "guest-reset" }
   | { readonly kind: "vmm-died" }
@@ -56,6 +58,11 @@ export function stopOutcome(cause: StopCause, memoryMb: number): StopOutcome {
       return outside(bits.platform | bits.user | bits.forced, "stopped by force");
     case "interrupted":
       return outside(bits.platform | bits.user | bits.forced, "stopped while it was starting");
+    case "slept":
+      return outside(
+        bits.platform | bits.user | bits.application | bits.kernel,
+        "stopped while it was asleep",
+      );
     case "panic":
       return inside(
         bits.kernel,
@@ -82,6 +89,7 @@ export const stoppedStatus = (outcome: StopOutcome) =>
   ({
     state: "stopped",
     configured: false,
+    sleep: null,
     exit: null,
     stopReason: outcome.stopReason,
     exitCode: outcome.exitCode,

@@ -2,12 +2,14 @@
 import { UniError } from "@uni/contract/errors";
 import { limits } from "@uni/contract/limits";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
+import type { ScaleToZeroPart } from "@uni/contract/resources/instance-parts";
 import type { InstanceSpec } from "./record.ts";
+import { readScaleToZero, refuseSleepOfPassing } from "./scale-to-zero.ts";
 
 type Property = InstanceUpdate["prop"];
 
 /** These hold at once, whatever the instance is doing; all others wait until it is stopped. */
-const immediate: ReadonlySet<Property> = new Set(["tags", "delete_lock", "annotations"]);
+const immediate: ReadonlySet<Property> = new Set(["tags", "delete_lock", "annotations", "scale_to_zero"]);
 
 export const isImmediate = (update: InstanceUpdate): boolean => immediate.has(update.prop);
 
@@ -27,6 +29,8 @@ export function applyUpdate(spec: InstanceSpec, update: InstanceUpdate): Partial
       return { memoryMb: op === "del" ? limits.memoryMb.default : (value as number) };
     case "vcpus":
       return { vcpus: op === "del" ? limits.vcpus.default : (value as number) };
+    case "scale_to_zero":
+      return { scaleToZero: changeScaleToZero(spec, op, value) };
     case "delete_lock":
       return { deleteLock: op === "del" ? false : (value as boolean) };
     case "hostname":
@@ -34,6 +38,18 @@ export function applyUpdate(spec: InstanceSpec, update: InstanceUpdate): Partial
     default:
       throw new UniError("not_supported", `change '${prop}' of an instance: not supported by this version`);
   }
+}
+
+/** `set` starts from the defaults, `add` changes what is given. */
+function changeScaleToZero(
+  spec: InstanceSpec,
+  op: InstanceUpdate["op"],
+  value: unknown,
+): InstanceSpec["scaleToZero"] {
+  if (op === "del") return null;
+  const setting = readScaleToZero(value as ScaleToZeroPart, op === "add" ? spec.scaleToZero : null);
+  refuseSleepOfPassing(spec, setting);
+  return setting;
 }
 
 function changeList(list: readonly string[], op: InstanceUpdate["op"], value: unknown): readonly string[] {

@@ -1,7 +1,7 @@
 /** An instance as the wire shows it. */
 import type { Accelerator, MutableInstanceProperty } from "@uni/contract/enums";
 import type { Instance } from "@uni/contract/resources/instance";
-import type { InstanceRecord } from "./record.ts";
+import type { InstanceRecord, ScaleToZero } from "./record.ts";
 
 export interface ViewContext {
   readonly now: number;
@@ -12,7 +12,7 @@ export interface ViewContext {
 export function viewInstance(record: InstanceRecord, context: ViewContext): Instance {
   const { spec, status } = record;
   const { mac, tap } = context.namesFor(record.address);
-  const live = status.state !== "stopped";
+  const live = status.state !== "stopped" && status.state !== "standby";
   const running = live && status.startedAt !== null ? context.now - status.startedAt : 0;
   return {
     uuid: record.id,
@@ -52,6 +52,11 @@ export function viewInstance(record: InstanceRecord, context: ViewContext): Inst
       status.restart === null
         ? undefined
         : { attempt: status.restart.attempt, next_at: optionalIso(status.restart.nextAt) },
+    scale_to_zero: spec.scaleToZero === null ? undefined : viewScaleToZero(spec.scaleToZero),
+    sleep:
+      status.state !== "standby" || status.sleep === null
+        ? undefined
+        : { tier: status.sleep.tier, since: iso(status.sleep.since) },
     network_interfaces: [
       { uuid: record.id, name: `${record.name}-eth0`, private_ip: record.address, mac, tap_name: tap },
     ],
@@ -73,6 +78,14 @@ export function viewInstance(record: InstanceRecord, context: ViewContext): Inst
     kernel: status.kernel ?? undefined,
   };
 }
+
+const viewScaleToZero = (setting: ScaleToZero) => ({
+  enabled: setting.policy !== "off",
+  policy: setting.policy,
+  stateful: setting.stateful,
+  cooldown_time_ms: setting.cooldownMs,
+  notify_time_ms: setting.notifyMs,
+});
 
 const viewUpdate = (update: InstanceRecord["status"]["updates"][number]) => ({
   prop: update.prop as MutableInstanceProperty,
