@@ -11,6 +11,8 @@ export interface Directories {
   readonly machines: string;
   readonly log: (id: InstanceId) => string;
   readonly disk: (id: InstanceId) => string;
+  /** Memory and devices of one that sleeps on disk. */
+  readonly sleep: (id: InstanceId) => string;
 }
 
 export function directoriesBelow(dataDirectory: string): Directories {
@@ -24,6 +26,7 @@ export function directoriesBelow(dataDirectory: string): Directories {
     machine: (id) => join(machines, id),
     log: (id) => join(instance(id), "log"),
     disk: (id) => join(instance(id), "disk"),
+    sleep: (id) => join(instance(id), "sleep"),
   };
 }
 

@@ -10,7 +10,7 @@ import { generatedName, withSuffix } from "../instances/names.ts";
 import { type InstanceRecord, type InstanceSpec, neverStarted } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
-import { liveAttachments } from "./instance-lifecycle.ts";
+import { liveAttachments } from "./attachments.ts";
 import { checkLimits, type NodeLimits } from "./node-limits.ts";
 
 export interface CreateDependencies {

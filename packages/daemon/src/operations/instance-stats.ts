@@ -23,6 +23,12 @@ export interface InstanceUsage {
 
 const noTraffic: Traffic = { rxBytes: 0, rxPackets: 0, txBytes: 0, txPackets: 0 };
 
+/** Established TCP connections of one that runs, as its agent counts them. */
+export async function connectionsOf(live: LiveInstance | undefined): Promise<number> {
+  if (live === undefined || live.machine.paused) return 0;
+  return (await live.channel.stats().catch(() => undefined))?.connections ?? 0;
+}
+
 /** Host-side figures; zeros when it does not run. */
 export async function usageOfInstance(
   deps: StatsDependencies,
@@ -53,7 +59,7 @@ export class StatsReader {
 
   async read(record: InstanceRecord, live: LiveInstance | undefined): Promise<VmStats> {
     const usage = await usageOfInstance(this.#deps, record, live);
-    const guest = live === undefined ? undefined : await this.#askGuest(live);
+    const guest = live === undefined || live.machine.paused ? undefined : await this.#askGuest(live);
     const diskBytes = await bytesOnDisk(join(this.#deps.directories.disk(record.id), "writable.qcow2")).catch(
       () => 0,
     );

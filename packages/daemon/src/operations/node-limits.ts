@@ -1,7 +1,7 @@
 import { UniError } from "@uni/contract/errors";
 import type { InstanceRecord, InstanceSpec } from "../instances/record.ts";
 
-/** What an account may have on this node. Live: in any state but stopped. */
+/** What an account may have on this node. Live: neither stopped nor asleep. */
 export interface NodeLimits {
   readonly instances: number;
   readonly liveVcpus: number;
@@ -19,7 +19,7 @@ export interface Usage {
 }
 
 export function usageOf(records: readonly InstanceRecord[]): Usage {
-  const live = records.filter((record) => record.status.state !== "stopped");
+  const live = records.filter(({ status }) => status.state !== "stopped" && status.state !== "standby");
   return {
     instances: records.length,
     liveInstances: live.length,

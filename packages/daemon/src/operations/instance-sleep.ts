@@ -1,0 +1,106 @@
+/**
+ * The steps of sleep, in the order of decision 0011. Falling asleep: first the route goes, so that no packet can miss the
+ * waker, then the processors stand. Waking: the route comes last, and with it the packets that were held.
+ */
+import { toUniError } from "@uni/contract/errors";
+import { Teardown } from "../base/teardown.ts";
+import { removeTree } from "../host/files.ts";
+import type { LiveInstance, SleepLifecycle, StartHooks } from "../instances/lifecycle.ts";
+import type { InstanceRecord } from "../instances/record.ts";
+import type { Attachment } from "../network/port.ts";
+import { attachmentOf } from "./attachments.ts";
+import {
+  connect,
+  connectMs,
+  findMachine,
+  killMachine,
+  type LifecycleDependencies,
+  machineSpec,
+} from "./machine.ts";
+
+export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycle {
+  const { network, directories } = deps;
+  const attached = (record: InstanceRecord, asleep?: Attachment["asleep"]): Attachment => {
+    const { asleep: _, ...awake } = attachmentOf(network, record, true);
+    return asleep === undefined ? awake : { ...awake, asleep };
+  };
+  return {
+    hold: (record) => network.sleep(attached(record, "paused")),
+    async pause(record, live, stillIdle, signal) {
+      await network.sleep(attached(record, "paused"));
+      if (signal.aborted || !(await stillIdle())) return false;
+      await live.machine.pause();
+      return !signal.aborted;
+    },
+    async unpause(record, { machine, channel }) {
+      if (machine.paused) await machine.resume();
+      await channel.refresh();
+      await network.wake(attached(record));
+    },
+    async toDisk(record, live, signal) {
+      const machine = live?.machine ?? (await findMachine(deps, record));
+      try {
+        await machine?.suspend(directories.sleep(record.id), signal);
+      } finally {
+        if (live === undefined) await machine?.release();
+      }
+    },
+    async leave(record, live) {
+      await live?.channel.close();
+      const machine = live?.machine ?? (await findMachine(deps, record));
+      await machine?.kill();
+      await removeTree(directories.machine(record.id));
+      await network.sleep(attached(record, "disk"));
+    },
+    fromDisk: (record, hooks, signal) => resumeMachine(deps, record, { hooks, signal }),
+    checkSnapshot: async ({ id }) => (await deps.vmm()).checkSnapshot(directories.sleep(id)),
+    async findPaused(record) {
+      const machine = await findMachine(deps, record);
+      await machine?.release();
+      await removeTree(directories.sleep(record.id));
+      return machine !== undefined;
+    },
+    admitPackets: (record) => network.wake(attached(record)),
+  };
+}
+
+/**
+ * Before its first instruction the record says "paused": from then on its disk moves away from what the snapshot knows, and
+ * a daemon that comes back must not resume that again.
+ */
+async function resumeMachine(
+  deps: LifecycleDependencies,
+  record: InstanceRecord,
+  { hooks, signal }: { readonly hooks: StartHooks; readonly signal: AbortSignal },
+): Promise<LiveInstance> {
+  const undo = new Teardown();
+  try {
+    const vmm = await deps.vmm();
+    const image = await deps.images.resolve(record.spec.imageDigest);
+    const { boot } = await (record.status.kernel === null
+      ? deps.currentKernel()
+      : deps.kernelOf(record.status.kernel));
+    const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath });
+    const attachment = attachmentOf(deps.network, record, true);
+    await deps.network.prepareWake(attachment);
+    await undo.add("network", () => deps.network.sleep({ ...attachment, asleep: "disk" }));
+    const machine = await vmm.resume(spec, deps.directories.sleep(record.id), signal);
+    await undo.add("machine", () => killMachine(deps, record, machine));
+    const { sleep } = record.status;
+    const logOffset = await deps.guestLogOffset(record);
+    signal.throwIfAborted();
+    await hooks.onProgress({ sleep: sleep === null ? null : { ...sleep, tier: "paused" } });
+    await machine.resume();
+    const channel = await connect(deps, machine, { logOffset, ms: connectMs, signal });
+    channel.onEvent(hooks.onEvent);
+    return { machine, channel };
+  } catch (error) {
+    for (const failure of await undo.run()) {
+      deps.log.error(
+        { err: failure.error, instance: record.id, step: failure.name },
+        "undoing a wake failed",
+      );
+    }
+    throw toUniError(error, `wake instance '${record.name}'`);
+  }
+}

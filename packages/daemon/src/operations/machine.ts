@@ -1,0 +1,94 @@
+/** What the steps of an instance's life share: what its machine is made of, finding it, ending it, and reaching its agent. */
+import { existsSync } from "node:fs";
+import { chown } from "node:fs/promises";
+import type { Clock } from "../base/clock.ts";
+import { withDeadline } from "../base/deadline.ts";
+import type { Log } from "../base/log.ts";
+import type { GuestChannel, GuestConnector } from "../guest/port.ts";
+import { ensureDirectory, removeTree } from "../host/files.ts";
+import type { Images } from "../images/port.ts";
+import type { InstanceRecord } from "../instances/record.ts";
+import type { Attachment, Network } from "../network/port.ts";
+import type { Machine, MachineSpec, Vmm } from "../vmm/port.ts";
+import type { WritableLayers } from "../volumes/writable-layer.ts";
+import { type Directories, uidFor } from "./directories.ts";
+
+export interface BootableKernel {
+  readonly version: string;
+  readonly boot: MachineSpec["boot"];
+}
+
+export interface LifecycleDependencies {
+  /** Waits until it is known what the host can do. */
+  readonly vmm: () => Promise<Vmm>;
+  readonly guests: GuestConnector;
+  readonly network: Network;
+  readonly images: Images;
+  readonly layers: WritableLayers;
+  readonly directories: Directories;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** What live instances other than this one hold on the host. */
+  readonly otherAttachments: (record: InstanceRecord) => readonly Attachment[];
+  readonly currentKernel: () => Promise<BootableKernel>;
+  /** Of the version that an instance booted. */
+  readonly kernelOf: (version: string) => Promise<BootableKernel>;
+  /** How far the log of an instance has been stored, in the guest's own count. */
+  readonly guestLogOffset: (record: InstanceRecord) => Promise<number>;
+}
+
+/** Restoring and connecting; a boot snapshot that must be made first has its own, longer deadline in the driver. */
+export const connectMs = 20_000;
+
+/** What a machine is made of; its directories are made. */
+export async function machineSpec(
+  { network, layers, directories }: LifecycleDependencies,
+  record: InstanceRecord,
+  { boot, rootPath }: { readonly boot: MachineSpec["boot"]; readonly rootPath: string },
+): Promise<MachineSpec> {
+  const uid = uidFor(record.address);
+  await ensureDirectory(directories.instance(record.id), 0o711);
+  await ensureDirectory(directories.disk(record.id), 0o700);
+  await chown(directories.disk(record.id), uid, uid);
+  const writable = await layers.ensure(directories.disk(record.id), uid);
+  return {
+    id: record.id,
+    directory: directories.machine(record.id),
+    uid,
+    shape: { vcpus: record.spec.vcpus, memoryMb: record.spec.memoryMb },
+    boot,
+    root: { path: rootPath, format: "raw", readOnly: true },
+    writable: { path: writable, format: "qcow2", readOnly: false },
+    network: network.namesFor(record.address),
+  };
+}
+
+/** What an earlier daemon, or a start that was cut off, may have left. */
+export async function findMachine(
+  deps: LifecycleDependencies,
+  record: InstanceRecord,
+): Promise<Machine | undefined> {
+  const directory = deps.directories.machine(record.id);
+  if (!existsSync(directory)) return undefined;
+  return (await deps.vmm()).adopt(directory);
+}
+
+export async function killMachine(
+  deps: LifecycleDependencies,
+  record: InstanceRecord,
+  machine: Machine,
+): Promise<void> {
+  await machine.kill();
+  await removeTree(deps.directories.machine(record.id));
+}
+
+export function connect(
+  { guests, clock }: LifecycleDependencies,
+  { agentSocket }: Machine,
+  options: { readonly logOffset: number; readonly ms: number; readonly signal?: AbortSignal },
+): Promise<GuestChannel> {
+  const { logOffset, ms, signal } = options;
+  return withDeadline({ clock, ms, attempted: "reach the guest's agent", signal }, (limited) =>
+    guests.connect(agentSocket, { logOffset, signal: limited }),
+  );
+}
