@@ -73,6 +73,13 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/stats.ts")).stats,
   },
   {
+    name: "top",
+    group: watch,
+    summary: "follow what instances use, in a table",
+    completes: "instances",
+    load: async () => (await import("./commands/stats.ts")).top,
+  },
+  {
     name: "wait",
     group: watch,
     summary: "wait until instances have stopped, and print their exit status",
@@ -89,9 +96,16 @@ export const commandTable: readonly CommandEntry[] = [
   {
     name: "start",
     group: change,
-    summary: "start stopped instances",
+    summary: "start stopped instances, wake sleeping ones",
     completes: "instances",
     load: async () => (await import("./commands/start.ts")).start,
+  },
+  {
+    name: "suspend",
+    group: change,
+    summary: "put instances to sleep with their memory; the next packet wakes them",
+    completes: "instances",
+    load: async () => (await import("./commands/suspend.ts")).suspend,
   },
   {
     name: "stop",

@@ -7,8 +7,9 @@ import { parseMemory } from "./parse/memory.ts";
 import { collectPorts, type PortMap } from "./parse/port-map.ts";
 import { parseRestart, type RestartPolicy } from "./parse/restart.ts";
 import { parseSeconds } from "./parse/time-span.ts";
+import { addSleepOptions, newSleepSetting, type SleepOptions } from "./sleep-options.ts";
 
-export interface RunOptions {
+export interface RunOptions extends SleepOptions {
   readonly name?: string;
   readonly memory?: number;
   readonly vcpus?: number;
@@ -33,7 +34,7 @@ const defaultMemoryMb = 256;
 
 /** The options of `run` and `create`: how an instance is to be. */
 export function addRunOptions(command: Command): Command {
-  return command
+  return addSleepOptions(command)
     .option("--name <name>", "name of the instance; made from the image's otherwise")
     .option("-m, --memory <size>", `memory, such as 512M or 1G (default: ${defaultMemoryMb}M)`, parseMemory)
     .option("--vcpus <count>", "virtual processors (default: 1)", parseCount(1, 64))
@@ -87,6 +88,7 @@ export function runParams(
     memory: options.memory ?? defaultMemoryMb,
     vcpus: options.vcpus ?? options.cpus ?? 1,
     restart: options.restart,
+    scale_to_zero: newSleepSetting(options),
     auto_remove: options.rm,
     port_maps: options.publish === undefined ? undefined : [...options.publish],
     grace_period_s: options.stopTimeout === undefined ? undefined : Math.round(options.stopTimeout),

@@ -23,6 +23,7 @@ export function createRequestOf(params: RpcParams<"VM.Run">): CreateInstanceRequ
     vcpus,
     restart_policy: restart?.policy,
     restart_max_retries: restart?.max_retries,
+    scale_to_zero: params.scale_to_zero,
     features: auto_remove === true ? ["delete-on-stop"] : undefined,
     ports: port_maps,
     grace_period_s: params.grace_period_s,

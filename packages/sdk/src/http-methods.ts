@@ -33,7 +33,7 @@ function find(api: HttpApi, id: string, options: CallOptions | undefined): Promi
 
 async function transition(
   api: HttpApi,
-  verb: "start" | "stop",
+  verb: "start" | "stop" | "suspend",
   id: string,
   members: Readonly<Record<string, unknown>>,
   options: CallOptions | undefined,
@@ -62,8 +62,12 @@ export const httpMethods: HttpMethods = {
   },
   "VM.Get": async (api, { id }, options) => vmInfoOf(await find(api, id, options)),
   "VM.Inspect": async (api, { id }, options) => vmDetailOf(await find(api, id, options)),
-  "VM.Start": async (api, { id }, options) => {
-    await transition(api, "start", id, {}, options);
+  "VM.Start": async (api, { id, cold }, options) => {
+    await transition(api, "start", id, cold === true ? { cold } : {}, options);
+    return vmInfoOf(await find(api, id, options));
+  },
+  "VM.Suspend": async (api, { id, drain_s = 0 }, options) => {
+    await transition(api, "suspend", id, { drain_timeout_ms: drain_s * 1000, timeout_s: -1 }, options);
     return vmInfoOf(await find(api, id, options));
   },
   "VM.Stop": async (api, params, options) => {

@@ -21,6 +21,7 @@ export function vmInfoOf(instance: Instance): VmInfo {
     vcpus: instance.vcpus,
     ...(instance.accelerator === undefined ? {} : { accelerator: instance.accelerator }),
     restart_count: instance.restart_count ?? 0,
+    ...(instance.sleep === undefined ? {} : { sleep: instance.sleep }),
   };
 }
 

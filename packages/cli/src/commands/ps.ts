@@ -37,6 +37,9 @@ export function statusText(vm: VmInfo, now: number): string {
   if (vm.state === "running" && vm.started_at !== undefined) {
     return `Up ${formatDuration(now - Date.parse(vm.started_at))}`;
   }
+  if (vm.sleep !== undefined) {
+    return `Asleep ${formatDuration(now - Date.parse(vm.sleep.since))} (${vm.sleep.tier})`;
+  }
   if (vm.state !== "stopped") return vm.state;
   if (vm.started_at === undefined) return "Created";
   const code = vm.exit_code === undefined ? "" : ` (${vm.exit_code})`;

@@ -3,20 +3,23 @@ import { forEachItem } from "../items.ts";
 import { withSpinner } from "../progress.ts";
 
 export const start: CommandModule = {
-  examples: ["uni start web", "uni ps -aq | xargs uni start"],
+  examples: ["uni start web", "uni ps -aq | xargs uni start", "uni start --cold web"],
   define(command, act) {
-    command.argument("<names...>", "instances").action(
-      act(async (context, names: string[]) => {
-        const { client, out, signal } = context;
-        return withSpinner(out, "starting", () =>
-          forEachItem(
-            context,
-            names,
-            (id) => client.call("VM.Start", { id }, { signal }),
-            (vm) => `${vm.name}\n`,
-          ),
-        );
-      }),
-    );
+    command
+      .argument("<names...>", "instances")
+      .option("--cold", "boot a sleeping one without the memory it had")
+      .action(
+        act(async (context, names: string[], { cold }: { readonly cold?: boolean }) => {
+          const { client, out, signal } = context;
+          return withSpinner(out, "starting", () =>
+            forEachItem(
+              context,
+              names,
+              (id) => client.call("VM.Start", cold === true ? { id, cold } : { id }, { signal }),
+              (vm) => `${vm.name}\n`,
+            ),
+          );
+        }),
+      );
   },
 };

@@ -47,6 +47,17 @@ function table(all: readonly VmStats[], width: number | undefined): string {
   );
 }
 
+async function follow(context: Context, names: readonly string[], interval: number): Promise<void> {
+  const { out, signal } = context;
+  for (;;) {
+    const all = await measure(context, names);
+    const clear = out.stdout.isTTY === true ? "\u001b[H\u001b[2J" : "";
+    await out.showItem(all, () => clear + table(all, out.width));
+    await pause(interval * 1000, signal);
+    signal.throwIfAborted();
+  }
+}
+
 export const stats: CommandModule = {
   examples: ["uni stats", "uni stats web -o json", "uni stats --watch --interval 5"],
   define(command, act) {
@@ -56,7 +67,7 @@ export const stats: CommandModule = {
       .option("-i, --interval <seconds>", "time between measurements", parseCount(1, 3600), 2)
       .action(
         act(async (context, names: string[], { watch, interval }: StatsOptions) => {
-          const { out, signal } = context;
+          const { out } = context;
           if (watch !== true) {
             const all = await measure(context, names);
             const value = names.length === 1 ? all[0] : all;
@@ -66,14 +77,20 @@ export const stats: CommandModule = {
             });
             return;
           }
-          for (;;) {
-            const all = await measure(context, names);
-            const clear = out.stdout.isTTY === true ? "\u001b[H\u001b[2J" : "";
-            await out.showItem(all, () => clear + table(all, out.width));
-            await pause(interval * 1000, signal);
-            signal.throwIfAborted();
-          }
+          await follow(context, names, interval);
         }),
+      );
+  },
+};
+
+export const top: CommandModule = {
+  examples: ["uni top", "uni top web --interval 5"],
+  define(command, act) {
+    command
+      .argument("[names...]", "instances; without: all that run")
+      .option("-i, --interval <seconds>", "time between measurements", parseCount(1, 3600), 2)
+      .action(
+        act((context, names: string[], { interval }: StatsOptions) => follow(context, names, interval)),
       );
   },
 };

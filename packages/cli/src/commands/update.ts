@@ -5,8 +5,9 @@ import { parseCount } from "../parse/count.ts";
 import { readEnvironment } from "../parse/environment.ts";
 import { parseMemory } from "../parse/memory.ts";
 import { programArguments } from "../run-options.ts";
+import { addSleepOptions, type SleepOptions, sleepSetting } from "../sleep-options.ts";
 
-interface UpdateOptions {
+interface UpdateOptions extends SleepOptions {
   readonly image?: string;
   readonly memory?: number;
   readonly vcpus?: number;
@@ -31,6 +32,7 @@ function updatesOf(
   add("memory_mb", "set", options.memory);
   add("vcpus", "set", options.vcpus);
   add("hostname", "set", options.hostname);
+  add("scale_to_zero", "add", sleepSetting(options));
   add("delete_lock", "set", options.deleteLock);
   if (options.rmEnv !== undefined) add("env", "del", options.rmEnv);
   if (options.env !== undefined) add("env", "add", readEnvironment(options.env, undefined, env));
@@ -45,10 +47,11 @@ export const update: CommandModule = {
     "uni update web --memory 512M --vcpus 2",
     "uni update web --env LEVEL=debug --rm-env OLD --tag blue",
     "uni update web --no-delete-lock",
+    "uni update web --scale-to-zero idle --cooldown 5s --stateful",
     "uni update web -- --verbose",
   ],
   define(command, act) {
-    command
+    addSleepOptions(command)
       .argument("<name>", "instance")
       .argument("[args...]", "new arguments of the program")
       .option("--image <reference>", "image")
@@ -59,6 +62,7 @@ export const update: CommandModule = {
       .option("--rm-env <key>", "remove an environment variable; repeatable", collect)
       .option("--tag <tag>", "add a tag; repeatable", collect)
       .option("--rm-tag <tag>", "remove a tag; repeatable", collect)
+      .option("--no-stateful", "boot when it wakes")
       .option("--delete-lock", "refuse to remove it")
       .option("--no-delete-lock", "let it be removed again")
       .action(
