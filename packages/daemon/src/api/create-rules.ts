@@ -1,5 +1,6 @@
 /** What a create request may not combine, and which of its members belong to features that are not there yet. */
 import { UniError } from "@uni/contract/errors";
+import { limits } from "@uni/contract/limits";
 import type { ImageReference } from "@uni/contract/resources/image-spec";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import { readReference } from "./references.ts";
@@ -63,14 +64,22 @@ function refuseContradictions(given: CreateInstanceRequest): void {
     if ((given.restart_policy ?? "never") !== "never") {
       throw exclusive("Feature 'delete-on-stop' needs 'restart_policy' to be 'never'");
     }
-    if (given.scale_to_zero !== undefined && given.scale_to_zero.policy !== "off") {
+    if (given.scale_to_zero !== undefined && (given.scale_to_zero.policy ?? "off") !== "off") {
       throw exclusive("Cannot specify 'scale_to_zero' with feature 'delete-on-stop'");
     }
   }
+  refuseLateNotice(given.scale_to_zero);
   if (given.restart_max_retries !== undefined && (given.restart_policy ?? "never") === "never") {
     throw exclusive("Member 'restart_max_retries' needs a 'restart_policy' other than 'never'");
   }
   refusePortClashes(given);
+}
+
+function refuseLateNotice(setting: CreateInstanceRequest["scale_to_zero"]): void {
+  const { notify_time_ms: notify = 0, cooldown_time_ms: cooldown = limits.cooldownMs.default } =
+    setting ?? {};
+  if (notify === 0 || notify < cooldown) return;
+  throw new UniError("invalid_value", "Member 'notify_time_ms' must be less than 'cooldown_time_ms'");
 }
 
 function refusePortClashes(given: CreateInstanceRequest): void {
@@ -101,7 +110,6 @@ function refuseUnsupported(given: CreateInstanceRequest): void {
     volumes: (given.volumes?.length ?? 0) > 0,
     roms: (given.roms?.length ?? 0) > 0,
     plugins: (given.plugins?.length ?? 0) > 0,
-    scale_to_zero: given.scale_to_zero !== undefined && given.scale_to_zero.policy !== "off",
     template: given.template !== undefined,
     branch_from: given.branch_from !== undefined,
     checkpoint: given.checkpoint !== undefined,

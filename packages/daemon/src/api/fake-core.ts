@@ -7,6 +7,7 @@ import { UniError } from "@uni/contract/errors";
 import { asAccountId } from "@uni/contract/ids";
 import type { DaemonEvent, ImageDetail, KernelInfo } from "@uni/contract/rpc";
 import { collect, type Entry, fakeImage, fakeInstances, type State } from "./fake-instances.ts";
+import { fakeCertificates, fakeLocalCa, fakeServices } from "./fake-services.ts";
 import type { ApiDependencies, ImagesPort, KernelsPort, NodePort } from "./port.ts";
 
 export const fakeToken = "a-token";
@@ -36,6 +37,9 @@ export function createFakeCore(): FakeCore {
     entries,
     instances: fakeInstances(entries, state),
     images: fakeImages(state),
+    services: fakeServices(),
+    certificates: fakeCertificates(),
+    localCa: fakeLocalCa(),
     kernels: fakeKernels(),
     node: fakeNode(entries, state, listeners),
     authenticate: (token: string) => (token === fakeToken ? fakeAccount : undefined),
@@ -165,6 +169,9 @@ function fakeNode(entries: Map<string, Entry>, state: State, listeners: Set<Pass
       versions: { unid: "0.1.0" },
       accelerator: { name: "tcg" },
     }),
+    figures: async () => [
+      { name: "uni_instances", type: "gauge", help: "Instances", samples: [{ value: entries.size }] },
+    ],
     quotas: (account) => ({
       uuid: account,
       used: { ...stats, instances: entries.size },

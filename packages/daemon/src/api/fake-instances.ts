@@ -120,7 +120,8 @@ export function fakeInstances(entries: Map<string, Entry>, state: State): Instan
       entries.delete(id);
       return { previousState: instance.state };
     },
-    start: (id, waitMs, signal) => change(id, "running", waitMs, signal),
+    start: (id, { waitMs }, signal) => change(id, "running", waitMs, signal),
+    suspend: (id, { waitMs }, signal) => change(id, "standby", waitMs, signal),
     stop(id, { waitMs, ifState }: StopOptions, signal) {
       const { state: previousState } = entry(id).instance;
       if (ifState !== undefined && ifState !== previousState) {
@@ -171,6 +172,12 @@ export function fakeInstances(entries: Map<string, Entry>, state: State): Instan
         rxPackets: 2,
         txBytes: 3,
         txPackets: 4,
+        connections: 5 * live,
+        wakes: [
+          { bucketMs: 1, count: 2 },
+          { bucketMs: null, count: 1 },
+        ],
+        wakesSumMs: 5000,
       };
     },
     async stats(id) {

@@ -1,30 +1,51 @@
 import type { OperationId } from "@uni/contract/operations";
 import type { Handler } from "./call.ts";
+import {
+  createCertificate,
+  deleteCertificates,
+  getCertificates,
+  updateCertificates,
+} from "./certificates.ts";
 import { getImages } from "./images.ts";
 import { deleteInstances, updateInstances } from "./instances-change.ts";
 import { createInstances } from "./instances-create.ts";
 import { getLogs } from "./instances-log.ts";
 import { getMetrics } from "./instances-metrics.ts";
-import { startInstances, stopInstances } from "./instances-power.ts";
+import { startInstances, stopInstances, suspendInstances } from "./instances-power.ts";
 import { getHistory, getInstance, getInstances } from "./instances-read.ts";
 import { waitInstances } from "./instances-wait.ts";
 import { getQuotas, healthz, listMetros } from "./node.ts";
 import type { ApiDependencies } from "./port.ts";
+import {
+  createServiceGroup,
+  deleteServiceGroups,
+  getServiceGroups,
+  updateServiceGroups,
+} from "./service-groups.ts";
 
 /** What serves each operation, whether it came over HTTP or over the socket. */
 export function createHandlers({
   instances,
   images,
+  services,
+  certificates,
   node,
 }: ApiDependencies): Readonly<Record<OperationId, Handler>> {
   const change: Handler = (call) => updateInstances(instances, call);
   const remove: Handler = (call) => deleteInstances(instances, call);
   const start: Handler = (call) => startInstances(instances, call);
   const stop: Handler = (call) => stopInstances(instances, call);
+  const suspend: Handler = (call) => suspendInstances(instances, call);
   const wait: Handler = (call) => waitInstances(instances, call);
   const log: Handler = (call) => getLogs(instances, call);
   const metrics: Handler = (call) => getMetrics(instances, call);
   const history: Handler = (call) => getHistory(instances, call);
+  const readGroups: Handler = (call) => getServiceGroups(services, call);
+  const changeGroups: Handler = (call) => updateServiceGroups(services, call);
+  const removeGroups: Handler = (call) => deleteServiceGroups(services, call);
+  const readCertificates: Handler = (call) => getCertificates(certificates, call);
+  const changeCertificates: Handler = (call) => updateCertificates(certificates, call);
+  const removeCertificates: Handler = (call) => deleteCertificates(certificates, call);
   const listImages: Handler = (call) => getImages(images, call);
   const quotas: Handler = (call) => getQuotas(node, call);
   return {
@@ -39,6 +60,8 @@ export function createHandlers({
     startInstanceByUuid: start,
     stopInstances: stop,
     stopInstanceByUuid: stop,
+    suspendInstances: suspend,
+    suspendInstanceByUuid: suspend,
     waitInstances: wait,
     waitInstanceByUuid: wait,
     getInstanceLogs: log,
@@ -47,6 +70,20 @@ export function createHandlers({
     getInstanceMetricsByUuid: metrics,
     getInstanceHistory: history,
     getInstanceHistoryByUuid: history,
+    createServiceGroup: (call) => createServiceGroup(services, call),
+    getServiceGroups: readGroups,
+    getServiceGroupByUuid: readGroups,
+    updateServiceGroups: changeGroups,
+    updateServiceGroupByUuid: changeGroups,
+    deleteServiceGroups: removeGroups,
+    deleteServiceGroupByUuid: removeGroups,
+    createCertificate: (call) => createCertificate(certificates, call),
+    getCertificates: readCertificates,
+    getCertificateByUuid: readCertificates,
+    updateCertificates: changeCertificates,
+    updateCertificateByUuid: changeCertificates,
+    deleteCertificates: removeCertificates,
+    deleteCertificateByUuid: removeCertificates,
     getImages: listImages,
     getImageStore: listImages,
     getUser: quotas,

@@ -15,9 +15,11 @@ import type { Log } from "../base/log.ts";
 import { dispatch, type Handlers } from "./dispatch.ts";
 import { createHandlers } from "./handlers.ts";
 import { fromFastify } from "./http-errors.ts";
+import { metricsPage } from "./instances-metrics.ts";
 import { parseJson } from "./json-body.ts";
 import { envelopeOf, refusal } from "./outcome.ts";
 import type { ApiDependencies, Authenticate } from "./port.ts";
+import { prometheusContentType } from "./prometheus.ts";
 import { readQuery } from "./query.ts";
 
 export interface HttpOptions {
@@ -107,7 +109,7 @@ function createApp(
   const handlers = createHandlers(dependencies);
   for (const [id, operation] of Object.entries(operations) as [OperationId, Operation][]) {
     app.route({
-      method: operation.method,
+      method: [operation.method, ...(operation.olderMethod === undefined ? [] : [operation.olderMethod])],
       url: fastifyPath(operation.path),
       config: { public: operation.public ?? false },
       handler: (request, reply) => serve(handlers, id, { request, reply, log, elapsed }),
@@ -119,6 +121,9 @@ function createApp(
     };
     app.route({ method, url: fastifyPath(path), handler: refuseIt });
   }
+  app.get("/metrics", async (request, reply) =>
+    reply.type(prometheusContentType).send(await metricsPage(dependencies, request.account as AccountId)),
+  );
   const document = JSON.stringify(openApiDocument());
   app.get("/v1/openapi.json", { config: { public: true } }, (_request, reply) =>
     sendJson(reply, 200, document),

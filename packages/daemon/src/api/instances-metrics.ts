@@ -1,10 +1,12 @@
+import { UniError } from "@uni/contract/errors";
+import { type AccountId, asInstanceId } from "@uni/contract/ids";
 import type { Instance } from "@uni/contract/resources/instance";
 import type { MeasuredInstance } from "@uni/contract/resources/instance-results";
 import type { Call } from "./call.ts";
 import { asked } from "./instances-read.ts";
 import { type Answer, type Item, items } from "./outcome.ts";
-import type { InstanceMetrics, InstancesPort } from "./port.ts";
-import { prometheusContentType, prometheusText } from "./prometheus.ts";
+import type { ApiDependencies, InstanceMetrics, InstancesPort } from "./port.ts";
+import { prometheusContentType, prometheusFigures, prometheusText } from "./prometheus.ts";
 import { attempt, resolveExactly } from "./references.ts";
 
 export async function getMetrics(instances: InstancesPort, call: Call): Promise<Answer> {
@@ -18,6 +20,23 @@ export async function getMetrics(instances: InstancesPort, call: Call): Promise<
   if (!call.wantsText) return items(list);
   const known = list.filter((item) => item.status === "success") as readonly MeasuredInstance[];
   return { kind: "text", contentType: prometheusContentType, text: prometheusText(known) };
+}
+
+/** Everything for a scraper: the node, and every instance of the account. */
+export async function metricsPage({ instances, node }: ApiDependencies, account: AccountId): Promise<string> {
+  const all = instances.list(account, { count: Number.POSITIVE_INFINITY, order: "asc", tags: [] });
+  const list = await Promise.all(
+    all.map(async (instance) => {
+      try {
+        return [measured(instance, await instances.metrics(asInstanceId(instance.uuid)))];
+      } catch (error) {
+        // Deleted while it was looked at.
+        if (error instanceof UniError && error.code === "not_found") return [];
+        throw error;
+      }
+    }),
+  );
+  return prometheusFigures(await node.figures()) + prometheusText(list.flat());
 }
 
 function measured(instance: Instance, metrics: InstanceMetrics): MeasuredInstance & Item {
@@ -40,8 +59,10 @@ function measured(instance: Instance, metrics: InstanceMetrics): MeasuredInstanc
     rx_packets: metrics.rxPackets,
     tx_bytes: metrics.txBytes,
     tx_packets: metrics.txPackets,
-    // Connections and requests are counted at the edge, which is not there yet.
-    nconns: 0,
+    wakeup_latency: metrics.wakes.map(({ bucketMs, count }) => ({ bucket_ms: bucketMs, count })),
+    wakeup_latency_sum: metrics.wakesSumMs,
+    nconns: metrics.connections,
+    // Requests are counted at the edge, which is not there yet.
     nreqs: 0,
     nqueued: 0,
     ntotal: 0,

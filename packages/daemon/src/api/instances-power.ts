@@ -1,7 +1,11 @@
 import { UniError } from "@uni/contract/errors";
 import { limits } from "@uni/contract/limits";
 import type { Instance } from "@uni/contract/resources/instance";
-import type { StartInstancesItem, StopInstancesItem } from "@uni/contract/resources/instance-requests";
+import type {
+  StartInstancesItem,
+  StopInstancesItem,
+  SuspendInstancesItem,
+} from "@uni/contract/resources/instance-requests";
 import type { Call } from "./call.ts";
 import { type Answer, items, waitedItem } from "./outcome.ts";
 import type { InstancesPort, StopOptions, Transition } from "./port.ts";
@@ -15,8 +19,23 @@ export async function startInstances(instances: InstancesPort, call: Call): Prom
   const answers = bodyItems<StartInstancesItem>(call).map(({ reference, item }) =>
     attempt(call.log, reference, async () => {
       const id = resolveExactly(instances, call.account, reference);
-      const wait = waitMs(item.timeout_s, item.wait_timeout_ms);
-      return transitioned(instances.get(id), await instances.start(id, wait, call.signal));
+      const options = { waitMs: waitMs(item.timeout_s, item.wait_timeout_ms), cold: item.cold };
+      return transitioned(instances.get(id), await instances.start(id, options, call.signal));
+    }),
+  );
+  return items(await Promise.all(answers));
+}
+
+export async function suspendInstances(instances: InstancesPort, call: Call): Promise<Answer> {
+  const answers = bodyItems<SuspendInstancesItem>(call).map(({ reference, item }) =>
+    attempt(call.log, reference, async () => {
+      const id = resolveExactly(instances, call.account, reference);
+      const { drain_timeout_ms: drain = -1 } = item;
+      const options = {
+        drainMs: drain === -1 ? Number.POSITIVE_INFINITY : drain,
+        waitMs: waitMs(item.timeout_s, undefined),
+      };
+      return transitioned(instances.get(id), await instances.suspend(id, options, call.signal));
     }),
   );
   return items(await Promise.all(answers));

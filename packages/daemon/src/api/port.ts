@@ -5,11 +5,22 @@
 import type { Duplex, Readable } from "node:stream";
 import type { InstanceState } from "@uni/contract/enums";
 import type { AccountId, InstanceId } from "@uni/contract/ids";
+import type {
+  Certificate,
+  CreateCertificateRequest,
+  UpdateCertificatesItem,
+} from "@uni/contract/resources/certificate";
 import type { Image } from "@uni/contract/resources/image";
 import type { CreateInstanceRequest, Instance, InstanceUpdate } from "@uni/contract/resources/instance";
 import type { HealthzData, Metro, Quotas } from "@uni/contract/resources/node";
 import type {
+  CreateServiceGroupRequest,
+  ServiceGroup,
+  ServiceGroupUpdate,
+} from "@uni/contract/resources/service-group";
+import type {
   BuildParams,
+  CaInfo,
   CopyInParams,
   DaemonEvent,
   DaemonInfo,
@@ -28,12 +39,15 @@ export interface Reference {
   readonly name?: string | undefined;
 }
 
-export interface InstancePage {
+export interface Page {
   /** Infinity for all. */
   readonly count: number;
-  /** The page begins after this instance (a uuid, perhaps of one that is gone) or this time (ISO 8601). */
+  /** The page begins after this one (a uuid, perhaps of one that is gone) or this time (ISO 8601). */
   readonly from?: string | undefined;
   readonly order: "asc" | "desc";
+}
+
+export interface InstancePage extends Page {
   readonly tags: readonly string[];
 }
 
@@ -45,6 +59,18 @@ export interface Transition {
   readonly previousState: InstanceState;
   /** The wait ran out before the goal was reached. */
   readonly timedOut: boolean;
+}
+
+export interface StartOptions {
+  readonly waitMs: WaitMs;
+  /** One that sleeps boots without the memory it had. */
+  readonly cold?: boolean | undefined;
+}
+
+export interface SuspendOptions {
+  /** How long open connections are waited for; 0: not at all, Infinity: until they end. */
+  readonly drainMs: number;
+  readonly waitMs: WaitMs;
 }
 
 export interface StopOptions {
@@ -73,6 +99,19 @@ export interface InstanceMetrics {
   readonly rxPackets: number;
   readonly txBytes: number;
   readonly txPackets: number;
+  /** Established TCP connections with others, as the guest sees them. */
+  readonly connections: number;
+  /** Not cumulative; null: above all bounds. */
+  readonly wakes: readonly { readonly bucketMs: number | null; readonly count: number }[];
+  readonly wakesSumMs: number;
+}
+
+/** A figure of the node, or several that differ by their labels. */
+export interface NodeFigure {
+  readonly name: string;
+  readonly type: "gauge" | "counter";
+  readonly help: string;
+  readonly samples: readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[];
 }
 
 export interface ExecSession {
@@ -110,7 +149,10 @@ export interface InstancesPort {
     /** The wait ran out before it was gone; it will go all the same. */
     readonly timedOut?: boolean;
   }>;
-  start(id: InstanceId, waitMs: WaitMs, signal: AbortSignal): Promise<Transition>;
+  /** Wakes one that sleeps. */
+  start(id: InstanceId, options: StartOptions, signal: AbortSignal): Promise<Transition>;
+  /** Puts one that runs to sleep with its memory; harmless when it sleeps. */
+  suspend(id: InstanceId, options: SuspendOptions, signal: AbortSignal): Promise<Transition>;
   stop(id: InstanceId, options: StopOptions, signal: AbortSignal): Promise<Transition>;
   kill(id: InstanceId, signalName: string): Promise<void>;
   wait(
@@ -175,6 +217,37 @@ export interface ImagesPort {
   ): Promise<ImageDetail>;
 }
 
+/** References are matched exactly; one outside the account is `not_found`. */
+export interface ServicesPort {
+  create(account: AccountId, request: CreateServiceGroupRequest): Promise<ServiceGroup>;
+  list(account: AccountId, page: Page): readonly ServiceGroup[];
+  get(account: AccountId, reference: Reference): ServiceGroup;
+  update(account: AccountId, reference: Reference, update: ServiceGroupUpdate): Promise<ServiceGroup>;
+  delete(account: AccountId, reference: Reference): Promise<ServiceGroup>;
+}
+
+export interface CertificatesPort {
+  create(
+    account: AccountId,
+    request: CreateCertificateRequest & { readonly common_name: string },
+  ): Promise<Certificate>;
+  list(account: AccountId, page: Page): readonly Certificate[];
+  get(account: AccountId, reference: Reference): Certificate;
+  update(
+    account: AccountId,
+    reference: Reference,
+    material: Pick<UpdateCertificatesItem, "chain" | "pkey">,
+  ): Promise<Certificate>;
+  delete(account: AccountId, reference: Reference): Promise<Certificate>;
+}
+
+/** The authority of this installation; it is made when it is first asked for. */
+export interface LocalCaPort {
+  info(): Promise<CaInfo>;
+  /** Puts its certificate among those that this machine trusts; says where. */
+  trust(): Promise<{ readonly path: string }>;
+}
+
 export interface KernelsPort {
   list(): Promise<readonly KernelInfo[]>;
   use(version: string): Promise<KernelInfo>;
@@ -193,6 +266,7 @@ export interface NodePort {
   doctor(signal: AbortSignal): Promise<DoctorReport>;
   healthz(): Promise<HealthzData>;
   quotas(account: AccountId): Quotas;
+  figures(): Promise<readonly NodeFigure[]>;
   metros(): readonly Metro[];
   events(account: AccountId, signal: AbortSignal): AsyncIterable<DaemonEvent>;
   /** Ends the daemon after the answer; `stopInstances` stops all instances first, else they go on. */
@@ -205,6 +279,9 @@ export type Authenticate = (token: string) => AccountId | undefined;
 export interface ApiDependencies {
   readonly instances: InstancesPort;
   readonly images: ImagesPort;
+  readonly services: ServicesPort;
+  readonly certificates: CertificatesPort;
+  readonly localCa: LocalCaPort;
   readonly kernels: KernelsPort;
   readonly node: NodePort;
   readonly authenticate: Authenticate;

@@ -1,6 +1,7 @@
 /** Prometheus text exposition format 0.0.4 of instances' metrics. */
 import { type InstanceState, instanceStates } from "@uni/contract/enums";
 import type { MeasuredInstance } from "@uni/contract/resources/instance-results";
+import type { NodeFigure } from "./port.ts";
 
 export const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -52,6 +53,38 @@ export function prometheusText(instances: readonly MeasuredInstance[]): string {
       if (value !== undefined) lines.push(`${name}{${labels(instance)}} ${value}`);
     }
   }
+  lines.push(
+    `# HELP ${wakeup} Milliseconds from the packet or call until it ran`,
+    `# TYPE ${wakeup} histogram`,
+  );
+  for (const instance of instances) lines.push(...wakeupLines(instance));
+  return `${lines.join("\n")}\n`;
+}
+
+const wakeup = "instance_wakeup_latency";
+
+/** Prometheus counts cumulatively: each bucket holds the ones below it. */
+function wakeupLines(instance: MeasuredInstance): string[] {
+  let total = 0;
+  const buckets = (instance.wakeup_latency ?? []).map(({ bucket_ms, count }) => {
+    total += count;
+    return `${wakeup}_bucket{${labels(instance)},le="${bucket_ms ?? "+Inf"}"} ${total}`;
+  });
+  if (buckets.length === 0) return [];
+  const sum = `${wakeup}_sum{${labels(instance)}} ${instance.wakeup_latency_sum ?? 0}`;
+  return [...buckets, sum, `${wakeup}_count{${labels(instance)}} ${total}`];
+}
+
+/** Figures that belong to no instance. */
+export function prometheusFigures(figures: readonly NodeFigure[]): string {
+  const lines = figures.flatMap(({ name, type, help, samples }) => [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} ${type}`,
+    ...samples.map(({ labels: given = {}, value }) => {
+      const text = Object.entries(given).map(([key, word]) => `${key}="${quote(word)}"`);
+      return `${name}${text.length === 0 ? "" : `{${text.join(",")}}`} ${value}`;
+    }),
+  ]);
   return `${lines.join("\n")}\n`;
 }
 

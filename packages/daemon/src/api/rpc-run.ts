@@ -59,6 +59,7 @@ function toCreateRequest(params: RunParams): CreateInstanceRequest {
     vcpus: params.vcpus ?? params.cpus,
     restart_policy: restart?.policy,
     restart_max_retries: restart?.policy === "never" ? undefined : restart?.max_retries,
+    scale_to_zero: params.scale_to_zero,
     features: params.auto_remove ? ["delete-on-stop"] : undefined,
     ports: params.port_maps,
     grace_period_s: params.grace_period_s ?? limits.graceS.default,

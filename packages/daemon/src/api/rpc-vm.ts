@@ -31,9 +31,14 @@ export function vmMethods(instances: InstancesPort) {
     "VM.Get": ({ id }: RpcParams<"VM.Get">, context: RpcContext) => info(find(id, context)),
     "VM.Inspect": ({ id }: RpcParams<"VM.Inspect">, context: RpcContext) =>
       value(toVmDetail(instances.get(find(id, context)))),
-    "VM.Start": async ({ id }: RpcParams<"VM.Start">, context: RpcContext) => {
+    "VM.Start": async ({ id, cold }: RpcParams<"VM.Start">, context: RpcContext) => {
       const found = find(id, context);
-      await instances.start(found, forever, context.signal);
+      await instances.start(found, { waitMs: forever, cold }, context.signal);
+      return info(found);
+    },
+    "VM.Suspend": async ({ id, drain_s = 0 }: RpcParams<"VM.Suspend">, context: RpcContext) => {
+      const found = find(id, context);
+      await instances.suspend(found, { drainMs: drain_s * 1000, waitMs: forever }, context.signal);
       return info(found);
     },
     "VM.Stop": async (params: RpcParams<"VM.Stop">, context: RpcContext) => {
@@ -45,7 +50,7 @@ export function vmMethods(instances: InstancesPort) {
     "VM.Restart": async (params: RpcParams<"VM.Restart">, context: RpcContext) => {
       const found = find(params.id, context);
       await stop(found, params, context.signal);
-      await instances.start(found, forever, context.signal);
+      await instances.start(found, { waitMs: forever }, context.signal);
       return info(found);
     },
     "VM.Kill": async ({ id, signal }: RpcParams<"VM.Kill">, context: RpcContext) => {

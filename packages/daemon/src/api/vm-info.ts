@@ -8,7 +8,7 @@ export function toVmInfo(instance: Instance): VmInfo {
     state: instance.state,
     image: instance.image_ref ?? instance.image,
     created_at: instance.created_at,
-    ...pick(instance, ["started_at", "stopped_at", "exit_code", "exit_reason", "accelerator"]),
+    ...pick(instance, ["started_at", "stopped_at", "exit_code", "exit_reason", "accelerator", "sleep"]),
     ip: instance.private_ip ?? "",
     ports: instance.ports ?? [],
     memory: instance.memory_mb,
