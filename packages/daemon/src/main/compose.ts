@@ -15,11 +15,13 @@ import { Registry } from "../instances/registry.ts";
 import { createKernels } from "../kernels/kernels.ts";
 import { createNetwork } from "../network/network.ts";
 import { choosePool } from "../network/pool.ts";
+import { liveAttachments } from "../operations/attachments.ts";
 import { directoriesBelow } from "../operations/directories.ts";
-import { createLifecycle, liveAttachments } from "../operations/instance-lifecycle.ts";
+import { createLifecycle } from "../operations/instance-lifecycle.ts";
 import { StatsReader } from "../operations/instance-stats.ts";
 import type { NodeLimits } from "../operations/node-limits.ts";
 import { ExitWatch } from "../operations/wait-exit.ts";
+import { WakeLatencies } from "../operations/wake-latency.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { createImageCatalogue } from "../store/images.ts";
 import { openDatabase } from "../store/open.ts";
@@ -36,6 +38,8 @@ import { createKernelsPort } from "./kernels-port.ts";
 import { createNodePort } from "./node-port.ts";
 import { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
+import { openServices } from "./services.ts";
+import { startStandingWork } from "./standing-work.ts";
 
 export interface Composition {
   readonly api: ApiDependencies;
@@ -101,6 +105,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     clock,
     log: log.child({ room: "network" }),
     daemonId: id,
+    runtimeDirectory: join(dataDirectory, "net"),
     pool: await addressPool(db, () => choosePool(id)),
     accountBlocks,
     onAccountBlocks: (account, blocks) => {
@@ -114,6 +119,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   const registry = await Registry.open(db);
   const feed = new OutputFeed(clock);
   const limits = nodeLimits();
+  const latencies = new WakeLatencies();
   const lifecycle = createLifecycle({
     vmm: async () => (await nodeVmm.ready()).vmm,
     guests,
@@ -125,6 +131,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     clock,
     otherAttachments: (record) => liveAttachments(network, registry.all(), record),
     currentKernel: () => nodeVmm.currentKernel(),
+    kernelOf: (version) => nodeVmm.kernelOf(version),
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
   });
   const owners: Owners = new Owners({
@@ -133,9 +140,12 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     clock,
     log,
     feed,
+    onWoken: (instance, latencyMs) => latencies.record(instance, latencyMs),
     openLog: (instance) => LogStore.open(directories.log(instance)),
   });
   await undo.add("instances", () => owners.release());
+  const services = await openServices({ db, dataDirectory, registry, clock, log, domain: config.domain });
+  await undo.add("services", () => services.release());
 
   const shared = {
     registry,
@@ -163,8 +173,10 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
         ...shared,
         stats: new StatsReader({ network, directories, clock }),
         exits: new ExitWatch(registry),
+        latencies,
       }),
       images: createImagesPort(images, registry),
+      ...services.ports,
       kernels: createKernelsPort(kernels, registry),
       node,
       authenticate: await tokenChecker(db),
@@ -172,7 +184,11 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     },
     recover() {
       nodeVmm.ready().catch((error) => log.warn({ err: error }, "no machine can be started yet"));
-      return recover(shared);
+      const recovered = recover(shared);
+      // Each instance's recovery is queued by now: what these ask for comes behind it.
+      const standing = startStandingWork({ ...shared, sleepToDiskAfterMs: config.sleepToDiskAfterMs });
+      void undo.add("standing work", () => standing.close());
+      return recovered;
     },
     async stopAll() {
       const running = registry.all().filter((record) => record.status.state !== "stopped");

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UniError } from "@uni/contract/errors";
+import { readHostName } from "../services/domains.ts";
 
 export interface Config {
   readonly dataDirectory: string;
@@ -10,6 +11,10 @@ export interface Config {
   /** Kernels and boot snapshots; may be shared by daemons. */
   readonly cacheDirectory: string;
   readonly logLevel: string;
+  /** Sleepers keep their process for this long. */
+  readonly sleepToDiskAfterMs: number;
+  /** Services have their names below it. */
+  readonly domain: string;
 }
 
 export const usage = `Usage: unid [options]
@@ -21,6 +26,9 @@ Options:
   --listen HOST:PORT      REST API; "off" for none      (UNI_LISTEN, default 127.0.0.1:7420; port 0: any)
   --socket PATH           socket of the uni command     (UNI_SOCKET, default /var/run/unid.sock)
   --cache-dir DIR         kernels and boot snapshots    (UNI_CACHE_DIR, default /var/cache/uni)
+  --sleep-to-disk-after SECONDS  how long sleepers keep their process; 0: not at all
+                                (UNI_SLEEP_TO_DISK_AFTER, default 60)
+  --domain NAME           names of services lie below   (UNI_DOMAIN, default uni.localhost)
   --log-level LEVEL       debug, info, warn or error    (UNI_LOG_LEVEL, default info)
   --version               print the version
   --help                  print this
@@ -35,6 +43,9 @@ Examples:
 
 /** Longest data directory whose sockets still fit into sun_path's 108 bytes (unix(7)). */
 const longestDataDirectory = 50;
+const longestSleepS = 365 * 86_400;
+/** Programs on this machine find names below localhost without any resolver (RFC 6761, 6.3). */
+const defaultDomain = "uni.localhost";
 const levels = ["debug", "info", "warn", "error"];
 
 export type Command =
@@ -68,6 +79,11 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
         values["cache-dir"] ?? env.UNI_CACHE_DIR ?? "/var/cache/uni",
       ),
       logLevel,
+      sleepToDiskAfterMs: readSeconds(
+        "sleep to disk after",
+        values["sleep-to-disk-after"] ?? env.UNI_SLEEP_TO_DISK_AFTER ?? "60",
+      ),
+      domain: readHostName(values.domain ?? env.UNI_DOMAIN ?? defaultDomain, false),
     },
   };
 }
@@ -81,7 +97,9 @@ function parseOptions(args: readonly string[]) {
         listen: { type: "string" },
         socket: { type: "string" },
         "cache-dir": { type: "string" },
+        domain: { type: "string" },
         "log-level": { type: "string" },
+        "sleep-to-disk-after": { type: "string" },
         help: { type: "boolean" },
         version: { type: "boolean" },
       },
@@ -92,6 +110,14 @@ function parseOptions(args: readonly string[]) {
       hint: "See unid --help.",
     });
   }
+}
+
+function readSeconds(what: string, text: string): number {
+  const seconds = Number(text);
+  if (/^\d{1,9}(\.\d+)?$/.test(text) && seconds <= longestSleepS) return Math.round(seconds * 1000);
+  throw new UniError("invalid_value", `${what} '${text}': it is no number of seconds up to a year`, {
+    hint: "For example 60, or 0.",
+  });
 }
 
 /** An empty one is a variable that was not set, and not the directory that one happens to be in. */

@@ -2,11 +2,19 @@
 import { UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import type { Instance } from "@uni/contract/resources/instance";
-import type { InstancesPort, StopOptions, Transition, WaitMs } from "../api/port.ts";
+import type {
+  InstancesPort,
+  StartOptions,
+  StopOptions,
+  SuspendOptions,
+  Transition,
+  WaitMs,
+} from "../api/port.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { signalNumber } from "../base/signals.ts";
 import type { GuestChannel } from "../guest/port.ts";
+import { requireAdmitted } from "../instances/admission.ts";
 import type { LiveInstance } from "../instances/lifecycle.ts";
 import type { OutputFeed } from "../instances/output-feed.ts";
 import type { Owners } from "../instances/owners.ts";
@@ -20,12 +28,14 @@ import type { Network } from "../network/port.ts";
 import { attachOutput } from "../operations/attach-output.ts";
 import { copyIn, copyOut } from "../operations/copy-files.ts";
 import type { Directories } from "../operations/directories.ts";
+import { waitForConnections } from "../operations/drain.ts";
 import { execInGuest } from "../operations/exec-session.ts";
 import { type CreateDependencies, createInstances } from "../operations/instance-create.ts";
-import { type StatsReader, usageOfInstance } from "../operations/instance-stats.ts";
+import { connectionsOf, type StatsReader, usageOfInstance } from "../operations/instance-stats.ts";
 import { logLines } from "../operations/log-lines.ts";
 import { checkLimits } from "../operations/node-limits.ts";
 import type { ExitWatch } from "../operations/wait-exit.ts";
+import type { WakeLatencies } from "../operations/wake-latency.ts";
 
 export interface InstancesDependencies extends CreateDependencies {
   readonly registry: Registry;
@@ -37,8 +47,11 @@ export interface InstancesDependencies extends CreateDependencies {
   readonly feed: OutputFeed;
   readonly stats: StatsReader;
   readonly exits: ExitWatch;
+  readonly latencies: WakeLatencies;
 }
 
+/** How long those wait who need the guest of a sleeper. */
+const wakeMs = 60_000;
 /** How long a deletion is waited for by those who did not ask to wait. */
 const deletionMs = 5_000;
 
@@ -62,13 +75,11 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
   const isDown = (record: InstanceRecord | undefined) =>
     record === undefined || record.status.state === "stopped";
 
-  async function start(id: InstanceId, waitMs: WaitMs, signal: AbortSignal): Promise<Transition> {
+  async function start(id: InstanceId, options: StartOptions, signal: AbortSignal): Promise<Transition> {
+    const { waitMs, cold } = options;
     const before = registry.get(id);
-    if (before.status.state === "stopped") {
-      const { account, spec } = before;
-      checkLimits(deps.limits, registry.ofAccount(account), { spec, created: 0, started: 1 });
-    }
-    const work = owners.of(id).start();
+    requireRoom(before);
+    const work = owners.of(id).start({ cold });
     if (waitMs <= 0) {
       inBackground(work, "start", id);
       return transition(id, before, false);
@@ -76,6 +87,36 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     // A start that fails is told to the caller who waits; the program may have ended before it was seen running.
     const failed = work.then(() => new Promise<never>(() => {}));
     const reached = await Promise.race([waitFor(id, hasRunSince(before))(waitMs, signal), failed]);
+    return transition(id, before, !reached);
+  }
+
+  /** What does not live must fit into the account's quota to live again. */
+  function requireRoom({ account, spec, status }: InstanceRecord): void {
+    if (status.state !== "stopped" && status.state !== "standby") return;
+    checkLimits(deps.limits, registry.ofAccount(account), { spec, created: 0, started: 1 });
+  }
+
+  async function suspend(id: InstanceId, options: SuspendOptions, signal: AbortSignal): Promise<Transition> {
+    const before = registry.get(id);
+    const owner = owners.of(id);
+    const work = async () => {
+      await waitForConnections({ clock, live: () => owner.live }, options.drainMs, signal);
+      await owner.sleep({ keepMemory: true, stillIdle: async () => true });
+      await owner.sleepDeeper();
+    };
+    requireAdmitted("sleep", before);
+    const done = work();
+    inBackground(done, "suspend", id);
+    const isAsleep = (record: InstanceRecord | undefined) => record?.status.state !== "running";
+    if (options.waitMs <= 0) return transition(id, before, false);
+    const failed = done.then(() => new Promise<never>(() => {}));
+    const reached = await Promise.race([
+      waitFor(id, (record) => isAsleep(record) && record?.status.state !== "stopping")(
+        options.waitMs,
+        signal,
+      ),
+      failed,
+    ]);
     return transition(id, before, !reached);
   }
 
@@ -95,9 +136,25 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     return transition(id, before, !reached);
   }
 
+  /** Whoever wants something of a sleeper wakes it. */
+  async function wakeIfAsleep(id: InstanceId): Promise<void> {
+    const { state, intent, sleep } = registry.get(id).status;
+    const isWaking = state === "starting" && sleep !== null;
+    if (intent !== "sleep" && !isWaking) return;
+    requireRoom(registry.get(id));
+    await owners.of(id).wake();
+    if (registry.get(id).status.state === "starting") {
+      await waitFor(id, (record) => record?.status.state !== "starting")(
+        wakeMs,
+        new AbortController().signal,
+      );
+    }
+  }
+
   /** A daemon that has just begun may be taking the machine over: that is waited for. */
   async function requireLive(id: InstanceId, what: string): Promise<LiveInstance> {
     const owner = owners.of(id);
+    await wakeIfAsleep(id);
     if (owner.live === undefined && registry.get(id).status.state === "running") await owner.idle();
     const record = registry.get(id);
     const { live } = owner;
@@ -109,9 +166,13 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
 
   /** Runs `body` on the guest of a running instance, or of a stopped one with its program not started. */
   async function withGuest<T>(id: InstanceId, body: (channel: GuestChannel) => Promise<T>): Promise<T> {
-    const { state } = registry.get(id).status;
-    if (state === "running") return body((await requireLive(id, "copy files of")).channel);
-    return owners.of(id).maintain((maintained) => body(maintained.channel));
+    const { state, intent } = registry.get(id).status;
+    if (state !== "running" && intent !== "sleep") {
+      return owners.of(id).maintain((maintained) => body(maintained.channel));
+    }
+    const { channel } = await requireLive(id, "copy files of");
+    const end = owners.of(id).sessions.begin();
+    return body(channel).finally(end);
   }
 
   return {
@@ -123,7 +184,7 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     async create(account, request, waitMs, signal) {
       const records = await createInstances(deps, account, request, waitMs > 0);
       if (request.autostart !== true) return { instances: records.map(view), timedOut: false };
-      const results = await Promise.all(records.map((record) => start(record.id, waitMs, signal)));
+      const results = await Promise.all(records.map((record) => start(record.id, { waitMs }, signal)));
       return {
         instances: records.map((record) =>
           view(registry.find(record.id) ?? deps.exits.findGone(record.id) ?? record),
@@ -139,6 +200,7 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
       const work = owners.of(id).delete();
       inBackground(work, "delete", id);
       deps.stats.forget(id);
+      deps.latencies.forget(id);
       const isGone = (record: InstanceRecord | undefined) => record === undefined;
       // Also for a caller who does not wait: whoever deletes expects the name to be free, and it takes a moment only.
       const patience = waitMs > 0 ? waitMs : deletionMs;
@@ -147,6 +209,7 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     },
 
     start,
+    suspend,
     stop,
 
     async kill(id, signalName) {
@@ -188,6 +251,7 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
 
     async metrics(id) {
       const record = registry.get(id);
+      const latencies = deps.latencies.of(id);
       const usage = await usageOfInstance(deps, record, owners.of(id).live);
       return {
         rssBytes: usage.rssBytes,
@@ -195,6 +259,9 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
         bootTimeUs: record.status.bootTimeUs ?? 0,
         netTimeUs: record.status.netTimeUs ?? 0,
         ...usage.traffic,
+        connections: await connectionsOf(owners.of(id).live),
+        wakes: latencies.buckets,
+        wakesSumMs: latencies.sumMs,
       };
     },
 
@@ -202,12 +269,21 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
 
     async attach(id, signal) {
       const store = await owners.of(id).logStore();
-      return attachOutput({ id, store, feed, registry }, signal);
+      const end = owners.of(id).sessions.begin();
+      return attachOutput({ id, store, feed, registry }, signal).once("close", end);
     },
 
     exec: async (id, params) => {
       const { channel } = await requireLive(id, "run a command in");
-      return execInGuest(channel, params);
+      const end = owners.of(id).sessions.begin();
+      try {
+        const command = await execInGuest(channel, params);
+        command.result.then(end, end);
+        return command;
+      } catch (error) {
+        end();
+        throw error;
+      }
     },
 
     async copyOut(id, path) {

@@ -10,6 +10,7 @@ import type { Network } from "../network/port.ts";
 import { type NodeLimits, usageOf } from "../operations/node-limits.ts";
 import type { Config } from "./config.ts";
 import { type DoctorDependencies, examine } from "./doctor.ts";
+import { nodeFigures } from "./node-figures.ts";
 import { version } from "./version.ts";
 
 export interface NodeDependencies extends DoctorDependencies {
@@ -67,6 +68,7 @@ export function createNodePort(deps: NodeDependencies): NodePort {
       };
     },
     quotas: (account) => quotasOf(deps, account),
+    figures: () => nodeFigures(registry, network, deps.startedAt),
     metros: () => [
       {
         uuid: "00000000-0000-4000-8000-000000000001",

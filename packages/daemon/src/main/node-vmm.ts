@@ -4,7 +4,7 @@
  */
 import type { Log } from "../base/log.ts";
 import type { Kernels } from "../kernels/kernels.ts";
-import type { BootableKernel } from "../operations/instance-lifecycle.ts";
+import type { BootableKernel } from "../operations/machine.ts";
 import type { BootFiles, Vmm } from "../vmm/port.ts";
 import type { RealAccelerator } from "../vmm/qemu/architecture.ts";
 
@@ -45,8 +45,12 @@ export class NodeVmm {
   }
 
   async currentKernel(): Promise<BootableKernel> {
-    const bundle = await this.#deps.kernels.current();
-    return { version: bundle.version, boot: await this.#deps.kernels.bootFiles(bundle.version) };
+    const { version } = await this.#deps.kernels.current();
+    return this.kernelOf(version);
+  }
+
+  async kernelOf(version: string): Promise<BootableKernel> {
+    return { version, boot: await this.#deps.kernels.bootFiles(version) };
   }
 
   async #probe(): Promise<ReadyVmm> {

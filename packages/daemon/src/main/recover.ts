@@ -14,8 +14,8 @@ import type { Owners } from "../instances/owners.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
+import { attachmentOf } from "../operations/attachments.ts";
 import type { Directories } from "../operations/directories.ts";
-import { attachmentOf } from "../operations/instance-lifecycle.ts";
 import { imageUsers } from "./images-port.ts";
 import type { NodeVmm } from "./node-vmm.ts";
 
