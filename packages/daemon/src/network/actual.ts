@@ -21,6 +21,14 @@ export interface Device {
   readonly settings: ReadonlyMap<string, string | undefined>;
 }
 
+export interface WakerDevice {
+  readonly usable: boolean;
+  readonly up: boolean;
+  readonly hasGateway: boolean;
+  readonly hasRoute: boolean;
+  readonly settings: ReadonlyMap<string, string | undefined>;
+}
+
 export interface Neighbour {
   readonly device: string;
   readonly address: string;
@@ -34,6 +42,8 @@ export interface Actual {
   /** Destinations of the routes through own TAPs. */
   readonly routes: readonly { readonly device: string; readonly destination: string }[];
   readonly hasPoolRoute: boolean;
+  /** Undefined while there is none. */
+  readonly waker: WakerDevice | undefined;
   readonly neighbours: readonly Neighbour[];
   /** By family. */
   readonly frames: ReadonlyMap<string, readonly string[]>;
@@ -49,7 +59,25 @@ export const wantedSettings: Readonly<Record<string, string>> = {
   "ipv6/conf/DEVICE/disable_ipv6": "1",
 };
 
+/** Those of the waker's TUN. What comes from it has the addresses of its senders. */
+export const wantedWakerSettings: Readonly<Record<string, string>> = {
+  "ipv4/conf/DEVICE/route_localnet": "1",
+  // Loose, not off: where the host has strict filtering for all devices, the larger value counts (ip-sysctl).
+  "ipv4/conf/DEVICE/rp_filter": "2",
+  "ipv4/conf/DEVICE/accept_local": "1",
+  "ipv6/conf/DEVICE/disable_ipv6": "1",
+};
+
+export const settingsWantedOf = (names: Names, device: string): Readonly<Record<string, string>> =>
+  device === names.waker ? wantedWakerSettings : wantedSettings;
+
 export const settingPath = (setting: string, device: string): string => setting.replace("DEVICE", device);
+
+/** Settings that the kernel has not, it need not have. */
+export const differ = (
+  found: ReadonlyMap<string, string | undefined>,
+  wanted: Readonly<Record<string, string>>,
+): boolean => Object.entries(wanted).some(([setting, value]) => (found.get(setting) ?? value) !== value);
 
 export async function readActual(names: Names, tables: readonly Table[]): Promise<Actual> {
   const [links, routes, neighbours] = await Promise.all([
@@ -69,6 +97,7 @@ export async function readActual(names: Names, tables: readonly Table[]): Promis
     }),
   );
   return {
+    waker: await readWaker(names, links, routes),
     devices: new Map(devices.map((device) => [device.name, device])),
     routes: routes.flatMap(({ dev, dst }) =>
       dev !== undefined && isOwnTap(names, dev) ? [{ device: dev, destination: dst }] : [],
@@ -123,11 +152,6 @@ interface ListedNeighbour {
 
 async function readDevice(link: ListedLink, passwd: string): Promise<Device> {
   const tun = link.linkinfo?.info_data;
-  const settings = await Promise.all(
-    Object.keys(wantedSettings).map(
-      async (setting) => [setting, await readNetSetting(settingPath(setting, link.ifname))] as const,
-    ),
-  );
   return {
     name: link.ifname,
     usable: tun?.type === "tap" && tun.vnet_hdr === true && tun.multi_queue !== true && tun.persist === true,
@@ -135,11 +159,36 @@ async function readDevice(link: ListedLink, passwd: string): Promise<Device> {
     mac: link.address ?? "",
     group: link.group === String(deviceGroup) ? "uni" : (link.group ?? ""),
     up: link.flags.includes("UP"),
-    hasGateway: (link.addr_info ?? []).some(
-      ({ local, prefixlen }) => local === gatewayAddress && prefixlen === 32,
-    ),
-    settings: new Map(settings),
+    hasGateway: hasGateway(link),
+    settings: await readSettings(wantedSettings, link.ifname),
   };
+}
+
+async function readWaker(
+  names: Names,
+  links: readonly ListedLink[],
+  routes: readonly ListedRoute[],
+): Promise<WakerDevice | undefined> {
+  const link = links.find(({ ifname }) => ifname === names.waker);
+  if (link === undefined) return undefined;
+  const tun = link.linkinfo?.info_data;
+  return {
+    usable: tun?.type === "tun" && tun.vnet_hdr === true && tun.multi_queue !== true && tun.persist === true,
+    up: link.flags.includes("UP"),
+    hasGateway: hasGateway(link),
+    hasRoute: routes.some((route) => route.dev === names.waker && route.dst === formatPrefix(names.pool)),
+    settings: await readSettings(wantedWakerSettings, names.waker),
+  };
+}
+
+const hasGateway = (link: ListedLink): boolean =>
+  (link.addr_info ?? []).some(({ local, prefixlen }) => local === gatewayAddress && prefixlen === 32);
+
+async function readSettings(wanted: Readonly<Record<string, string>>, device: string) {
+  const settings = Object.keys(wanted).map(
+    async (setting) => [setting, await readNetSetting(settingPath(setting, device))] as const,
+  );
+  return new Map(await Promise.all(settings));
 }
 
 function userId(name: string, passwd: string): number | undefined {

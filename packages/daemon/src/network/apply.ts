@@ -2,7 +2,7 @@
 import type { Log } from "../base/log.ts";
 import { readNetSetting, writeNetSetting } from "../host/device-settings.ts";
 import { ipBatch, nftScript } from "../host/network-commands.ts";
-import { type Actual, settingPath, wantedSettings } from "./actual.ts";
+import { type Actual, settingPath, settingsWantedOf } from "./actual.ts";
 import type { Names } from "./names.ts";
 import { type Plan, poolRoute } from "./plan.ts";
 import type { Table } from "./ruleset.ts";
@@ -16,7 +16,7 @@ export async function applyPlan(names: Names, plan: Plan, options: { force?: boo
     ipBatch([...removeDevices(names, plan.remove), ...plan.ip], options),
     nftScript(plan.nft.length === 0 ? "" : `${plan.nft.join("\n")}\n`),
   ]);
-  const tuned = await Promise.allSettled(plan.tune.map(tune));
+  const tuned = await Promise.allSettled(plan.tune.map((device) => tune(names, device)));
   const failure = [...results, ...tuned].find((result) => result.status === "rejected");
   if (failure !== undefined) throw failure.reason;
 }
@@ -31,7 +31,7 @@ export async function turnForwardingOn(log: Log): Promise<void> {
 
 export async function removeAll(names: Names, tables: readonly Table[], actual: Actual): Promise<void> {
   const plan: Plan = {
-    remove: [...actual.devices.keys()],
+    remove: [...actual.devices.keys(), ...(actual.waker === undefined ? [] : [names.waker])],
     ip: actual.hasPoolRoute ? [`route delete ${poolRoute(names)}`] : [],
     // Naming a table first lets its deletion succeed if it is gone.
     nft: tables.flatMap(({ family, name }) => [
@@ -58,8 +58,8 @@ function removeDevices({ daemonId }: Names, devices: readonly string[]): readonl
   ];
 }
 
-async function tune(device: string): Promise<void> {
-  for (const [setting, value] of Object.entries(wantedSettings)) {
+async function tune(names: Names, device: string): Promise<void> {
+  for (const [setting, value] of Object.entries(settingsWantedOf(names, device))) {
     try {
       await writeNetSetting(settingPath(setting, device), value);
     } catch (error) {

@@ -6,7 +6,8 @@ import { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Attachment } from "./port.ts";
 
 export interface Change {
-  readonly kind: "attach" | "detach";
+  /** "move": between awake and the ways to sleep. */
+  readonly kind: "attach" | "detach" | "move";
   readonly attachment: Attachment;
 }
 

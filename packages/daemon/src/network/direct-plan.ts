@@ -1,26 +1,43 @@
 /** The usual changes without looking at the host first: nothing of the guest is there yet, or exactly what was put there. */
+import { UniError } from "@uni/contract/errors";
+import type { Change } from "./changes.ts";
 import { addElement, deleteElement, elementsOf } from "./elements.ts";
 import type { Names } from "./names.ts";
-import { deviceCommands, type Plan } from "./plan.ts";
+import { deviceCommands, noRouteCommand, type Plan, routeCommand } from "./plan.ts";
 import type { Attachment } from "./port.ts";
 
+/** `before`: as the guest was put there; undefined: not by this process. */
+export function directPlan(names: Names, change: Change, before: Attachment | undefined): Plan {
+  const { kind, attachment } = change;
+  if (kind === "attach") return attachPlan(names, attachment);
+  if (before === undefined) throw new UniError("internal", `${kind} ${attachment.tap}: not attached by us`);
+  return kind === "detach" ? detachPlan(names, before) : movePlan(before, attachment);
+}
+
 export const attachPlan = (names: Names, attachment: Attachment): Plan => ({
-  remove: [],
+  ...nothing,
   ip: deviceCommands(attachment),
   nft: elementsOf(attachment).map((element) => addElement(names, element)),
   tune: [attachment.tap],
-  forget: [],
-  differences: [],
 });
 
 export const detachPlan = (names: Names, attachment: Attachment): Plan => ({
-  remove: [attachment.tap],
-  ip: [],
+  ...nothing,
+  remove: hasTap(attachment) ? [attachment.tap] : [],
   nft: elementsOf(attachment).map((element) => deleteElement(names, element)),
-  tune: [],
   forget: [attachment.address],
-  differences: [],
 });
+
+/** Elements stay, so a sleeper's published ports lead to the waker. */
+export function movePlan(before: Attachment, after: Attachment): Plan {
+  const { tap } = after;
+  if (!hasTap(after)) return { ...nothing, remove: hasTap(before) ? [tap] : [] };
+  if (!hasTap(before)) return { ...nothing, ip: deviceCommands(after), tune: [tap] };
+  const wasAwake = before.asleep === undefined;
+  const isAwake = after.asleep === undefined;
+  if (wasAwake === isAwake) return nothing;
+  return { ...nothing, ip: [isAwake ? routeCommand(after) : noRouteCommand(after)] };
+}
 
 export const joinPlans = (plans: readonly Plan[]): Plan => ({
   remove: plans.flatMap(({ remove }) => remove),
@@ -30,3 +47,7 @@ export const joinPlans = (plans: readonly Plan[]): Plan => ({
   forget: plans.flatMap(({ forget }) => forget),
   differences: plans.flatMap(({ differences }) => differences),
 });
+
+const hasTap = ({ asleep }: Attachment): boolean => asleep !== "disk";
+
+const nothing: Plan = { remove: [], ip: [], nft: [], tune: [], forget: [], differences: [] };

@@ -23,6 +23,7 @@ export const elementText = (element: Element): string =>
 /** The guest that an element is for; undefined for the siblings, which are for none in particular. */
 export function guestAddress(element: Element): string | undefined {
   if (element.set === "siblings") return undefined;
+  if (element.set === "addresses") return element.key;
   return element.value === undefined ? element.key.split(" . ")[2] : element.value.split(" . ")[0];
 }
 
@@ -36,6 +37,7 @@ export function elementsOf(attachment: Attachment): readonly Element[] {
       : { family: "inet", set: "ports_at", key: `${port.hostAddress} . ${key}`, value };
   });
   return [
+    { family: "inet", set: "addresses", key: attachment.address },
     { family: "inet", set: "guests", key: guest },
     { family: "arp", set: "guests", key: guest },
     ...ports,

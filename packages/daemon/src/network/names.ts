@@ -10,8 +10,9 @@ export const gatewayMac = "06:75:6e:69:00:01";
 export const deviceGroup = 0x756e69;
 /** Marks our routes in `ip route`; "u" in ASCII, free in iproute2's rt_protos. */
 export const routeProtocol = "117";
-/** Large, so that any route to the pool that a waker adds later is preferred. */
+/** Large, so that the waker's route to the pool is preferred while its device is there. */
 export const poolRouteMetric = 4_000_000_000;
+export const wakerRouteMetric = 3_000_000_000;
 
 export interface Names {
   readonly daemonId: string;
@@ -19,6 +20,8 @@ export interface Names {
   readonly table: string;
   /** Matches this daemon's TAPs in nft; the dash keeps ids that begin alike apart. */
   readonly tapPattern: string;
+  /** The TUN that sleepers' packets are routed to. `tapPattern` matches it too: what may go to a guest may go there. */
+  readonly waker: string;
 }
 
 export function namesOf(daemonId: string, pool: Prefix): Names {
@@ -28,7 +31,13 @@ export function namesOf(daemonId: string, pool: Prefix): Names {
   if (pool.length < 16 || pool.length > 22) {
     throw new UniError("invalid_value", `pool ${formatPrefix(pool)}: want a prefix length from 16 to 22`);
   }
-  return { daemonId, pool, table: `uni_${daemonId}`, tapPattern: `u${daemonId}-*` };
+  return {
+    daemonId,
+    pool,
+    table: `uni_${daemonId}`,
+    tapPattern: `u${daemonId}-*`,
+    waker: `u${daemonId}-waker`,
+  };
 }
 
 export const isOwnTap = (names: Names, device: string): boolean =>

@@ -10,7 +10,7 @@ import { readActual } from "./actual.ts";
 import { contains, formatPrefix, overlaps, type Prefix, parseAddress, parsePrefix } from "./addresses.ts";
 import { applyPlan, removeAll, turnForwardingOn } from "./apply.ts";
 import { type Change, Changes } from "./changes.ts";
-import { attachPlan, detachPlan, joinPlans } from "./direct-plan.ts";
+import { directPlan, joinPlans } from "./direct-plan.ts";
 import { createForgetter } from "./forget.ts";
 import { gatewayAddress, macFor, type Names, namesOf, tapFor } from "./names.ts";
 import { readNameservers } from "./nameservers.ts";
@@ -19,12 +19,15 @@ import { choosePool, hostPrefixes } from "./pool.ts";
 import type { Attachment, Network } from "./port.ts";
 import { refuseTaken, refuseTakenOnHost, validateLocal, validatePorts } from "./published-ports.ts";
 import { rulesetOf } from "./ruleset.ts";
+import { Waker } from "./waker.ts";
 
 export interface NetworkOptions {
   readonly log: Log;
   readonly clock: Clock;
   /** 4 to 6 of a-z and 0-9; one per data directory, the same at every start. */
   readonly daemonId: string;
+  /** This room's own; a short path, as there will be a socket. */
+  readonly runtimeDirectory: string;
   /** What `choosePool` said at the first start. */
   readonly pool?: string | undefined;
   /** Ranges that a newly chosen pool must keep clear of. */
@@ -35,6 +38,8 @@ export interface NetworkOptions {
   readonly accountBlocks?: AccountBlocks;
   readonly onAccountBlocks?: (account: AccountId, blocks: readonly number[]) => void;
 }
+
+const wakerRetryMs = 1_000;
 
 /** Leaves what an earlier daemon attached as it is, until `reconcile` says what is wanted. */
 export async function createNetwork(options: NetworkOptions): Promise<Network> {
@@ -51,26 +56,62 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   /** Every attachment that this process has been told of, by address. */
   const known = new Map<string, Attachment>();
 
+  const waker = new Waker({
+    clock,
+    log,
+    directory: options.runtimeDirectory,
+    device: names.waker,
+    pool: formatPrefix(pool),
+    onLost: () => {
+      log.warn(
+        { device: names.waker },
+        "the process that holds packets for sleepers has ended: starting it again",
+      );
+      bringWakerBack();
+    },
+  });
+  const sleepers = () =>
+    [...known.values()].flatMap(({ asleep, address }) => (asleep === undefined ? [] : [address]));
+
+  /** True if it had to be started. */
+  async function ensureWaker(): Promise<boolean> {
+    if (waker.isConnected) return false;
+    await repair(new Set());
+    const started = await waker.start();
+    await waker.hold(sleepers());
+    return started;
+  }
+
+  function bringWakerBack(): void {
+    changes
+      .alone(async () => {
+        if (sleepers().length > 0) await ensureWaker();
+      })
+      .catch((error: unknown) => {
+        log.error({ err: error }, "sleepers cannot be woken by packets; trying again");
+        clock.after(wakerRetryMs, bringWakerBack);
+      });
+  }
+
   /** Looks at the host and repairs what concerns these addresses; without any, everything. */
   async function repair(only?: ReadonlySet<string>, force = false): Promise<Plan> {
-    const wanted = { attachments: [...known.values()], blocks: accounts.blocks(), tables, only };
+    const attachments = [...known.values()];
+    const wanted = { attachments, blocks: accounts.blocks(), tables, only, waker: sleepers().length > 0 };
     const plan = planChanges(names, wanted, await readActual(names, tables));
     await applyPlan(names, plan, { force });
     return plan;
   }
 
   async function applyDirectly(changes: readonly Change[], before: ReadonlyMap<string, Attachment>) {
-    const plans = changes.map(({ kind, attachment }): Plan => {
-      if (kind === "attach") return attachPlan(names, attachment);
-      const found = before.get(attachment.address);
-      if (found === undefined) throw new UniError("internal", `detach ${attachment.tap}: not attached by us`);
-      return detachPlan(names, found);
-    });
+    const plans = changes.map((change) => directPlan(names, change, before.get(change.attachment.address)));
     await applyPlan(names, joinPlans(plans));
   }
 
-  /** Undoes by comparing as well: the failed attachment is then one that nobody wants. */
-  async function applyByRepair({ kind, attachment }: Change): Promise<unknown> {
+  /** Undoes by comparing as well: what is wanted is then what was there before. */
+  async function applyByRepair(
+    { kind, attachment }: Change,
+    before: Attachment | undefined,
+  ): Promise<unknown> {
     const only = new Set([attachment.address]);
     try {
       await repair(only);
@@ -82,7 +123,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
         { cause: error },
       );
       if (kind === "detach") return failure;
-      known.delete(attachment.address);
+      restore(attachment.address, before);
       await repair(only, true).catch((undo: unknown) =>
         log.warn({ err: undo, tap: attachment.tap }, "could not undo a failed attachment; reconciling will"),
       );
@@ -94,19 +135,74 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     const startUs = clock.monotonicUs();
     const before = new Map(known);
     const refusals = changes.map((change) => refuse(change));
-    const accepted = changes.filter((_, index) => refusals[index] === undefined);
     const failures = new Map<Change, unknown>();
+    const admitted = changes.filter((_, index) => refusals[index] === undefined);
+    for (const [change, error] of await holdFor(admitted)) {
+      failures.set(change, error);
+      restore(change.attachment.address, before.get(change.attachment.address));
+    }
+    const accepted = admitted.filter((change) => !failures.has(change));
     try {
       // New blocks need elements besides the guests' own: seldom, so left to the comparison.
       if (grown) throw new UniError("internal", "an account has got another block");
       await applyDirectly(accepted, before);
     } catch (error) {
       log.debug({ reason: messageOf(error) }, "comparing with the host instead of changing it directly");
-      for (const change of accepted) failures.set(change, await applyByRepair(change));
+      for (const change of accepted) {
+        failures.set(change, await applyByRepair(change, before.get(change.attachment.address)));
+      }
       grown = false;
     }
+    const woken = accepted.filter(
+      (change) =>
+        failures.get(change) === undefined &&
+        before.get(change.attachment.address)?.asleep !== undefined &&
+        known.get(change.attachment.address)?.asleep === undefined,
+    );
+    await release(woken.map(({ attachment }) => attachment.address));
     log.debug({ changes: changes.length, us: clock.monotonicUs() - startUs }, "changed the host's network");
     return changes.map((change, index) => refusals[index] ?? failures.get(change));
+  }
+
+  /** Holds first, as repairing takes routes away. That it cannot must not keep it from repairing all else. */
+  async function reconcileWaker(): Promise<readonly string[]> {
+    if (sleepers().length === 0) return [];
+    try {
+      const started = await ensureWaker();
+      await waker.hold(sleepers());
+      return started ? ["the process that holds packets for sleepers did not run"] : [];
+    } catch (error) {
+      bringWakerBack();
+      return [`packets for sleepers cannot be held: ${messageOf(error)}`];
+    }
+  }
+
+  /** Before the routes go: what comes from here on is kept. Says for whom it cannot be. */
+  async function holdFor(changes: readonly Change[]): Promise<ReadonlyMap<Change, unknown>> {
+    const falling = changes.filter(
+      ({ kind, attachment }) => kind === "move" && attachment.asleep !== undefined,
+    );
+    if (falling.length === 0) return new Map();
+    try {
+      await ensureWaker();
+      await waker.hold(falling.map(({ attachment }) => attachment.address));
+      return new Map();
+    } catch (error) {
+      return new Map(falling.map((change) => [change, error]));
+    }
+  }
+
+  /** After the routes are there. Without a waker nothing is held, and its successor holds for sleepers only. */
+  async function release(addresses: readonly string[]): Promise<void> {
+    if (addresses.length === 0 || !waker.isConnected) return;
+    await waker
+      .release(addresses)
+      .catch((error: unknown) => log.warn({ err: error, addresses }, "held packets are lost"));
+  }
+
+  function restore(address: string, before: Attachment | undefined): void {
+    if (before === undefined) known.delete(address);
+    else known.set(address, before);
   }
 
   /** What is against an attachment in the light of the others; if nothing is, it counts as known from here on. */
@@ -134,8 +230,13 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   const forgetter = createForgetter(log);
   let firstReconcile = true;
   const changes = new Changes(applyChanges);
+  const move = (attachment: Attachment): Promise<void> => {
+    validate(names, attachment);
+    return changes.submit({ kind: "move", attachment });
+  };
   await turnForwardingOn(log);
   await warnOfOverlap(pool, log);
+  await waker.adopt();
   await changes.alone(() => repair(new Set()));
 
   return {
@@ -162,6 +263,16 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
       await changes.submit({ kind: "detach", attachment });
       await forgetter.forget([attachment.address]);
     },
+    async sleep(attachment) {
+      if (attachment.asleep === undefined) {
+        throw new UniError("internal", `put ${attachment.address} to sleep: how is not said`);
+      }
+      await move(attachment);
+    },
+    prepareWake: (attachment) => move({ ...attachment, asleep: "paused" }),
+    wake: (attachment) => move({ ...attachment, asleep: undefined }),
+    onWake: (handler) => waker.onWake(handler),
+    wakeStats: () => waker.stats(),
     reconcile: async (wanted) => {
       for (const attachment of wanted) {
         validate(names, attachment);
@@ -171,9 +282,12 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
         known.clear();
         for (const attachment of wanted) known.set(attachment.address, attachment);
         await turnForwardingOn(log);
+        const more = await reconcileWaker();
         const done = await repair(undefined, true);
+        // Releases whoever is awake by now, and their routes are there.
+        if (waker.isConnected) await waker.sync(sleepers());
         grown = false;
-        return done;
+        return { ...done, differences: [...more, ...done.differences] };
       });
       if (firstReconcile) await forgetter.forgetWhere(isUnused);
       else await forgetter.forget(plan.forget);
@@ -194,6 +308,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
     async remove() {
       await changes.alone(async () => {
         known.clear();
+        await waker.end();
         await removeAll(names, tables, await readActual(names, tables));
       });
       await forgetter.forgetWhere(isUnused);

@@ -95,8 +95,13 @@ function readElement(family: "inet" | "arp", set: string, element: unknown): Ele
   return { family, set, key: readKey(set, element[0]), value: readKey(set, element[1]) };
 }
 
+interface Concatenation {
+  readonly concat?: readonly unknown[];
+}
+
 function readKey(set: string, key: unknown): string {
-  const parts = (key as { concat?: readonly unknown[] }).concat ?? [key];
+  // A string has a method of that name.
+  const parts = typeof key === "string" ? [key] : ((key as Concatenation).concat ?? [key]);
   return parts
     .map((part, index) => {
       const prefix = (part as { prefix?: { addr: string; len: number } }).prefix;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asAccountId } from "@uni/contract/ids";
-import { type Actual, type Device, wantedSettings } from "./actual.ts";
+import { type Actual, type Device, wantedSettings, wantedWakerSettings } from "./actual.ts";
 import { elementsOf, siblingElements } from "./elements.ts";
 import { gatewayMac, macFor, namesOf, tapFor } from "./names.ts";
 import { frameOf } from "./nft-listing.ts";
@@ -36,6 +36,7 @@ const wanted = (attachments: readonly Attachment[], only?: ReadonlySet<string>):
   blocks,
   tables,
   only,
+  waker: attachments.some(({ asleep }) => asleep !== undefined),
 });
 
 const deviceOf = ({ tap, uid }: Attachment): Device => ({
@@ -53,6 +54,7 @@ const hostWith = (...attachments: readonly Attachment[]): Actual => ({
   devices: new Map(attachments.map((attachment) => [attachment.tap, deviceOf(attachment)])),
   routes: attachments.map(({ tap, address }) => ({ device: tap, destination: address })),
   hasPoolRoute: true,
+  waker: undefined,
   neighbours: attachments.map(({ tap, address, mac }) => ({ device: tap, address, mac, permanent: true })),
   frames: new Map(tables.map((table) => [table.family, frameOf(table)])),
   elements: [...siblingElements(names, blocks), ...attachments.flatMap(elementsOf)],
@@ -62,6 +64,7 @@ const untouched: Actual = {
   devices: new Map(),
   routes: [],
   hasPoolRoute: false,
+  waker: undefined,
   neighbours: [],
   frames: new Map(),
   elements: [],
@@ -94,7 +97,7 @@ test("what is not wanted goes, with its connections", () => {
   assert.deepEqual(plan.ip, []);
   assert.deepEqual(plan.forget, [alice.address]);
   assert.ok(plan.nft.every((line) => line.startsWith("delete element ") && line.includes(alice.address)));
-  assert.equal(plan.nft.length, 3);
+  assert.equal(plan.nft.length, 4);
 });
 
 test("with a scope, nobody else is touched", () => {
@@ -144,4 +147,45 @@ test("a link that is set again gets its neighbour again", () => {
     plan.ip.map((line) => line.split(" ")[0]),
     ["link", "neighbour"],
   );
+});
+
+const waker: Actual["waker"] = {
+  usable: true,
+  up: true,
+  hasGateway: true,
+  hasRoute: true,
+  settings: new Map(Object.entries(wantedWakerSettings)),
+};
+
+test("a sleeper has no route, on disk it has no TAP, and its elements stay", () => {
+  const paused = { ...alice, asleep: "paused" } as const;
+  const plan = planChanges(names, wanted([paused, bob]), { ...hostWith(alice, bob), waker });
+  assert.deepEqual(plan, {
+    ...nothing,
+    ip: ["route delete 10.200.0.1/32 dev uabcd-0001"],
+    differences: ["instance alice sleeps, and its route was there"],
+  });
+  const onDisk = { ...alice, asleep: "disk" } as const;
+  const removal = planChanges(names, wanted([onDisk, bob]), { ...hostWith(alice, bob), waker });
+  assert.deepEqual([removal.remove, removal.ip, removal.nft], [[alice.tap], [], []]);
+  const gone = { ...hostWith(bob), waker, elements: hostWith(alice, bob).elements };
+  assert.deepEqual(planChanges(names, wanted([onDisk, bob]), gone), nothing);
+});
+
+test("with a sleeper the whole pool is routed to the waker's device", () => {
+  const paused = { ...alice, asleep: "paused" } as const;
+  const host = { ...hostWith(alice), routes: [] };
+  assert.deepEqual(planChanges(names, wanted([paused]), host).ip, [
+    "tuntap add dev uabcd-waker mode tun vnet_hdr",
+    "link set dev uabcd-waker group 7695977 addrgenmode none up",
+    "address replace 169.254.1.1/32 dev uabcd-waker",
+    "route replace 10.200.0.0/16 dev uabcd-waker proto 117 src 169.254.1.1 metric 3000000000",
+  ]);
+  for (const damage of [{ up: false }, { hasGateway: false }, { hasRoute: false }]) {
+    const plan = planChanges(names, wanted([paused]), { ...host, waker: { ...waker, ...damage } });
+    assert.equal(plan.ip.length, 3);
+    assert.deepEqual(plan.remove, []);
+  }
+  const foreign = planChanges(names, wanted([paused]), { ...host, waker: { ...waker, usable: false } });
+  assert.deepEqual(foreign.remove, ["uabcd-waker"]);
 });

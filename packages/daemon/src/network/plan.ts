@@ -4,7 +4,7 @@
  */
 
 import type { AccountBlocks } from "./account-blocks.ts";
-import { type Actual, type Device, wantedSettings } from "./actual.ts";
+import { type Actual, type Device, differ, wantedSettings } from "./actual.ts";
 import { formatPrefix } from "./addresses.ts";
 import {
   addElement,
@@ -28,6 +28,7 @@ import {
 import { frameOf } from "./nft-listing.ts";
 import type { Attachment } from "./port.ts";
 import { renderTable, type Table } from "./ruleset.ts";
+import { planWaker } from "./waker-device.ts";
 
 export interface Wanted {
   readonly attachments: readonly Attachment[];
@@ -35,6 +36,8 @@ export interface Wanted {
   readonly tables: readonly Table[];
   /** Addresses to look at; undefined: all of this daemon's, and what is not wanted goes. */
   readonly only?: ReadonlySet<string> | undefined;
+  /** Somebody sleeps, or has slept. One that is there stays until all is removed. */
+  readonly waker: boolean;
 }
 
 export interface Plan {
@@ -55,11 +58,14 @@ export function planChanges(names: Names, wanted: Wanted, actual: Actual): Plan 
   const onlyTaps = wanted.only && new Set([...wanted.only].map((address) => tapFor(names, address)));
   const parts = [
     planPoolRoute(names, actual),
+    wanted.waker ? planWaker(names, actual.waker) : {},
     ...[...actual.devices.values()]
       .filter(({ name }) => onlyTaps?.has(name) ?? true)
-      .filter(({ name }) => !attachments.some(({ tap }) => tap === name))
+      .filter(({ name }) => !attachments.some(({ tap, asleep }) => tap === name && asleep !== "disk"))
       .map(strayDevice),
-    ...attachments.map((attachment) => planDevice(attachment, actual)),
+    ...attachments
+      .filter(({ asleep }) => asleep !== "disk")
+      .map((attachment) => planDevice(attachment, actual)),
     planTables(names, wanted, actual),
   ];
   return {
@@ -77,13 +83,13 @@ export const poolRoute = (names: Names): string =>
 
 /** Everything on the host's side of one guest, from nothing. */
 export function deviceCommands(attachment: Attachment): readonly string[] {
-  const { tap, uid } = attachment;
+  const { tap, uid, asleep } = attachment;
   return [
     `tuntap add dev ${tap} mode tap user ${uid} vnet_hdr`,
     // No link-local IPv6 address, even before the settings are written.
     linkCommand(tap),
     addressCommand(tap),
-    routeCommand(attachment),
+    ...(asleep === undefined ? [routeCommand(attachment)] : []),
     neighbourCommand(attachment),
   ];
 }
@@ -91,11 +97,14 @@ export function deviceCommands(attachment: Attachment): readonly string[] {
 const linkCommand = (tap: string) =>
   `link set dev ${tap} address ${gatewayMac} group ${deviceGroup} addrgenmode none up`;
 const addressCommand = (tap: string) => `address add ${gatewayAddress}/32 dev ${tap}`;
-const routeCommand = ({ address, tap }: Attachment) =>
+export const routeCommand = ({ address, tap }: Attachment) =>
   `route replace ${address}/32 dev ${tap} proto ${routeProtocol} src ${gatewayAddress}`;
 /** Permanent: a paused guest answers no ARP, and a waiting packet must not be lost for that. */
 const neighbourCommand = ({ address, mac, tap }: Attachment) =>
   `neighbour replace ${address} lladdr ${mac} dev ${tap} nud permanent`;
+
+/** What puts a guest to sleep: the waker's route to the pool is all that is left. */
+export const noRouteCommand = ({ address, tap }: Attachment) => `route delete ${address}/32 dev ${tap}`;
 
 type Part = Partial<Plan>;
 
@@ -113,7 +122,7 @@ const strayDevice = ({ name }: Device): Part => ({
 });
 
 function planDevice(attachment: Attachment, actual: Actual): Part {
-  const { tap, instanceId, uid } = attachment;
+  const { tap, instanceId, uid, asleep } = attachment;
   const of = `of instance ${instanceId}`;
   const device = actual.devices.get(tap);
   if (device === undefined) {
@@ -128,21 +137,20 @@ function planDevice(attachment: Attachment, actual: Actual): Part {
     };
   }
   const wrongLink = device.mac !== gatewayMac || device.group !== "uni" || !device.up;
-  const wrongSettings = Object.entries(wantedSettings).some(([setting, value]) => {
-    const found = device.settings.get(setting);
-    return found !== undefined && found !== value;
-  });
+  const wrongSettings = differ(device.settings, wantedSettings);
   const routes = actual.routes.filter((route) => route.device === tap);
   const neighbours = actual.neighbours.filter((neighbour) => neighbour.device === tap);
   const strayRoutes = routes.filter(({ destination }) => destination !== attachment.address);
   const hasRoute = routes.length > strayRoutes.length;
+  const isAwake = asleep === undefined;
   const hasNeighbour = neighbours.some(
     ({ address, mac, permanent }) => address === attachment.address && mac === attachment.mac && permanent,
   );
   const repairs: readonly (readonly [wrong: boolean, command: string | undefined, what: string])[] = [
     [wrongLink, linkCommand(tap), `link ${tap} ${of} was down or changed`],
     [!device.hasGateway, addressCommand(tap), `gateway address on ${tap} ${of} was missing`],
-    [!hasRoute, routeCommand(attachment), `route to ${attachment.address} ${of} was missing`],
+    [isAwake && !hasRoute, routeCommand(attachment), `route to ${attachment.address} ${of} was missing`],
+    [!isAwake && hasRoute, noRouteCommand(attachment), `${of.slice(3)} sleeps, and its route was there`],
     [!hasNeighbour, neighbourCommand(attachment), `neighbour ${attachment.address} ${of} was missing`],
     [wrongSettings, undefined, `settings of ${tap} ${of} were changed`],
     ...strayRoutes.map(

@@ -66,6 +66,8 @@ const drop = "counter drop";
 
 function packetTable(names: Names, nameservers: readonly string[]): Table {
   const own = `"${names.tapPattern}"`;
+  const waker = `"${names.waker}"`;
+  const toNobody = `oifname ${waker} ip daddr != @addresses`;
   const pool = formatPrefix(names.pool);
   const publish: readonly Rule[] = [
     {
@@ -82,6 +84,7 @@ function packetTable(names: Names, nameservers: readonly string[]): Table {
     name: names.table,
     sets: [
       guestsSet,
+      { kind: "set", name: "addresses", key: ["ipv4_addr"] },
       { kind: "set", name: "siblings", key: ["ipv4_addr", "ipv4_addr"], interval: true },
       {
         kind: "map",
@@ -111,6 +114,9 @@ function packetTable(names: Names, nameservers: readonly string[]): Table {
         name: "source",
         hook: { type: "filter", hook: "prerouting", priority: -300 },
         rules: [
+          // Written back after a wake, so here for the second time: tracking would take it for a contradiction.
+          { text: `iifname ${waker} ip daddr ${pool} notrack accept`, note: "was held for a sleeper" },
+          { text: `iifname ${waker} ${drop}`, note: "nothing else comes from the waker" },
           { text: `iifname ${own} goto speaker`, note: "from a guest" },
           { text: `iifname != "lo" ip saddr ${pool} ${drop}`, note: "our address from elsewhere" },
         ],
@@ -123,6 +129,16 @@ function packetTable(names: Names, nameservers: readonly string[]): Table {
           { text: "ct state established,related accept", note: "answers to the host" },
           { text: `ip daddr ${gatewayAddress} icmp type echo-request accept`, note: "ping the gateway" },
           { text: drop, note: "host services" },
+        ],
+      },
+      {
+        // For the host's own sockets: TCP is still busy sending when an ICMP error gets there, and would take no notice;
+        // UDP reports this kind of error only (icmp(7)).
+        name: "output",
+        hook: { type: "filter", hook: "output", priority: 0 },
+        rules: [
+          { text: `${toNobody} meta l4proto tcp counter reject with tcp reset`, note: "nobody there" },
+          { text: `${toNobody} counter reject with icmp type port-unreachable`, note: "nobody there" },
         ],
       },
       {
@@ -151,6 +167,9 @@ function packetTable(names: Names, nameservers: readonly string[]): Table {
         name: "forward",
         hook: { type: "filter", hook: "forward", priority: 0 },
         rules: [
+          { text: `${toNobody} counter reject with icmp type host-unreachable`, note: "nobody there" },
+          // All rules below have let it pass on its way to the waker.
+          { text: `iifname ${waker} accept`, note: "was held for a sleeper" },
           // Guests have an MTU of 1500 whatever the host's uplink has, and ICMP does not get through everywhere.
           { text: `iifname ${own} tcp flags syn tcp option maxseg size set rt mtu`, note: "fit the path" },
           { text: `oifname ${own} tcp flags syn tcp option maxseg size set rt mtu`, note: "fit the path" },
