@@ -66,6 +66,10 @@ export interface LogLine {
   readonly stream: LogStream;
   /** Without its line end. */
   readonly line: string;
+  /** Its bytes, where they are not UTF-8 and `line` has replacement characters for them. */
+  readonly base64?: string;
+  /** No line end followed (yet): it is the part of a very long line, the last one, or what is there so far. */
+  readonly unended?: true;
 }
 
 export interface ExecResult {

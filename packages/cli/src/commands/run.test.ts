@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
-import { events, type Script, Stream } from "../../../../test/kit/fake-daemon.ts";
+import { events, type Script, Stream, silence } from "../../../../test/kit/fake-daemon.ts";
 import { fakeVm } from "../../../../test/kit/fake-vm.ts";
 import { talk } from "../../../../test/kit/run-uni.ts";
 
@@ -234,6 +234,29 @@ test("Ctrl-C stops an attached instance, a second one kills it", async () => {
     { method: "VM.Stop", params: { id: fakeVm().id } },
     { method: "VM.Kill", params: { id: fakeVm().id } },
   ]);
+});
+
+test("an attached instance whose output nobody reads any more is stopped before the command ends", async () => {
+  const stopped = Promise.withResolvers<void>();
+  const script: Script = {
+    "VM.Run": () => fakeVm(),
+    "VM.Logs": () =>
+      new Stream(async (peer) => {
+        // More than a pipe holds: the first lines may be taken before the reader goes.
+        for (let index = 0; index < 64; index += 1) peer.sendJson(10, line("stdout", "y".repeat(4_096)));
+        await stopped.promise;
+      }),
+    "VM.Wait": () => silence,
+    "VM.Stop": () => {
+      stopped.resolve();
+      return fakeVm({ state: "stopped" });
+    },
+  };
+  const { code, stderr, calls } = await talk(script, ["run", "--attach", "hello"], {
+    onStart: (child) => child.stdout?.destroy(),
+  });
+  assert.deepEqual([code, stderr], [141, ""]);
+  assert.equal(calls.filter(({ method }) => method === "VM.Stop").length, 1);
 });
 
 test("create makes it without starting it", async () => {
