@@ -93,6 +93,7 @@ test("bad values are usage errors that reach no daemon", async () => {
     ["--vcpus", "0"],
     ["--restart", "sometimes"],
     ["--restart", "always:3"],
+    ["-w", "srv"],
   ];
   for (const option of bad) {
     const { code, stderr, calls } = await talk(running, ["run", ...option, "hello"]);
@@ -126,8 +127,16 @@ test("an instance that has ended already is pointed out", async () => {
     { "VM.Run": () => fakeVm({ state: "stopped", exit_code: 127 }) },
     ["run", "hello"],
   );
-  assert.deepEqual([code, stdout], [0, "web\n"]);
+  assert.deepEqual([code, stdout], [127, "web\n"]);
   assert.match(stderr, /web has ended already: exit status 127/);
+  for (const [exit_code, status] of [
+    [3, 0],
+    [undefined, 1],
+  ] as const) {
+    const vm = fakeVm({ state: "stopped", ...(exit_code === undefined ? {} : { exit_code }) });
+    const ended = await talk({ "VM.Run": () => vm }, ["run", "hello"]);
+    assert.equal(ended.code, status, "a program that ran has no say in it, one that never ran has");
+  }
   const slow = await talk({ "VM.Run": () => fakeVm({ state: "starting" }) }, ["run", "hello"]);
   assert.match(slow.stderr, /web is still starting/);
 });

@@ -115,8 +115,8 @@ function bootFailure({ id }: BootFiles, shape: MachineShape, thrown: unknown, co
   if (silent || (panic !== undefined && /deadlocked on memory|out of memory/i.test(panic))) {
     return new UniError(
       "memory_too_small",
-      `boot a guest with ${shape.memoryMb} MB: its kernel does not come up in so little memory`,
-      { hint: `Give it more: ${enoughMemoryMb} MB are enough for every kernel that Uni brings.`, cause },
+      `boot a guest with ${shape.memoryMb} MB: its kernel does not come up in so little (${enoughMemoryMb} MB are enough)`,
+      { hint: "Give it more memory.", cause },
     );
   }
   const last = panic === undefined ? why : `${why}: kernel panic: ${panic}`;
