@@ -20,6 +20,8 @@ export interface VmInfo {
   readonly stopped_at?: string;
   readonly exit_code?: number;
   readonly exit_reason?: string;
+  /** When it is started again by its restart policy. */
+  readonly restart_at?: string;
   readonly ip: string;
   readonly ports: readonly PortMapping[];
   /** MiB */
