@@ -45,7 +45,9 @@ export async function serveConnection(connection: Socket, context: ConnectionCon
   } finally {
     const cancel = context.clock.after(lastWordsMs, () => connection.destroy());
     connection.once("close", cancel);
-    connection.end(() => connection.destroy());
+    // Not destroyed once flushed: what the client still sends would reset the connection, and its last words with it.
+    connection.end();
+    connection.resume();
   }
 }
 
