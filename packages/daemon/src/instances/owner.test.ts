@@ -77,6 +77,7 @@ class FakeWorld implements Lifecycle {
       },
       powerOff: async () => void this.calls.push("power off"),
       close: async () => {},
+      closed: new Promise<void>(() => {}),
     };
     const machine = { exited: this.exit.promise, lastWords: async () => "" };
     return { machine, channel } as unknown as LiveInstance;

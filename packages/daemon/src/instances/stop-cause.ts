@@ -20,6 +20,3 @@ export function exitCause(exit: ExitReport | null, intent: InstanceStatus["inten
   if (exit === null) return intent === "stop" ? { kind: "forced" } : undefined;
   return exit.kind === "exited" ? { ...exit, asked: intent === "stop", killed: false } : exit;
 }
-
-/** It says nothing that the program's own last words and its status do not. */
-export const isPlainExit = (cause: StopCause): boolean => cause.kind === "exited" && !cause.oomKilled;
