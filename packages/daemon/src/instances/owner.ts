@@ -91,6 +91,7 @@ export class InstanceOwner {
   }
 
   async #stop(request: StopRequest, verdict: "queue" | "interrupt" | "already"): Promise<void> {
+    if (this.#record().status.intent === "delete") return this.idle();
     this.#stopsAsked += 1;
     this.#cancelTimer();
     if (verdict === "already") {
@@ -394,7 +395,6 @@ export class InstanceOwner {
     this.#deps.onGone(this.#id);
   }
 }
-
 type Cause = (exit: InstanceStatus["exit"]) => StopCause;
 
 const forced: Cause = () => ({ kind: "forced" });
