@@ -27,14 +27,22 @@ export class ScriptedGuests {
     this.#world = world;
   }
 
-  /** One daemon's way to the guests. `before` is called with the name of each step and may throw. */
-  connector(before: (step: string) => Promise<void> | void = () => {}): GuestConnector {
+  /** One daemon's way to the guests, until it is severed. `before` is called with the name of each step and may throw. */
+  connector(
+    before: (step: string) => Promise<void> | void = () => {},
+  ): GuestConnector & { readonly sever: () => void } {
+    const sockets = new Set<Socket>();
     return {
+      sever: () => {
+        for (const socket of sockets) socket.destroy();
+      },
       connect: async (socketPath, { logOffset, signal }) => {
         await before("connect");
         signal.throwIfAborted();
         const guest = this.#guestOn(socketPath);
         const socket = await opened(socketPath);
+        sockets.add(socket);
+        socket.once("close", () => sockets.delete(socket));
         return this.#channel(guest, socket, logOffset, before);
       },
       awaitBooted: async () => {},
@@ -77,10 +85,11 @@ export class ScriptedGuests {
     before: (step: string) => Promise<void> | void,
   ): GuestChannel {
     this.channels += 1;
+    let own: Guest["handler"];
     const closed = new Promise<void>((resolve) => {
       socket.once("close", () => {
         this.channels -= 1;
-        guest.handler = undefined;
+        if (guest.handler === own) guest.handler = undefined;
         resolve();
       });
     });
@@ -92,6 +101,7 @@ export class ScriptedGuests {
     return {
       configure: (config) => orBroken(configure(guest, config, before)),
       onEvent: (handler) => {
+        own = handler;
         guest.handler = handler;
         void replay(guest, logOffset);
       },
