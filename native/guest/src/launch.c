@@ -95,8 +95,8 @@ static void become_user(const struct launch *request, struct identity *identity,
   if (!resolve_user(user, passwd, group, identity, reason, sizeof reason)) fail(report, 126, "%s", reason);
   const char *directory = spec->working_directory;
   if (!directory || !*directory) directory = defaults->working_directory;
-  /* As Docker has it: a missing one is made for the program itself, and is an error for what is run beside it. */
-  enter_directory(directory && *directory ? directory : "/", spec == defaults, report);
+  /* As Docker has it: a missing one is made if it is the program's, and is an error if what runs beside it names it. */
+  enter_directory(directory && *directory ? directory : "/", directory == defaults->working_directory, report);
   set_limits();
   umask(022);
   if (setgroups(identity->group_count, identity->groups) != 0 || setgid(identity->gid) != 0 ||

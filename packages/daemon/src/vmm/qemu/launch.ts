@@ -18,7 +18,7 @@ export interface Launch {
   readonly uid: number;
   readonly accelerator: RealAccelerator;
   /** RAM file to be opened for reading only. */
-  readonly readOnlyRam?: string;
+  readonly readOnlyRam?: { readonly path: string; readonly preload: string };
   /** File given to QEMU as descriptor `inputDescriptor`. */
   readonly input?: string;
   readonly dieWithParent?: boolean;
@@ -67,8 +67,8 @@ function launcherArguments(options: Launch): string[] {
   if (options.input !== undefined) args.push("--input", options.input);
   if (options.dieWithParent) args.push("--die-with-parent");
   if (options.readOnlyRam !== undefined) {
-    args.push("--env", `LD_PRELOAD=${join(options.nativeDirectory, "ram-file.so")}`);
-    args.push("--env", `UNI_RAM_FILE=${options.readOnlyRam}`);
+    args.push("--env", `LD_PRELOAD=${options.readOnlyRam.preload}`);
+    args.push("--env", `UNI_RAM_FILE=${options.readOnlyRam.path}`);
   }
   // One arena instead of one per thread: QEMU's few threads rarely allocate at the same time.
   args.push("--env", "MALLOC_ARENA_MAX=1");
