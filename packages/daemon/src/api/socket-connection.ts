@@ -132,7 +132,10 @@ async function serveStream(
 
 /** The next request is not read before the client took this answer. */
 async function write(connection: Socket, text: string): Promise<void> {
-  if (connection.writable && !connection.write(text)) {
-    await Promise.race([once(connection, "drain"), once(connection, "close")]);
-  }
+  if (!connection.writable || connection.write(text)) return;
+  const settled = new AbortController();
+  const { signal } = settled;
+  const wait = (event: string) => once(connection, event, { signal }).catch(() => undefined);
+  await Promise.race([wait("drain"), wait("close")]);
+  settled.abort(); // The listener of the one that lost goes too.
 }
