@@ -134,26 +134,23 @@ export class InstanceOwner {
   /** Takes over what an earlier daemon left once the host is `prepared`, and finishes or undoes what it had begun. */
   recover(prepared: Promise<void>): Promise<void> {
     return this.#tasks.run(async (signal) => {
-      try {
-        await prepared;
-        await this.#recoverNow(signal);
-      } catch (error) {
-        this.#recoverAgain();
-        throw error;
-      }
+      await prepared.catch(() => {}); // Who prepares reports it; each instance brings its own part about.
+      await this.#recoverOnce(signal);
     });
   }
 
-  #recoverAgain(): void {
-    const isLeft = () => this.#live === undefined && this.#record().status.state !== "stopped";
-    if (!isLeft() || this.#record().status.intent === "delete") return;
-    this.#later(tryAgainMs, "a takeover again", async (signal) => {
-      if (isLeft()) await this.#recoverNow(signal).finally(() => this.#recoverAgain());
+  /** Tried again whatever is asked for meanwhile: a machine that is left stands in the way of the next one. */
+  async #recoverOnce(signal: AbortSignal): Promise<void> {
+    await this.#recoverNow(signal).catch((error) => {
+      const again = () => this.#enqueueQuietly("a takeover again", (next) => this.#recoverOnce(next));
+      this.#deps.clock.after(tryAgainMs, again);
+      throw error;
     });
   }
 
   async #recoverNow(signal: AbortSignal): Promise<void> {
-    const record = this.#record();
+    const record = this.#deps.registry.find(this.#id);
+    if (record === undefined || this.#live !== undefined) return;
     const { state, intent, configured, exit } = record.status;
     if (intent === "delete") return this.#deleteNow();
     if (state === "stopped") return this.#recoverStopped(record);
