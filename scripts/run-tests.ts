@@ -3,7 +3,7 @@
  * some, one at a time, since two cores are all that a guest may count on. Prints the slow files and the totals last.
  * Usage: node scripts/run-tests.ts [FILE.test.ts…]
  */
-import { chmodSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { globSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { run } from "node:test";
@@ -54,7 +54,6 @@ async function runGroup(files: string[], concurrency: number): Promise<void> {
     if (todo === undefined && !ofItsParts)
       failures.push(`${file === undefined ? "?" : relative(root, file)}: ${name}`);
   });
-  // The group's own totals are left out: the ones of all groups come last.
   const printed = stream.compose(new spec());
   for await (const chunk of printed) process.stdout.write(chunk);
 }
@@ -62,23 +61,13 @@ async function runGroup(files: string[], concurrency: number): Promise<void> {
 /** Set by scripts/test, inside the namespaces that it made. */
 const ownNamespaces = process.env["UNI_TEST_NAMESPACES"] === "1";
 const files = testFiles(process.argv.slice(2));
-const temporary = mkdtempSync(join(tmpdir(), "uni-test-"));
-// Machines run as unprivileged users and reach their files through it.
-chmodSync(temporary, 0o755);
-process.env["TMPDIR"] = temporary;
-let left: string[] = [];
-try {
-  const heavy = files.filter((file) => bootsMachines.test(readFileSync(file, "utf8")));
-  await runGroup(
-    files.filter((file) => !heavy.includes(file)),
-    2,
-  );
-  await runGroup(heavy, 1);
-  if (ownNamespaces)
-    left = [...leftovers(), ...readdirSync(temporary).map((name) => `file ${join(temporary, name)}`)];
-} finally {
-  rmSync(temporary, { recursive: true, force: true });
-}
+const heavy = files.filter((file) => bootsMachines.test(readFileSync(file, "utf8")));
+await runGroup(
+  files.filter((file) => !heavy.includes(file)),
+  2,
+);
+await runGroup(heavy, 1);
+const left = ownNamespaces ? [...leftovers(), ...readdirSync(tmpdir()).map((name) => `file ${name}`)] : [];
 
 for (const { file, ms } of slow.sort((a, b) => b.ms - a.ms)) {
   console.log(`${(ms / 1000).toFixed(1).padStart(7)} s  ${file}`);

@@ -31,6 +31,9 @@ test("it has the environment and directory of the instance, and what is added", 
   assert.equal(stdout, "yes too\n/var\nroot\n");
   const other = await inside(["sh", "-c", "pwd; id -un"], ["-w", "/tmp", "-u", "app"]);
   assert.equal(other.stdout, "/tmp\napp\n");
+  const nowhere = await inside(["pwd"], ["-w", "/no/such"]);
+  assert.equal(nowhere.code, 126, "a directory that is not there is not made");
+  assert.match(nowhere.stderr, /working directory \/no\/such: No such file or directory/);
 });
 
 test("stdin reaches it whole and ends", async () => {

@@ -28,7 +28,7 @@ enum { NAMES_MAX = 4 << 20 };
 static void child(const struct launch *request, int report) __attribute__((noreturn));
 static void take_descriptors(const struct launch *request);
 static void become_user(const struct launch *request, struct identity *identity, int report);
-static void enter_directory(const char *path, int report);
+static void enter_directory(const char *path, int make, int report);
 static void set_limits(void);
 static void find_and_exec(char **argv, const struct texts *env, int report) __attribute__((noreturn));
 static void fail(int report, int code, const char *format, ...) __attribute__((noreturn, format(printf, 3, 4)));
@@ -94,7 +94,8 @@ static void become_user(const struct launch *request, struct identity *identity,
   if (!resolve_user(user, passwd, group, identity, reason, sizeof reason)) fail(report, 126, "%s", reason);
   const char *directory = spec->working_directory;
   if (!directory || !*directory) directory = defaults->working_directory;
-  enter_directory(directory && *directory ? directory : "/", report);
+  /* As Docker has it: a missing one is made if it is the program's, and is an error if what runs beside it names it. */
+  enter_directory(directory && *directory ? directory : "/", directory == defaults->working_directory, report);
   set_limits();
   umask(022);
   /* libc's own would wait for the agent's other threads, which this process does not have. */
@@ -103,9 +104,9 @@ static void become_user(const struct launch *request, struct identity *identity,
     fail(report, 126, "become user %s: %s", user, strerror(errno));
 }
 
-static void enter_directory(const char *path, int report) {
+static void enter_directory(const char *path, int make, int report) {
   if (chdir("/") == 0 && chdir(path) == 0) return;
-  if (errno == ENOENT && make_directories(AT_FDCWD, path, 0755) && chdir(path) == 0) return;
+  if (errno == ENOENT && make && make_directories(AT_FDCWD, path, 0755) && chdir(path) == 0) return;
   fail(report, 126, "enter the working directory %s: %s", path, strerror(errno));
 }
 

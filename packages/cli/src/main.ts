@@ -34,8 +34,9 @@ function makeContext(options: GlobalOptions): Context {
   };
 }
 
-// `uni logs web | head`: the reader is gone, which is no failure worth a word.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 141 : 74));
+process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+  error.code === "EPIPE" ? interrupts.readerGone() : process.exit(74),
+);
 process.stderr.on("error", () => {});
 
 let status = 0;

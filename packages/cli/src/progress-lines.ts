@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
+import { UniError } from "@uni/contract/errors";
 import type { Progress } from "@uni/contract/rpc";
 import { type Frame, frameKinds } from "@uni/contract/stream-frames";
 import { jsonPayload } from "@uni/sdk/frame-stream";
@@ -10,8 +11,13 @@ import { formatBytes } from "./render/units.ts";
 export interface ProgressLines {
   readonly onFrame: (frame: Frame) => void;
   update(message: string): void;
+  /** A failure without those lines after its first that stand above it already. */
+  shorten(error: unknown): unknown;
   done(): void;
 }
+
+/** More than a failure quotes. */
+const rememberedLines = 99;
 
 /** Escapes and colours of a build's output are not ours to pass on. */
 const clean = (text: string): string => printable(stripVTControlCharacters(text.trimEnd()));
@@ -29,9 +35,11 @@ function amountText({ message, current, total }: Progress): string {
 export function progressLines(out: Output, start: string): ProgressLines {
   const spinner = startSpinner(out, start);
   let counting = "";
+  let shown: string[] = [];
   const line = (text: string) => {
     spinner.clear();
     out.note(text);
+    if (!out.quiet && !out.structured) shown = [...shown.slice(-rememberedLines), text];
   };
   const take = (progress: Progress) => {
     if (progress.current === undefined) {
@@ -48,6 +56,13 @@ export function progressLines(out: Output, start: string): ProgressLines {
       if (frame.kind === frameKinds.progress) take(jsonPayload(frame) as Progress);
     },
     update: (message) => spinner.update(message),
+    shorten(error) {
+      if (!(error instanceof UniError)) return error;
+      const [first = "", ...rest] = error.message.split("\n");
+      const message = [first, ...rest.filter((text) => !shown.includes(clean(text)))].join("\n");
+      const { code, cause, hint } = error;
+      return new UniError(code, message, { cause, ...(hint === undefined ? {} : { hint }) });
+    },
     done: () => spinner.done(),
   };
 }

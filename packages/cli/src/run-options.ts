@@ -2,6 +2,7 @@ import type { RpcParams } from "@uni/contract/rpc-methods";
 import type { Command } from "commander";
 import { collect } from "./define.ts";
 import { parseCount } from "./parse/count.ts";
+import { parseDirectory } from "./parse/directory.ts";
 import { readEnvironment } from "./parse/environment.ts";
 import { parseMemory } from "./parse/memory.ts";
 import { collectPorts, type PortMap } from "./parse/port-map.ts";
@@ -50,7 +51,7 @@ export function addRunOptions(command: Command): Command {
     .option("--restart <policy>", "never, always, on-failure or on-failure:RETRIES", parseRestart)
     .option("--entrypoint <program>", 'run this in place of the image\'s entry point; "" clears it')
     .option("-u, --user <user[:group]>", "user of the program")
-    .option("-w, --workdir <path>", "working directory of the program")
+    .option("-w, --workdir <path>", "working directory of the program", parseDirectory)
     .option("--hostname <label>", "host name (default: the name)")
     .option("--tag <tag>", "tag of the instance; repeatable", collect)
     .option("--stop-timeout <seconds>", "time between the stop signal and SIGKILL", parseSeconds)

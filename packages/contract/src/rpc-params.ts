@@ -115,6 +115,9 @@ export const LogsParams = request({
   follow: Type.Optional(Type.Boolean()),
   tail: Type.Optional(count("Only the last lines")),
   since: Type.Optional(Type.String({ description: "RFC 3339 time" })),
+  partial: Type.Optional(
+    Type.Boolean({ description: "With follow: what has no line end yet is given out as it comes" }),
+  ),
 });
 
 const execMembers = {

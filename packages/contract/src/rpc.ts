@@ -20,6 +20,8 @@ export interface VmInfo {
   readonly stopped_at?: string;
   readonly exit_code?: number;
   readonly exit_reason?: string;
+  /** When it is started again by its restart policy. */
+  readonly restart_at?: string;
   readonly ip: string;
   readonly ports: readonly PortMapping[];
   /** MiB */
@@ -68,6 +70,10 @@ export interface LogLine {
   readonly stream: LogStream;
   /** Without its line end. */
   readonly line: string;
+  /** Its bytes, where they are not UTF-8 and `line` has replacement characters for them. */
+  readonly base64?: string;
+  /** No line end followed (yet): it is the part of a very long line, the last one, or what is there so far. */
+  readonly unended?: true;
 }
 
 export interface ExecResult {

@@ -42,8 +42,12 @@ function readLine(socket: Socket, method: string, signal: AbortSignal | undefine
     const onAbort = () => fail(signal === undefined ? undefined : abortReason(signal, method));
     const onEnd = () =>
       fail(new UniError("unreachable", `calling ${method}: unid closed the connection before it answered`));
-    const onError = (cause: Error) =>
-      fail(new UniError("unreachable", `calling ${method}: ${cause.message}`, { cause }));
+    const onError = (cause: NodeJS.ErrnoException) => {
+      const lost = cause.code === "ECONNRESET" || cause.code === "EPIPE";
+      const reason = lost ? "the connection to unid was lost" : cause.message;
+      const hint = "See whether the daemon still runs: uni info.";
+      fail(new UniError("unreachable", `calling ${method}: ${reason}`, lost ? { hint, cause } : { cause }));
+    };
     const onData = (chunk: Buffer) => {
       const newline = chunk.indexOf(10);
       length += chunk.length;

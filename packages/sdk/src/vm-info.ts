@@ -15,6 +15,7 @@ export function vmInfoOf(instance: Instance): VmInfo {
     ...(stopped_at === undefined ? {} : { stopped_at }),
     ...(instance.exit_code === undefined ? {} : { exit_code: instance.exit_code }),
     ...(instance.exit_reason === undefined ? {} : { exit_reason: instance.exit_reason }),
+    ...(instance.restart?.next_at === undefined ? {} : { restart_at: instance.restart.next_at }),
     ip: instance.private_ip ?? "",
     ports: instance.ports ?? [],
     memory: instance.memory_mb,

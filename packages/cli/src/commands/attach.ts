@@ -1,11 +1,12 @@
 import type { Context } from "../context.ts";
 import type { CommandModule } from "../define.ts";
-import { printLogLine } from "../follow.ts";
+import { logPrinter } from "../log-printer.ts";
 
 async function streamConsole({ client, out, signal }: Context, id: string): Promise<void> {
   if (out.structured) {
     const lines = client.events("VM.Logs", { id, follow: true, tail: 0 }, { signal, timeoutMs: Infinity });
-    for await (const line of lines) await printLogLine(out, line);
+    const print = logPrinter(out);
+    for await (const line of lines) await print(line);
     return;
   }
   const console = await client.attach(id, { signal });

@@ -148,6 +148,24 @@ test("a failed build shows its last lines, escaped, and its status", async () =>
   assert.match(stderr, /Error: building app: step 2 failed:\nmake: \*\*\* no \\x1b\[31mrule\n$/);
 });
 
+test("a failed build does not show again what its progress has shown", async () => {
+  const lines = ["make: step", "make: *** no rule"];
+  const script = {
+    "Image.Build": () =>
+      upload((_bytes, peer) => {
+        for (const message of lines) peer.sendJson(frameKinds.progress, { step: "build", message });
+        throw new UniError("build_failed", ["building app: step 2 failed", "earlier", ...lines].join("\n"));
+      }),
+  };
+  const { stderr } = await talk(script, ["build", "app"], { cwd: directory });
+  assert.match(stderr, /make: \*\*\* no rule\nError: building app: step 2 failed\nearlier\n$/);
+  const quiet = await talk(script, ["build", "-q", "app"], { cwd: directory });
+  assert.match(
+    quiet.stderr,
+    /^Error: building app: step 2 failed\nearlier\nmake: step\nmake: \*\*\* no rule\n$/,
+  );
+});
+
 test("a refusal in the middle of the upload is heard at once", async () => {
   writeFileSync(join(directory, "app/large"), Buffer.alloc(16 << 20));
   const script = {

@@ -130,6 +130,8 @@ export const build: CommandModule = {
               text: () => `${image.digest}  ${printable(name)}\n`,
               names: () => [image.digest],
             });
+          } catch (error) {
+            throw progress.shorten(error);
           } finally {
             progress.done();
           }

@@ -223,3 +223,24 @@ test("- as source is a tar from standard input", async () => {
   assert.equal(code, 0);
   assert.deepEqual(sent, makeTar(file));
 });
+
+test("files without content are sent like all others", async () => {
+  mkdirSync(at("tree"));
+  for (const [name, content] of Object.entries({ a: "", b: "text", c: "" }))
+    writeFileSync(at(`tree/${name}`), content);
+  let names: string[] = [];
+  const script = receiving((tar) => {
+    names = namesOf(tar);
+  });
+  const { code, stderr } = await copy(script, "tree", "web:/srv");
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.deepEqual(names, ["tree/", "tree/a", "tree/b", "tree/c"]);
+});
+
+test("many files come without a word of the runtime's", async () => {
+  const content = "x".repeat(20_000);
+  const many = Array.from({ length: 200 }, (_, index): TarMember => ({ name: `etc/${index}`, content }));
+  const { code, stderr } = await copy(sending([{ name: "etc/" }, ...many]), "web:/etc", "many");
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.equal(readFileSync(at("many/199"), "utf8"), content);
+});

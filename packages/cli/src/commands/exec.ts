@@ -4,6 +4,7 @@ import { type Frame, frameKinds } from "@uni/contract/stream-frames";
 import type { Context } from "../context.ts";
 import { type CommandModule, collect } from "../define.ts";
 import { driveExec } from "../exec-session.ts";
+import { parseDirectory } from "../parse/directory.ts";
 import { readEnvironment } from "../parse/environment.ts";
 import { reportError } from "../report-error.ts";
 import { programArguments } from "../run-options.ts";
@@ -97,7 +98,7 @@ export const exec: CommandModule = {
       .option("-t, --tty", "give the program a terminal")
       .option("-e, --env <key=value>", "environment variable; repeatable", collect)
       .option("-u, --user <user[:group]>", "user (default: the program's)")
-      .option("-w, --workdir <path>", "working directory (default: the program's)")
+      .option("-w, --workdir <path>", "working directory (default: the program's)", parseDirectory)
       .action(
         act(async (context, id: string, argv: string[], options: ExecOptions) => {
           const { client, out, signal, stdin } = context;

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import type { CommandModule } from "../define.ts";
-import { printLogLine } from "../follow.ts";
+import { logPrinter } from "../log-printer.ts";
 import { parseSince } from "../parse/time-span.ts";
 import { nowMs } from "../time.ts";
 
@@ -37,7 +37,7 @@ export const logs: CommandModule = {
           const { follow, tail, since, timestamps } = options;
           const params = {
             id,
-            ...(follow === true ? { follow } : {}),
+            ...(follow === true ? { follow, ...(out.structured ? {} : { partial: true }) } : {}),
             ...(tail === undefined ? {} : { tail }),
             // A start of time keeps stdout and stderr apart, which the plain reply does not.
             ...(since === undefined && tail !== undefined
@@ -48,7 +48,8 @@ export const logs: CommandModule = {
             signal,
             timeoutMs: follow ? Infinity : undefined,
           });
-          for await (const line of lines) await printLogLine(out, line, timestamps);
+          const print = logPrinter(out, timestamps);
+          for await (const line of lines) await print(line);
         }),
       );
   },

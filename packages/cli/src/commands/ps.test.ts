@@ -60,6 +60,8 @@ test("a state tells what became of an instance", () => {
   const now = Date.parse("2026-01-31T12:10:01.000Z");
   assert.equal(statusText(fakeVm(), now), "Up 10 minutes");
   assert.equal(statusText(stopped, now), "Exited (3) 5 minutes ago");
+  const again = { ...stopped, restart_at: "2026-01-31T12:10:06.000Z" };
+  assert.equal(statusText(again, now), "Exited (3), again in 5 seconds");
   assert.equal(statusText(fakeVm({ state: "starting" }), now), "starting");
   assert.equal(statusText(fakeVm({ state: "stopped", started_at: undefined }), now), "Created");
 });

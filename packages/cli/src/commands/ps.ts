@@ -32,7 +32,7 @@ function parseFilter(text: string): Filter {
   return (vm) => (key === "state" ? field(vm) === value : field(vm).includes(value));
 }
 
-/** "Up 3 minutes", "Exited (0) 2 hours ago". */
+/** "Up 3 minutes", "Exited (0) 2 hours ago", "Exited (1), again in 5 seconds". */
 export function statusText(vm: VmInfo, now: number): string {
   if (vm.state === "running" && vm.started_at !== undefined) {
     return `Up ${formatDuration(now - Date.parse(vm.started_at))}`;
@@ -43,6 +43,9 @@ export function statusText(vm: VmInfo, now: number): string {
   if (vm.state !== "stopped") return vm.state;
   if (vm.started_at === undefined) return "Created";
   const code = vm.exit_code === undefined ? "" : ` (${vm.exit_code})`;
+  if (vm.restart_at !== undefined) {
+    return `Exited${code}, again in ${formatDuration(Date.parse(vm.restart_at) - now)}`;
+  }
   return `Exited${code} ${formatAgo(vm.stopped_at, now)}`;
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
-import { events, type Script, Stream } from "../../../../test/kit/fake-daemon.ts";
+import { events, type Script, Stream, silence } from "../../../../test/kit/fake-daemon.ts";
 import { fakeVm } from "../../../../test/kit/fake-vm.ts";
 import { talk } from "../../../../test/kit/run-uni.ts";
 
@@ -93,6 +93,7 @@ test("bad values are usage errors that reach no daemon", async () => {
     ["--vcpus", "0"],
     ["--restart", "sometimes"],
     ["--restart", "always:3"],
+    ["-w", "srv"],
   ];
   for (const option of bad) {
     const { code, stderr, calls } = await talk(running, ["run", ...option, "hello"]);
@@ -126,8 +127,16 @@ test("an instance that has ended already is pointed out", async () => {
     { "VM.Run": () => fakeVm({ state: "stopped", exit_code: 127 }) },
     ["run", "hello"],
   );
-  assert.deepEqual([code, stdout], [0, "web\n"]);
+  assert.deepEqual([code, stdout], [127, "web\n"]);
   assert.match(stderr, /web has ended already: exit status 127/);
+  for (const [exit_code, status] of [
+    [3, 0],
+    [undefined, 1],
+  ] as const) {
+    const vm = fakeVm({ state: "stopped", ...(exit_code === undefined ? {} : { exit_code }) });
+    const ended = await talk({ "VM.Run": () => vm }, ["run", "hello"]);
+    assert.equal(ended.code, status, "a program that ran has no say in it, one that never ran has");
+  }
   const slow = await talk({ "VM.Run": () => fakeVm({ state: "starting" }) }, ["run", "hello"]);
   assert.match(slow.stderr, /web is still starting/);
 });
@@ -234,6 +243,29 @@ test("Ctrl-C stops an attached instance, a second one kills it", async () => {
     { method: "VM.Stop", params: { id: fakeVm().id } },
     { method: "VM.Kill", params: { id: fakeVm().id } },
   ]);
+});
+
+test("an attached instance whose output nobody reads any more is stopped before the command ends", async () => {
+  const stopped = Promise.withResolvers<void>();
+  const script: Script = {
+    "VM.Run": () => fakeVm(),
+    "VM.Logs": () =>
+      new Stream(async (peer) => {
+        // More than a pipe holds: the first lines may be taken before the reader goes.
+        for (let index = 0; index < 64; index += 1) peer.sendJson(10, line("stdout", "y".repeat(4_096)));
+        await stopped.promise;
+      }),
+    "VM.Wait": () => silence,
+    "VM.Stop": () => {
+      stopped.resolve();
+      return fakeVm({ state: "stopped" });
+    },
+  };
+  const { code, stderr, calls } = await talk(script, ["run", "--attach", "hello"], {
+    onStart: (child) => child.stdout?.destroy(),
+  });
+  assert.deepEqual([code, stderr], [141, ""]);
+  assert.equal(calls.filter(({ method }) => method === "VM.Stop").length, 1);
 });
 
 test("create makes it without starting it", async () => {

@@ -30,6 +30,13 @@ function noteState(out: Output, { name, state, exit_code, exit_reason }: VmInfo)
   );
 }
 
+/** Where the program could not even be started: a shell's words for why, or 1 when its machine did not come up. */
+function startStatus({ state, exit_code }: VmInfo): number {
+  if (state !== "stopped") return 0;
+  if (exit_code === undefined) return 1;
+  return exit_code === 126 || exit_code === 127 ? exit_code : 0;
+}
+
 export const run: CommandModule = {
   examples: [
     "uni run hello",
@@ -63,7 +70,7 @@ export const run: CommandModule = {
         );
         await out.show(count === 1 ? vms[0] : vms, { text: () => vms.map((vm) => `${vm.name}\n`).join("") });
         for (const vm of vms) noteState(out, vm);
-        return 0;
+        return Math.max(...vms.map(startStatus));
       }),
     );
   },

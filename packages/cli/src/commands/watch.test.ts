@@ -15,10 +15,35 @@ test("logs keeps the program's two outputs apart, byte for byte", async () => {
   assert.deepEqual(calls[0]?.params, { id: "web", since: "1970-01-01T00:00:00.000Z" });
 });
 
+test("output that is no text or has no line end comes out as it went in", async () => {
+  const odd = Buffer.from([0xff, 0x00, 0x0a]);
+  const script = {
+    "VM.Logs": () =>
+      events(
+        { ...line("stdout", "\ufffd\u0000"), base64: odd.subarray(0, 2).toString("base64") },
+        { ...line("stdout", "half "), unended: true },
+        line("stderr", "between"),
+        { ...line("stdout", "line"), unended: true },
+      ),
+  };
+  const plain = await talk(script, ["logs", "web"]);
+  assert.deepEqual(
+    [plain.bytes, plain.stderr],
+    [Buffer.concat([odd, Buffer.from("half line")]), "between\n"],
+  );
+  const stamped = await talk(script, ["logs", "-t", "web"]);
+  assert.match(stamped.stdout, /Z half line$/);
+  const json = await talk(script, ["logs", "-o", "json", "web"]);
+  assert.deepEqual(JSON.parse(json.stdout.split("\n")[1] ?? ""), {
+    ...line("stdout", "half "),
+    unended: true,
+  });
+});
+
 test("logs options", async () => {
   const script = { "VM.Logs": () => events(line("stdout", "a")) };
   const tail = await talk(script, ["logs", "-f", "--tail", "5", "--timestamps", "web"]);
-  assert.deepEqual(tail.calls[0]?.params, { id: "web", follow: true, tail: 5 });
+  assert.deepEqual(tail.calls[0]?.params, { id: "web", follow: true, partial: true, tail: 5 });
   assert.equal(tail.stdout, "2026-01-31T12:00:02.000Z a\n");
   const since = await talk(script, ["logs", "--since", "2026-01-31T12:00:00Z", "web"]);
   assert.deepEqual(since.calls[0]?.params, { id: "web", since: "2026-01-31T12:00:00.000Z" });

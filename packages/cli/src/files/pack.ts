@@ -47,7 +47,9 @@ function headerOf(name: string, info: Stats): Headers {
 function addEntry(job: Job, header: Headers): Promise<void> {
   job.entries += 1;
   return new Promise((resolve, reject) => {
-    job.tar.entry(header, (error) => (error ? reject(error) : resolve()));
+    const sink = job.tar.entry(header, (error) => (error ? reject(error) : resolve()));
+    // The one kind of entry that waits for its content, also where there is none.
+    if (header.type === "file") sink.end(null);
   });
 }
 

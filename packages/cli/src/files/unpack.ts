@@ -170,12 +170,23 @@ async function finish(job: Job): Promise<void> {
 
 type Extract = ReturnType<typeof extract>;
 
+async function drained(parser: Extract): Promise<void> {
+  const over = new AbortController();
+  const options = { signal: over.signal };
+  try {
+    await Promise.race([once(parser, "drain", options), once(parser, "close", options)]);
+  } finally {
+    // Takes the listener of the event that did not come away.
+    over.abort();
+  }
+}
+
 /** A source that fails takes the parser, and with it whoever reads an entry, along. */
 async function feed(parser: Extract, tar: AsyncIterable<Uint8Array>): Promise<void> {
   try {
     for await (const chunk of tar) {
       if (parser.destroyed) return;
-      if (!parser.write(chunk)) await Promise.race([once(parser, "drain"), once(parser, "close")]);
+      if (!parser.write(chunk)) await drained(parser);
     }
     parser.end(null);
   } catch (error) {

@@ -174,6 +174,8 @@ export interface InstancesPort {
       readonly tail?: number | undefined;
       readonly follow: boolean;
       readonly sinceMs?: number | undefined;
+      /** With `follow`: does not wait for the end of a line. */
+      readonly partial?: boolean | undefined;
     },
     signal: AbortSignal,
   ): AsyncIterable<LogLine>;

@@ -129,6 +129,10 @@ test("the life of an instance by name, uuid and prefix", async () => {
   assert.equal((await result("VM.Stop", { id, grace_s: 1 })).state, "stopped");
   assert.deepEqual(await result("VM.List", { all: false }), []);
   assert.equal((await result("VM.List"))[0].id, id);
+  const waiting = { attempt: 1, next_at: "2026-01-01T00:00:09.000Z" };
+  Object.assign(core.entries.get(id)?.instance ?? {}, { restart: waiting });
+  assert.equal((await result("VM.List", { all: false }))[0].restart_at, waiting.next_at);
+  Object.assign(core.entries.get(id)?.instance ?? {}, { restart: undefined });
   assert.equal((await result("VM.Start", { id })).state, "running");
   assert.equal((await result("VM.Restart", { id })).state, "running");
   assert.deepEqual(await result("VM.Signal", { id, signal: "HUP" }), { status: "ok" });

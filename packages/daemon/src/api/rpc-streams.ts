@@ -14,11 +14,11 @@ export function vmStreamMethods(instances: InstancesPort) {
   return {
     "VM.Logs": async (params: RpcParams<"VM.Logs">, context: RpcContext): Promise<RpcAnswer> => {
       const id = find(params.id, context);
-      const { follow = false, tail, since } = params;
+      const { follow = false, tail, since, partial } = params;
       if (!follow && tail === undefined && since === undefined) {
         return value({ id, logs: await wholeLog(instances, id) });
       }
-      const options = { follow, tail, sinceMs: since === undefined ? undefined : readTime(since) };
+      const options = { follow, partial, tail, sinceMs: since === undefined ? undefined : readTime(since) };
       return frames(async (channel) => {
         const lines = instances.logLines(id, options, channel.signal);
         for await (const line of lines) await channel.sendJson(frameKinds.event, line);

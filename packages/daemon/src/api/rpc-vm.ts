@@ -2,6 +2,7 @@
 import { UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import { limits } from "@uni/contract/limits";
+import type { Instance } from "@uni/contract/resources/instance";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import type { InstancesPort } from "./port.ts";
 import { done, type RpcAnswer, type RpcContext, value } from "./rpc-answer.ts";
@@ -26,7 +27,8 @@ export function vmMethods(instances: InstancesPort) {
     "VM.Run": (params: RpcParams<"VM.Run">, context: RpcContext) => runVm(instances, params, context),
     "VM.List": ({ all = true }: RpcParams<"VM.List">, { account }: RpcContext) => {
       const everything = instances.list(account, { count: forever, order: "asc", tags: [] });
-      return value(everything.filter(({ state }) => all || !atRest.has(state)).map(toVmInfo));
+      const isOn = ({ state, restart }: Instance) => !atRest.has(state) || restart?.next_at !== undefined;
+      return value(everything.filter((instance) => all || isOn(instance)).map(toVmInfo));
     },
     "VM.Get": ({ id }: RpcParams<"VM.Get">, context: RpcContext) => info(find(id, context)),
     "VM.Inspect": ({ id }: RpcParams<"VM.Inspect">, context: RpcContext) =>
@@ -68,7 +70,7 @@ export function vmMethods(instances: InstancesPort) {
       const { uuid, name, state } = instances.get(found);
       if (!force && !atRest.has(state)) {
         throw new UniError("wrong_state", `remove instance ${name}: it is ${state}`, {
-          hint: "Stop it first, or remove it by force.",
+          hint: `Stop it first, or remove it by force: uni rm -f ${name}`,
         });
       }
       await instances.delete(found, forever, context.signal);

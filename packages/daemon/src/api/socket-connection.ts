@@ -45,7 +45,9 @@ export async function serveConnection(connection: Socket, context: ConnectionCon
   } finally {
     const cancel = context.clock.after(lastWordsMs, () => connection.destroy());
     connection.once("close", cancel);
-    connection.end(() => connection.destroy());
+    // Not destroyed once flushed: what the client still sends would reset the connection, and its last words with it.
+    connection.end();
+    connection.resume();
   }
 }
 
@@ -130,7 +132,10 @@ async function serveStream(
 
 /** The next request is not read before the client took this answer. */
 async function write(connection: Socket, text: string): Promise<void> {
-  if (connection.writable && !connection.write(text)) {
-    await Promise.race([once(connection, "drain"), once(connection, "close")]);
-  }
+  if (!connection.writable || connection.write(text)) return;
+  const settled = new AbortController();
+  const { signal } = settled;
+  const wait = (event: string) => once(connection, event, { signal }).catch(() => undefined);
+  await Promise.race([wait("drain"), wait("close")]);
+  settled.abort(); // The listener of the one that lost goes too.
 }

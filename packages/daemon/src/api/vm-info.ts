@@ -9,6 +9,7 @@ export function toVmInfo(instance: Instance): VmInfo {
     image: instance.image_ref ?? instance.image,
     created_at: instance.created_at,
     ...pick(instance, ["started_at", "stopped_at", "exit_code", "exit_reason", "accelerator", "sleep"]),
+    ...(instance.restart?.next_at === undefined ? {} : { restart_at: instance.restart.next_at }),
     ip: instance.private_ip ?? "",
     ports: instance.ports ?? [],
     memory: instance.memory_mb,

@@ -73,7 +73,7 @@ export function requireAdmitted(
     case "deny":
       if (verdict.reason === messages.deletionLocked) {
         throw new UniError("delete_locked", messages.deletionLocked, {
-          hint: "Set delete_lock to false first.",
+          hint: `Set delete_lock to false first: uni update ${name} --no-delete-lock`,
         });
       }
       throw new UniError("wrong_state", `${request} instance '${name}': ${verdict.reason}`);

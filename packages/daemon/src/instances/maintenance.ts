@@ -1,34 +1,75 @@
 /** The guest of a stopped instance, up for a while with no program started: for its files. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { TaskQueue } from "../base/task-queue.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
 import type { InstanceRecord } from "./record.ts";
+import type { Registry } from "./registry.ts";
 import { powerOff } from "./run-end.ts";
 
 export interface MaintenanceDependencies {
+  readonly registry: Registry;
   readonly lifecycle: Lifecycle;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** When `signal` aborts, the guest goes; what `body` still does then fails on the broken channel. */
-export async function maintain<T>(
-  deps: MaintenanceDependencies,
-  record: InstanceRecord,
-  body: (live: LiveInstance) => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  const hooks: StartHooks = { onEvent: async () => {}, onProgress: async () => {} };
-  const live = await deps.lifecycle.start(record, "maintenance", hooks, signal);
+/** A machine that could not be ended is tried again after this. */
+const endAgainMs = 5_000;
+
+export class Maintenance {
+  readonly #deps: MaintenanceDependencies;
+  readonly #tasks: TaskQueue;
+  #current: AbortController | undefined;
+
+  constructor(deps: MaintenanceDependencies, tasks: TaskQueue) {
+    this.#deps = deps;
+    this.#tasks = tasks;
+  }
+
+  /** As one of the owner's tasks. */
+  async run<T>(record: InstanceRecord, body: (live: LiveInstance) => Promise<T>): Promise<T> {
+    const controller = new AbortController();
+    this.#current = controller;
+    const hooks: StartHooks = { onEvent: async () => {}, onProgress: async () => {} };
+    try {
+      const live = await this.#deps.lifecycle.start(record, "maintenance", hooks, controller.signal);
+      try {
+        return await unlessAborted(controller.signal, body(live));
+      } finally {
+        await powerOff(live, this.#deps.clock, this.#deps.log);
+        await this.#end(record, live);
+      }
+    } finally {
+      this.#current = undefined;
+    }
+  }
+
+  /** The guest goes; what is still done with it fails on the broken channel. */
+  cutShort(reason: Error): void {
+    this.#current?.abort(reason);
+  }
+
+  async #end(record: InstanceRecord, live: LiveInstance | undefined): Promise<void> {
+    const { lifecycle, registry, clock, log } = this.#deps;
+    try {
+      await lifecycle.end(record, live);
+    } catch (error) {
+      const again = async () => {
+        if (registry.find(record.id)?.status.state === "stopped") await this.#end(record, undefined);
+      };
+      clock.after(endAgainMs, () => {
+        this.#tasks.run(again).catch((err) => log.error({ err }, "ending a guest again failed"));
+      });
+      throw error;
+    }
+  }
+}
+
+function unlessAborted<T>(signal: AbortSignal, task: Promise<T>): Promise<T> {
   const cut = Promise.withResolvers<never>();
   const onAbort = () => cut.reject(signal.reason);
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([body(live), cut.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-    await powerOff(live, deps.clock, deps.log);
-    await deps.lifecycle.end(record, live);
-  }
+  return Promise.race([task, cut.promise]).finally(() => signal.removeEventListener("abort", onAbort));
 }

@@ -3,26 +3,27 @@
  * or delete that cannot wait interrupts the task under way. What the guest or the VMM does by itself arrives as an event
  * and becomes a task too. The order inside a task is always: write the intent, act, write the outcome.
  */
-import { toUniError, UniError } from "@uni/contract/errors";
+import { toUniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import type { Log } from "../base/log.ts";
 import { TaskQueue } from "../base/task-queue.ts";
 import type { MachineExit } from "../vmm/port.ts";
 import { type Request, requireAdmitted } from "./admission.ts";
-import { deleteIfAsked } from "./delete-on-stop.ts";
+import { begunStatus } from "./begin-of-run.ts";
+import { deleteOnStop } from "./delete-on-stop.ts";
+import { endOfRun, lastWord } from "./end-of-run.ts";
 import { GuestJournal, type JournalDependencies } from "./guest-journal.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
 import type { LogStore } from "./log-store.ts";
-import { maintain } from "./maintenance.ts";
+import { Maintenance } from "./maintenance.ts";
 import { applyPending, updateInstance } from "./pending-updates.ts";
 import type { InstanceRecord, InstanceStatus } from "./record.ts";
-import { machineCause, powerOff, stopPolitely } from "./run-end.ts";
-import { begunStatus, settledStatus } from "./run-status.ts";
+import { interruptedBy, machineCause, powerOff, type StopRequest, stopPolitely } from "./run-end.ts";
 import { Sessions } from "./sessions.ts";
 import { Sleeper, type SleepRequest } from "./sleeper.ts";
-import { type Cause, exitCause, forced, isPlainExit, reported, stoppedAsAsked } from "./stop-cause.ts";
-import { type StopCause, stopOutcome } from "./stop-outcome.ts";
+import { type Cause, exitCause, forced, reported, stoppedAsAsked } from "./stop-cause.ts";
+import type { StopCause } from "./stop-outcome.ts";
 
 export interface OwnerDependencies extends JournalDependencies {
   readonly lifecycle: Lifecycle;
@@ -33,15 +34,12 @@ export interface OwnerDependencies extends JournalDependencies {
   readonly onGone: (id: InstanceId) => void;
 }
 
-export interface StopRequest {
-  readonly force: boolean;
-  readonly graceMs: number;
-}
-
 /** How long a configured guest may take to run its program before the start counts as failed. */
 const startedWithinMs = 60_000;
-/** A machine or its network that could not be ended is tried again after this. */
-const endAgainMs = 5_000;
+/** An end or a deletion that failed half-way is tried again after this. */
+const tryAgainMs = 5_000;
+/** A guest whose channel broke while its machine goes on is connected to again after this. */
+const reachAgainMs = 1_000;
 
 export class InstanceOwner {
   readonly sessions = new Sessions();
@@ -50,11 +48,11 @@ export class InstanceOwner {
   readonly #log: Log;
   readonly #journal: GuestJournal;
   readonly #tasks = new TaskQueue();
-  #maintenance: AbortController | undefined;
+  readonly #maintenance: Maintenance;
+  readonly #sleeper: Sleeper;
   /** Stops and deletions asked for so far: a start that was queued before the last of them does not happen. */
   #stopsAsked = 0;
   #live: LiveInstance | undefined;
-  readonly #sleeper: Sleeper;
   #cancelTimer: () => void = () => {};
 
   constructor(id: InstanceId, deps: OwnerDependencies) {
@@ -62,6 +60,7 @@ export class InstanceOwner {
     this.#deps = deps;
     this.#log = deps.log.child({ instance: id });
     this.#journal = new GuestJournal(id, deps);
+    this.#maintenance = new Maintenance(deps, this.#tasks);
     this.#sleeper = new Sleeper({
       ...deps,
       log: this.#log,
@@ -115,12 +114,12 @@ export class InstanceOwner {
     await this.#start();
   }
 
-  async #start(): Promise<void> {
+  #start(): Promise<void> {
     this.#cancelTimer();
     const stopsAsked = this.#stopsAsked;
     // At once, so that a stop that comes before the task has its turn finds something to stop.
-    if (this.#record().status.state === "stopped") await this.#begin(null);
-    await this.#tasks.run(async (signal) => {
+    const begun = this.#record().status.state === "stopped" ? this.#begin(null) : undefined;
+    return this.#enqueueAfter(begun, async (signal) => {
       if (this.#live !== undefined) return;
       if (this.#record().status.state !== "starting") {
         if (stopsAsked !== this.#stopsAsked) throw interruptedBy("a stop");
@@ -136,15 +135,16 @@ export class InstanceOwner {
   }
 
   async #stop(request: StopRequest, verdict: "queue" | "interrupt" | "already"): Promise<void> {
+    if (this.#record().status.intent === "delete") return this.idle();
     this.#stopsAsked += 1;
     this.#cancelTimer();
     if (verdict === "already") {
       if (this.#record().status.restart !== null) await this.#save({ restart: null, intent: "stop" });
       return this.idle();
     }
-    await this.#save({ intent: "stop", restart: null });
+    const wish = this.#save({ intent: "stop", restart: null });
     if (verdict === "interrupt") this.#tasks.interrupt(interruptedBy("a stop"));
-    await this.#tasks.run((signal) => this.#stopNow(request, signal));
+    await this.#enqueueAfter(wish, (signal) => this.#stopNow(request, signal));
   }
 
   /** Throws when it is refused. Resolves when it is gone. */
@@ -156,10 +156,10 @@ export class InstanceOwner {
   async #delete(): Promise<void> {
     this.#stopsAsked += 1;
     this.#cancelTimer();
-    await this.#save({ intent: "delete" });
+    const wish = this.#save({ intent: "delete" });
     this.#tasks.interrupt(interruptedBy("a deletion"));
-    this.#maintenance?.abort(interruptedBy("a deletion"));
-    await this.#tasks.run(() => this.#deleteNow());
+    this.#maintenance.cutShort(interruptedBy("a deletion"));
+    await this.#enqueueAfter(wish, () => this.#deleteNow());
   }
 
   update(update: InstanceUpdate): Promise<void> {
@@ -171,40 +171,48 @@ export class InstanceOwner {
     this.#admit("maintain");
     return this.#tasks.run(async () => {
       this.#admit("maintain");
-      const controller = new AbortController();
-      this.#maintenance = controller;
-      try {
-        return await maintain(this.#deps, this.#record(), body, controller.signal);
-      } finally {
-        this.#maintenance = undefined;
-      }
+      return this.#maintenance.run(this.#record(), body);
     });
   }
 
   /** Takes over what an earlier daemon left once the host is `prepared`, and finishes or undoes what it had begun. */
   recover(prepared: Promise<void>): Promise<void> {
     return this.#tasks.run(async (signal) => {
-      await prepared;
-      const record = this.#record();
-      const { state, intent, configured, exit } = record.status;
-      if (intent === "delete") return this.#deleteNow();
-      if (state === "stopped") return this.#recoverStopped(record);
-      if (await this.#sleeper.recover(signal)) return;
-      if (!configured) {
-        await this.#deps.lifecycle.end(record, undefined);
-        if (intent === "run") return this.#run(signal);
-        return this.#settle({ kind: "interrupted" });
-      }
-      const live = await this.#deps.lifecycle.adopt(record, this.#hooks());
-      if (live === undefined) return this.#settle(exitCause(exit, intent) ?? { kind: "vmm-died" });
-      this.#attachLive(live);
-      this.#log.info({ state }, "took over a running machine");
-      if (intent === "stop") {
-        return this.#stopNow({ force: false, graceMs: record.spec.gracePeriodMs }, signal);
-      }
-      if (exit !== null) return this.#endRun(() => reported(exit), { polite: true });
-      this.#sleeper.onMilestone(record.status.netTimeUs === null ? "started" : "listening");
+      await prepared.catch(() => {}); // Who prepares reports it; each instance brings its own part about.
+      await this.#recoverOnce(signal);
     });
+  }
+
+  /** Tried again whatever is asked for meanwhile: a machine that is left stands in the way of the next one. */
+  async #recoverOnce(signal: AbortSignal): Promise<void> {
+    await this.#recoverNow(signal).catch((error) => {
+      const again = () => this.#enqueueQuietly("a takeover again", (next) => this.#recoverOnce(next));
+      this.#deps.clock.after(tryAgainMs, again);
+      throw error;
+    });
+  }
+
+  async #recoverNow(signal: AbortSignal): Promise<void> {
+    const record = this.#deps.registry.find(this.#id);
+    if (record === undefined || this.#live !== undefined) return;
+    const { state, intent, configured, exit } = record.status;
+    if (intent === "delete") return this.#deleteNow();
+    if (state === "stopped") return this.#recoverStopped(record);
+    if (await this.#sleeper.recover(signal)) return;
+    if (!configured) {
+      await this.#deps.lifecycle.end(record, undefined);
+      if (intent === "run") return this.#run(signal);
+      return this.#settle({ kind: "interrupted" });
+    }
+    const live = await this.#deps.lifecycle.adopt(record, this.#hooks());
+    if (live === undefined) return this.#settle(exitCause(exit, intent) ?? { kind: "vmm-died" });
+    this.#attachLive(live);
+    this.#log.info({ state }, "took over a running machine");
+    if (intent === "stop") {
+      return this.#stopNow({ force: false, graceMs: record.spec.gracePeriodMs }, signal);
+    }
+    if (exit !== null) return this.#endRun(() => reported(exit), { polite: true });
+    this.#sleeper.onMilestone(record.status.netTimeUs === null ? "started" : "listening");
   }
 
   /** Lets the machine go on and forgets it: the daemon is about to end. */
@@ -230,13 +238,26 @@ export class InstanceOwner {
     return this.#deps.registry.change(this.#id, { status });
   }
 
-  #admit(request: Request): "queue" | "interrupt" | "already" {
-    return requireAdmitted(request, this.#record());
+  readonly #admit = (request: Request) => requireAdmitted(request, this.#record());
+
+  /** The task has its place at once, in the order of the requests, and begins when what it is about to do is written down. */
+  #enqueueAfter(written: Promise<unknown> | undefined, body: (signal: AbortSignal) => Promise<void>) {
+    written?.catch(() => {}); // The task meets it, perhaps later than it happens.
+    return this.#tasks.run(async (signal) => {
+      await written;
+      await body(signal);
+    });
   }
 
   /** For tasks that nobody waits for. */
   #enqueueQuietly(what: string, body: (signal: AbortSignal) => Promise<void>): void {
     this.#tasks.run(body).catch((error) => this.#log.error({ err: error }, `${what} failed`));
+  }
+
+  /** One thing at most is due later; a request that changes the plan cancels it. */
+  #later(ms: number, what: string, body: (signal: AbortSignal) => Promise<void>): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#deps.clock.after(ms, () => this.#enqueueQuietly(what, body));
   }
 
   /** Writes down that a run is to begin. */
@@ -269,19 +290,33 @@ export class InstanceOwner {
   }
 
   #watchStart(): void {
-    this.#cancelTimer = this.#deps.clock.after(startedWithinMs, () =>
-      this.#enqueueQuietly("ending a start that hangs", async () => {
-        if (this.#record().status.state !== "starting") return;
-        const seconds = startedWithinMs / 1000;
-        const message = `the guest did not run its program within ${seconds} s`;
-        await this.#endRun(() => ({ kind: "failed", message }), { polite: false });
-      }),
-    );
+    this.#later(startedWithinMs, "ending a start that hangs", async () => {
+      if (this.#record().status.state !== "starting") return;
+      const message = `the guest did not run its program within ${startedWithinMs / 1000} s`;
+      await this.#endRun(() => ({ kind: "failed", message }), { polite: false });
+    });
   }
 
   #attachLive(live: LiveInstance | undefined): void {
     this.#live = live;
-    void live?.machine.exited.then((exit) => this.#onMachineExit(live, exit));
+    if (live === undefined) return;
+    void live.machine.exited.then((exit) => this.#onMachineExit(live, exit));
+    void live.channel.closed.then(() => this.#onChannelLost(live));
+  }
+
+  /** A full disk, or a guest that breaks the protocol: the agent keeps what was not acknowledged for a new channel. */
+  #onChannelLost(live: LiveInstance): void {
+    if (this.#live !== live) return;
+    this.#deps.clock.after(reachAgainMs, () =>
+      this.#enqueueQuietly("reaching a guest again", async () => {
+        if (this.#live !== live) return;
+        this.#live = undefined;
+        await this.#deps.lifecycle.release(live);
+        const again = await this.#deps.lifecycle.adopt(this.#record(), this.#hooks());
+        if (again === undefined) return this.#settle({ kind: "vmm-died" });
+        this.#attachLive(again);
+      }),
+    );
   }
 
   #hooks(): StartHooks {
@@ -319,8 +354,8 @@ export class InstanceOwner {
     }
     await this.#save({ state: "stopping", intent: "stop" });
     if (request.force) return this.#endRun(forced, { polite: false });
-    const stopped = await stopPolitely(live, request.graceMs, { clock: this.#deps.clock, signal });
-    await this.#endRun((exit) => stoppedAsAsked(exit, stopped), { polite: stopped.gone });
+    const stop = await stopPolitely(live, request.graceMs, { clock: this.#deps.clock, signal });
+    await this.#endRun((exit) => stoppedAsAsked(exit, stop), { polite: stop.gone });
   }
 
   /**
@@ -336,50 +371,51 @@ export class InstanceOwner {
     try {
       await this.#deps.lifecycle.end(record, live);
     } catch (error) {
-      this.#endAgain(cause);
+      this.#later(tryAgainMs, "ending a run again", async () => {
+        if (this.#record().status.state === "stopping") await this.#endRun(cause, { polite: false });
+      });
       throw error;
     }
     await this.#settle(cause(this.#record().status.exit));
   }
 
-  #endAgain(cause: Cause): void {
-    this.#cancelTimer();
-    this.#cancelTimer = this.#deps.clock.after(endAgainMs, () =>
-      this.#enqueueQuietly("ending a run again", async () => {
-        if (this.#record().status.state === "stopping") await this.#endRun(cause, { polite: false });
-      }),
-    );
-  }
-
   /** Writes why the run ended, and what comes next: a restart, a deletion, or nothing. */
   async #settle(cause: StopCause): Promise<void> {
     this.#cancelTimer();
-    const outcome = stopOutcome(cause, this.#record().spec.memoryMb);
-    if (outcome.crashed && !isPlainExit(cause)) await this.#journal.note(outcome.exitReason);
-    const { status, next } = settledStatus(this.#record(), outcome, this.#deps.clock.now());
+    const sentence = lastWord(cause, this.#record().spec.memoryMb);
+    if (sentence !== undefined) {
+      await this.#journal
+        .note(sentence)
+        .catch((error) => this.#log.warn({ err: error }, "the end of a run is not in its log"));
+    }
+    const { status, restartDelayMs } = endOfRun(this.#record(), cause, this.#deps.clock.now());
     await this.#save(status);
     await applyPending(this.#deps, this.#id);
     this.#deps.feed.nudge(this.#id);
-    if (next !== undefined) this.#restartAfter(next.delayMs);
-    else if (status.intent !== "delete") deleteIfAsked(this.#deps, this.#record(), () => this.delete());
+    if (restartDelayMs !== undefined) this.#restartAfter(restartDelayMs);
+    else if (status.intent !== "delete") this.#deleteIfAsked();
   }
 
   #restartAfter(delayMs: number): void {
-    this.#cancelTimer = this.#deps.clock.after(delayMs, () =>
-      this.#enqueueQuietly("an automatic restart", async (signal) => {
-        const { state, intent, restart } = this.#record().status;
-        if (state !== "stopped" || intent !== "run" || restart === null) return;
-        await this.#begin({ ...restart, nextAt: null });
-        await this.#run(signal);
-      }),
-    );
+    this.#later(delayMs, "an automatic restart", async (signal) => {
+      const { state, intent, restart } = this.#record().status;
+      if (state !== "stopped" || intent !== "run" || restart === null) return;
+      await this.#begin({ ...restart, nextAt: null });
+      await this.#run(signal);
+    });
   }
 
   async #recoverStopped(record: InstanceRecord): Promise<void> {
     await this.#deps.lifecycle.end(record, undefined);
     const { restart, startCount } = record.status;
     if (restart !== null) this.#restartAfter(Math.max(0, (restart.nextAt ?? 0) - this.#deps.clock.now()));
-    else if (startCount > 0) deleteIfAsked(this.#deps, this.#record(), () => this.delete());
+    else if (startCount > 0) this.#deleteIfAsked();
+  }
+
+  #deleteIfAsked(): void {
+    deleteOnStop(this.#deps, this.#record(), () => this.delete()).catch((error) =>
+      this.#log.warn({ err: error }, "deletion after the stop was refused"),
+    );
   }
 
   async #deleteNow(): Promise<void> {
@@ -388,13 +424,16 @@ export class InstanceOwner {
     this.#cancelTimer();
     const live = this.#live;
     this.#live = undefined;
-    await this.#deps.lifecycle.end(record, live);
-    await this.#journal.close();
-    await this.#deps.lifecycle.erase(record);
-    await this.#deps.registry.remove(this.#id, this.#deps.clock.now());
+    try {
+      await this.#deps.lifecycle.end(record, live);
+      await this.#journal.close();
+      await this.#deps.lifecycle.erase(record);
+      await this.#deps.registry.remove(this.#id, this.#deps.clock.now());
+    } catch (error) {
+      this.#later(tryAgainMs, "a deletion again", () => this.#deleteNow());
+      throw error;
+    }
     this.#deps.feed.nudge(this.#id);
     this.#deps.onGone(this.#id);
   }
 }
-
-const interruptedBy = (by: string): UniError => new UniError("wrong_state", `interrupted by ${by}`);

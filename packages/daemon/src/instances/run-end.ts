@@ -1,4 +1,5 @@
 /** The last talk with a guest: a polite stop, a clean power off, and reading why a machine went by itself. */
+import { UniError } from "@uni/contract/errors";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { MachineExit } from "../vmm/port.ts";
@@ -19,20 +20,28 @@ export async function powerOff(live: LiveInstance, clock: Clock, log: Log): Prom
   cancel();
 }
 
+export interface StopRequest {
+  readonly force: boolean;
+  readonly graceMs: number;
+}
+
+export const interruptedBy = (by: string): UniError => new UniError("wrong_state", `interrupted by ${by}`);
+
 /**
- * `gone`: the guest says that the program is; false when it could not, took too long, or `signal` cut it short. `killed`: the
- * grace period was over by then.
+ * `gone` when the guest says that the program is; not when it could not, took too long, or `signal` cut it short. `killed` when
+ * the grace period was over by then.
  */
 export async function stopPolitely(
   live: LiveInstance,
   graceMs: number,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  options: { readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<{ readonly gone: boolean; readonly killed: boolean }> {
+  const { clock } = options;
+  const beforeUs = clock.monotonicUs();
   const cut = Promise.withResolvers<boolean>();
   const onCut = () => cut.resolve(false);
-  signal.addEventListener("abort", onCut, { once: true });
+  options.signal.addEventListener("abort", onCut, { once: true });
   const cancel = clock.after(graceMs + stopSlackMs, onCut);
-  const beforeUs = clock.monotonicUs();
   try {
     const stopped = live.channel.stop(graceMs).then(
       () => true,
@@ -42,7 +51,7 @@ export async function stopPolitely(
     return { gone, killed: clock.monotonicUs() - beforeUs >= graceMs * 1000 };
   } finally {
     cancel();
-    signal.removeEventListener("abort", onCut);
+    options.signal.removeEventListener("abort", onCut);
   }
 }
 

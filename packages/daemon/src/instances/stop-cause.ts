@@ -21,9 +21,6 @@ export function exitCause(exit: ExitReport | null, intent: InstanceStatus["inten
   return exit.kind === "exited" ? { ...exit, asked: intent === "stop", killed: false } : exit;
 }
 
-/** It says nothing that the program's own last words and its status do not. */
-export const isPlainExit = (cause: StopCause): boolean => cause.kind === "exited" && !cause.oomKilled;
-
 /** Asked after the guest's last word, which says how the program ended. */
 export type Cause = (exit: InstanceStatus["exit"]) => StopCause;
 

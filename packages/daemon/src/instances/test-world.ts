@@ -164,6 +164,7 @@ export class FakeWorld implements Lifecycle {
       },
       powerOff: async () => void this.calls.push("power off"),
       close: async () => {},
+      closed: new Promise<void>(() => {}),
     };
     const machine = { exited: this.exit.promise, lastWords: async () => "" };
     return { machine, channel } as unknown as LiveInstance;

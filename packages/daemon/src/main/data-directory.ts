@@ -2,6 +2,8 @@ import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { UniError } from "@uni/contract/errors";
+import { systemClock } from "../base/clock.ts";
+import { withFileLock } from "../host/file-lock.ts";
 import { ensureDirectory, readTextIfExists, writeFileAtomic } from "../host/files.ts";
 import { identify, isAlive } from "../host/process-identity.ts";
 import { directoriesBelow } from "../operations/directories.ts";
@@ -22,6 +24,12 @@ export async function claimDataDirectory(dataDirectory: string): Promise<void> {
   const { instances, machines } = directoriesBelow(dataDirectory);
   await ensureDirectory(instances, 0o711);
   await ensureDirectory(machines, 0o711);
+  // Two daemons that start at the same moment must not both find nobody.
+  const options = { clock: systemClock, signal: new AbortController().signal };
+  await withFileLock(join(dataDirectory, "claim.lock"), options, () => claim(dataDirectory));
+}
+
+async function claim(dataDirectory: string): Promise<void> {
   const path = join(dataDirectory, "unid.pid");
   const [pid = "", startTicks = ""] = ((await readTextIfExists(path)) ?? "").trim().split(" ");
   if (Number(pid) !== process.pid && isAlive({ pid: Number(pid), startTicks })) {

@@ -88,8 +88,14 @@ async function checkProgram(program: (typeof programs)[number]): Promise<DoctorC
 }
 
 async function checkSpace(what: string, path: string): Promise<DoctorCheck> {
-  const { bavail, bsize } = await statfs(path);
-  const free = bavail * bsize;
+  let free: number;
+  try {
+    const { bavail, bsize } = await statfs(path);
+    free = bavail * bsize;
+  } catch (thrown) {
+    const { message } = toUniError(thrown, `look at ${path}`);
+    return { name: what, status: "failed", message, hint: "Start unid again: it makes its directories." };
+  }
   const message = `${(free / 2 ** 30).toFixed(1)} GiB free at ${path}`;
   if (free >= lowDiskBytes) return { name: what, status: "ok", message };
   return { name: what, status: "warning", message, hint: "Remove images and instances that are not needed." };

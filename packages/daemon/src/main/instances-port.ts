@@ -159,9 +159,12 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     const record = registry.get(id);
     const { live } = owner;
     if (live !== undefined && record.status.state === "running") return live;
-    throw new UniError("wrong_state", `${what} instance '${record.name}': it is ${record.status.state}`, {
-      hint: `Start it first: uni start ${record.name}`,
-    });
+    const { state } = record.status;
+    throw new UniError(
+      "wrong_state",
+      `${what} instance '${record.name}': it is ${state}`,
+      state === "stopped" ? { hint: `Start it first: uni start ${record.name}` } : {},
+    );
   }
 
   /** Runs `body` on the guest of a running instance, or of a stopped one with its program not started. */
@@ -213,8 +216,9 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     stop,
 
     async kill(id, signalName) {
+      const number = signalNumber(signalName);
       const { channel } = await requireLive(id, `send ${signalName} to`);
-      await channel.signal(signalNumber(signalName));
+      await channel.signal(number);
     },
 
     async wait(id, state, waitMs, signal) {

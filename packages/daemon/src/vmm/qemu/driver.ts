@@ -21,6 +21,7 @@ import { runStateOf } from "./guest-state.ts";
 import { findNativeDirectory, hostFacts } from "./host-facts.ts";
 import { connectLaunched, earlyEnd, inputDescriptor, launch, startError } from "./launch.ts";
 import { QemuMachine } from "./machine.ts";
+import { publishPreload } from "./preload.ts";
 import { connectQmp, type Qmp, type QmpEvent } from "./qmp.ts";
 import {
   findMachineProcess,
@@ -68,6 +69,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
   const architecture = hostArchitecture();
   const program = options.qemuPath ?? architecture.program;
   const nativeDirectory = options.nativeDirectory ?? findNativeDirectory();
+  const preload = await publishPreload(options.cacheDirectory, nativeDirectory);
   const version = await qemuVersion(program);
   const facts = hostFacts(options.cacheDirectory, nativeDirectory);
   const kernelArguments = await kernelArgumentsFor(architecture, accelerator, facts);
@@ -151,7 +153,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
         program,
         uid,
         accelerator,
-        readOnlyRam: snapshot.ramPath,
+        readOnlyRam: { path: snapshot.ramPath, preload },
         inputs,
         hasDelta: from.kind === "sleeper",
         logPath: places.log,

@@ -18,7 +18,7 @@ export interface Launch {
   readonly uid: number;
   readonly accelerator: RealAccelerator;
   /** RAM file to be opened for reading only. */
-  readonly readOnlyRam?: string;
+  readonly readOnlyRam?: { readonly path: string; readonly preload: string };
   /** Files given to QEMU as the descriptors from `inputDescriptor` on. */
   readonly inputs?: readonly string[];
   /** The second and third input are a delta and its index, to be laid over the RAM. */
@@ -69,8 +69,8 @@ function launcherArguments(options: Launch): string[] {
   for (const path of options.inputs ?? []) args.push("--input", path);
   if (options.dieWithParent) args.push("--die-with-parent");
   if (options.readOnlyRam !== undefined) {
-    args.push("--env", `LD_PRELOAD=${join(options.nativeDirectory, "ram-file.so")}`);
-    args.push("--env", `UNI_RAM_FILE=${options.readOnlyRam}`);
+    args.push("--env", `LD_PRELOAD=${options.readOnlyRam.preload}`);
+    args.push("--env", `UNI_RAM_FILE=${options.readOnlyRam.path}`);
   }
   if (options.hasDelta) args.push("--env", `UNI_DELTA=${inputDescriptor + 1},${inputDescriptor + 2}`);
   // One arena instead of one per thread: QEMU's few threads rarely allocate at the same time.

@@ -19,6 +19,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { UniError } from "@uni/contract/errors";
 import { cacheDirectory } from "../../../../../test/kit/boot-files.ts";
 import { type QemuMachines, qemuMachines } from "../../../../../test/kit/qemu-machines.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
@@ -206,16 +207,21 @@ test("a damaged snapshot is made again, and two daemons make one", async () => {
   assert.ok(!existsSync(meta), "an unused snapshot is left");
 });
 
-test("a kernel that does not come up is an error with its console, and leaves nothing", async () => {
+test("a kernel that does not come up is one sentence with its console as the cause, and leaves nothing", async () => {
   const cache = join(machines.directory, "bad-cache");
   const empty = join(machines.directory, "empty.cpio");
   writeFileSync(empty, "");
   const options = { clock: systemClock, log: silentLog, cacheDirectory: cache, accelerator: "tcg" } as const;
   const other = await createQemuVmm({ ...options, awaitBooted: machines.awaitBooted });
   const boot = { ...machines.boot, id: "without-init", initramfsPath: empty };
+  await assert.rejects(other.prepare(boot, { vcpus: 1, memoryMb: 128 }, never), (error: Error) => {
+    assert.match(error.message, /^boot kernel without-init: the guest ended: kernel panic: .*$/);
+    assert.match(String((error.cause as Error).message), /its console: [\s\S]*Kernel panic/);
+    return true;
+  });
   await assert.rejects(
-    other.prepare(boot, { vcpus: 1, memoryMb: 128 }, never),
-    /boot kernel without-init: the guest ended; its console: [\s\S]*Kernel panic/,
+    other.prepare(machines.boot, { vcpus: 1, memoryMb: 48 }, never),
+    (error: UniError) => error.code === "memory_too_small" && /with 48 MB/.test(error.message),
   );
   assert.deepEqual(readdirSync(join(cache, "boot")), []);
 });

@@ -1,0 +1,234 @@
+/**
+ * A whole node of pretended machines for tests: the real store, registry, owners, lifecycle, recovery and socket over a fake
+ * VMM, network and image store and scripted guests. A daemon can be killed at any instant; the host goes on without it.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { startSocket } from "../api/socket.ts";
+import { systemClock } from "../base/clock.ts";
+import { silentLog } from "../base/log.ts";
+import { LogStore } from "../instances/log-store.ts";
+import { OutputFeed } from "../instances/output-feed.ts";
+import { Owners } from "../instances/owners.ts";
+import { Registry } from "../instances/registry.ts";
+import { account } from "../instances/test-records.ts";
+import type { Kernels } from "../kernels/kernels.ts";
+import { directoriesBelow } from "../operations/directories.ts";
+import { createFakeImages, createFakeNetwork, type FakeNetwork } from "../operations/fake-host.ts";
+import { createLifecycle, liveAttachments } from "../operations/instance-lifecycle.ts";
+import { StatsReader } from "../operations/instance-stats.ts";
+import type { NodeLimits } from "../operations/node-limits.ts";
+import { ScriptedGuests } from "../operations/scripted-guests.ts";
+import { ExitWatch } from "../operations/wait-exit.ts";
+import { ensureAccount } from "../store/accounts.ts";
+import { openDatabase } from "../store/open.ts";
+import { createFakeVmm } from "../vmm/fake/driver.ts";
+import { FakeWorld } from "../vmm/fake/world.ts";
+import { createImagesPort } from "./images-port.ts";
+import { createInstancesPort } from "./instances-port.ts";
+import { createKernelsPort } from "./kernels-port.ts";
+import { createNodePort } from "./node-port.ts";
+import type { NodeVmm } from "./node-vmm.ts";
+import { recover } from "./recover.ts";
+
+export const limits: NodeLimits = {
+  instances: 1000,
+  liveVcpus: 1000,
+  liveMemoryMb: 1_000_000,
+  minMemoryMb: 64,
+  maxMemoryMb: 4096,
+  maxVcpus: 8,
+};
+
+export interface SimulatedHost {
+  readonly directory: string;
+  readonly world: FakeWorld;
+  readonly guests: ScriptedGuests;
+  readonly network: FakeNetwork;
+}
+
+export interface SimulatedDaemon {
+  readonly registry: Registry;
+  readonly recovered: Promise<void>;
+  /** A method on the socket. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  call(method: string, params?: object): Promise<any>;
+  /** As SIGTERM: machines go on. */
+  close(): Promise<void>;
+  /** As SIGKILL: nothing that was awaited comes back. */
+  kill(): Promise<void>;
+}
+
+export async function withHost(body: (host: SimulatedHost) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "n-"));
+  const world = new FakeWorld();
+  try {
+    mkdirSync(directoriesBelow(directory).machines);
+    mkdirSync(directoriesBelow(directory).instances);
+    await body({ directory, world, guests: new ScriptedGuests(world), network: createFakeNetwork() });
+  } finally {
+    for (const process of world.processes) await world.endVmm(process.spec.id);
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon> {
+  const clock = systemClock;
+  const log = silentLog;
+  const state = { dead: false };
+  const mortal = <T extends object>(room: T): T => untilDead(room, () => state.dead);
+  const logs: LogStore[] = [];
+  const directories = directoriesBelow(host.directory);
+  const db = await openDatabase(join(host.directory, "uni.db"));
+  await ensureAccount(db, { id: account, name: "admin" }, 1);
+  const registry = await Registry.open(db);
+  const feed = new OutputFeed(clock);
+  const vmm = mortal(createFakeVmm({ clock, world: host.world }));
+  const guests = host.guests.connector();
+  const network = mortal(host.network);
+  const images = createFakeImages();
+  const kernel = { version: "6.1", boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" } };
+  const nodeVmm = {
+    known: { vmm, reason: "pretended" },
+    ready: async () => ({ vmm, reason: "pretended" }),
+    currentKernel: async () => kernel,
+  } as unknown as NodeVmm;
+  const kernels = { list: async () => [] } as unknown as Kernels;
+  const lifecycle = createLifecycle({
+    vmm: async () => vmm,
+    guests: mortal(guests),
+    network,
+    images,
+    layers: mortal({
+      ensure: async (target: string) => {
+        writeFileSync(join(target, "writable.qcow2"), "");
+        return join(target, "writable.qcow2");
+      },
+    }),
+    directories,
+    log,
+    clock,
+    otherAttachments: (record) => liveAttachments(network, registry.all(), record),
+    currentKernel: async () => kernel,
+    guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
+  });
+  const owners: Owners = new Owners({
+    registry,
+    lifecycle,
+    clock,
+    log,
+    feed,
+    openLog: async (id) => {
+      const store = await LogStore.open(directories.log(id));
+      logs.push(store);
+      return store;
+    },
+  });
+  const shared = {
+    registry,
+    images,
+    network,
+    clock,
+    limits,
+    owners,
+    directories,
+    log,
+    feed,
+    nodeVmm,
+    kernels,
+  };
+  const places = { dataDirectory: host.directory, cacheDirectory: host.directory };
+  const path = join(host.directory, "s");
+  const config = { ...places, socketPath: path, listen: undefined, logLevel: "info" };
+  const node = createNodePort({
+    ...shared,
+    ...places,
+    config,
+    startedAt: 0,
+    address: () => undefined,
+    shutdown: () => {},
+  });
+  const api = {
+    instances: createInstancesPort({
+      ...shared,
+      stats: new StatsReader({ network, directories, clock }),
+      exits: new ExitWatch(registry),
+    }),
+    images: createImagesPort(images, registry),
+    kernels: createKernelsPort(kernels, registry),
+    node,
+    authenticate: () => undefined,
+    socketAccount: account,
+  };
+  const recovered = recover(shared);
+  recovered.catch(() => {});
+  const socket = await startSocket(api, { path, log });
+  const goAway = async () => {
+    guests.sever();
+    await db.destroy();
+    await Promise.all(logs.map((store) => store.close()));
+  };
+  return {
+    registry,
+    recovered,
+    call: (method, params = {}) => callOn(path, method, params),
+    async close() {
+      await socket.close();
+      await owners.release();
+      state.dead = true;
+      await goAway();
+    },
+    async kill() {
+      state.dead = true;
+      await socket.close();
+      await goAway();
+    },
+  };
+}
+
+/** The object, whose promises no longer settle once the daemon is dead, nor those of what they gave. */
+function untilDead<T extends object>(room: T, isDead: () => boolean): T {
+  const gate = async (promise: Promise<unknown>): Promise<unknown> => {
+    const value = await promise;
+    if (isDead()) return new Promise<never>(() => {});
+    return isRoom(value) ? untilDead(value, isDead) : value;
+  };
+  return new Proxy(room, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (member instanceof Promise) return gate(member);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        if (isDead()) return new Promise<never>(() => {});
+        const result: unknown = member.apply(target, args);
+        return result instanceof Promise ? gate(result) : result;
+      };
+    },
+  });
+}
+
+/** A machine or a channel: plain objects of functions. */
+const isRoom = (value: unknown): value is object =>
+  typeof value === "object" &&
+  value !== null &&
+  Object.getPrototypeOf(value) === Object.prototype &&
+  Object.values(value).some((member) => typeof member === "function");
+
+async function callOn(path: string, method: string, params: object): Promise<unknown> {
+  const socket = connect(path);
+  socket.on("error", () => {});
+  socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method, params })}\n`);
+  try {
+    for await (const line of createInterface({ input: socket })) {
+      const { result, error } = JSON.parse(line);
+      if (error !== undefined) throw Object.assign(new Error(error.message), { code: error.data?.code });
+      return result;
+    }
+    throw new Error(`${method}: the daemon went away`);
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,95 @@
+/** Network and images of plain memory, for tests of what stands above them. */
+import { UniError } from "@uni/contract/errors";
+import type { Image, ImageConfig, Images } from "../images/port.ts";
+import { digestOf } from "../instances/test-records.ts";
+import type { Attachment, Network } from "../network/port.ts";
+
+export interface FakeNetwork extends Network {
+  /** By address: what the host has. */
+  readonly attached: Map<string, Attachment>;
+}
+
+export function createFakeNetwork(): FakeNetwork {
+  const attached = new Map<string, Attachment>();
+  let last = 1;
+  return {
+    attached,
+    pool: "10.0.0.0/16",
+    gateway: "169.254.1.1",
+    nameservers: ["192.0.2.53"],
+    namesFor: (address) => ({ mac: `02:00:00:00:00:01`, tap: `tap-${address}` }),
+    pickAddress(_account, used) {
+      for (;;) {
+        last += 1;
+        const address = `10.0.${last >> 8}.${last & 255}`;
+        if (!used.has(address)) return address;
+      }
+    },
+    async checkPorts(ports, others) {
+      for (const { hostPort } of ports) {
+        const holder = others.find((other) => other.ports.some((port) => port.hostPort === hostPort));
+        if (holder === undefined) continue;
+        throw new UniError("port_in_use", `publish port ${hostPort}: ${holder.instanceId} has it`);
+      }
+    },
+    async attach(attachment) {
+      attached.set(attachment.address, attachment);
+    },
+    async detach({ address }) {
+      attached.delete(address);
+    },
+    async reconcile(wanted) {
+      const keep = new Set(wanted.map(({ address }) => address));
+      const wrong = [...attached.keys()].filter((address) => !keep.has(address));
+      for (const address of wrong) attached.delete(address);
+      for (const attachment of wanted) attached.set(attachment.address, attachment);
+      return wrong;
+    },
+    traffic: async () => ({ rxBytes: 1, rxPackets: 1, txBytes: 2, txPackets: 1 }),
+    async remove() {
+      attached.clear();
+    },
+  };
+}
+
+const config: ImageConfig = {
+  entrypoint: [],
+  cmd: ["serve"],
+  env: {},
+  user: "",
+  workingDirectory: "/",
+  exposedPorts: [],
+  labels: {},
+  stopSignal: "",
+  architecture: "amd64",
+};
+
+export const fakeImage: Image = {
+  digest: digestOf("0"),
+  references: ["hello:latest"],
+  createdAt: new Date(0),
+  sizeBytes: 4096,
+  rootPath: "/nowhere/root.erofs",
+  config,
+};
+
+/** One image, hello; what no test needs is refused. */
+export function createFakeImages(): Images {
+  const no = async (): Promise<never> => {
+    throw new UniError("not_supported", "the fake store has one image, and that for good");
+  };
+  return {
+    async resolve(reference) {
+      if (["hello", "hello:latest", fakeImage.digest].includes(reference)) return fakeImage;
+      throw new UniError("image_not_found", `find image '${reference}': no such image`);
+    },
+    list: async () => [fakeImage],
+    remove: no,
+    tag: no,
+    load: no,
+    build: no,
+    fromElf: no,
+    fromRoot: no,
+    collect: async () => 0,
+  } as Images;
+}
