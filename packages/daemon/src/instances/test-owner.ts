@@ -9,7 +9,7 @@ import type { GuestEvent } from "../guest/port.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { openDatabase } from "../store/open.ts";
 import type { MachineExit } from "../vmm/port.ts";
-import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
+import type { Lifecycle, LiveInstance, SleepLifecycle, StartHooks } from "./lifecycle.ts";
 import { LogStore } from "./log-store.ts";
 import { OutputFeed } from "./output-feed.ts";
 import type { InstanceOwner } from "./owner.ts";
@@ -114,6 +114,7 @@ export class OwnerWorld {
       release: async () => {},
       erase: alive,
       resolveImage: async (reference) => ({ reference, digest: digestOf("1") }),
+      ...neverSleeps,
     };
   }
 
@@ -137,6 +138,22 @@ export class OwnerWorld {
     return { machine: { exited, lastWords: async () => "" }, channel } as unknown as LiveInstance;
   }
 }
+
+const unasked = async (): Promise<never> => {
+  throw new UniError("internal", "sleep: no test of this world asks for it");
+};
+/** Sleep has a world of its own: test-world.ts. */
+const neverSleeps: SleepLifecycle = {
+  hold: unasked,
+  pause: unasked,
+  unpause: unasked,
+  toDisk: unasked,
+  leave: unasked,
+  fromDisk: unasked,
+  checkSnapshot: unasked,
+  findPaused: unasked,
+  admitPackets: unasked,
+};
 
 export interface OwnerScene {
   readonly world: OwnerWorld;
@@ -172,6 +189,7 @@ export async function withOwner(
         clock: daemonsClock,
         log: silentLog,
         feed: new OutputFeed(daemonsClock),
+        onWoken: () => {},
         openLog: async () => {
           if (logFailure !== undefined) throw logFailure;
           const store = await LogStore.open(join(directory, "log"));

@@ -16,13 +16,15 @@ import { Owners } from "../instances/owners.ts";
 import { Registry } from "../instances/registry.ts";
 import { account } from "../instances/test-records.ts";
 import type { Kernels } from "../kernels/kernels.ts";
+import { liveAttachments } from "../operations/attachments.ts";
 import { directoriesBelow } from "../operations/directories.ts";
 import { createFakeImages, createFakeNetwork, type FakeNetwork } from "../operations/fake-host.ts";
-import { createLifecycle, liveAttachments } from "../operations/instance-lifecycle.ts";
+import { createLifecycle } from "../operations/instance-lifecycle.ts";
 import { StatsReader } from "../operations/instance-stats.ts";
 import type { NodeLimits } from "../operations/node-limits.ts";
 import { ScriptedGuests } from "../operations/scripted-guests.ts";
 import { ExitWatch } from "../operations/wait-exit.ts";
+import { WakeLatencies } from "../operations/wake-latency.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { openDatabase } from "../store/open.ts";
 import { createFakeVmm } from "../vmm/fake/driver.ts";
@@ -113,6 +115,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     clock,
     otherAttachments: (record) => liveAttachments(network, registry.all(), record),
     currentKernel: async () => kernel,
+    kernelOf: async () => kernel,
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
   });
   const owners: Owners = new Owners({
@@ -121,6 +124,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     clock,
     log,
     feed,
+    onWoken: () => {},
     openLog: async (id) => {
       const store = await LogStore.open(directories.log(id));
       logs.push(store);
@@ -142,7 +146,14 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
   };
   const places = { dataDirectory: host.directory, cacheDirectory: host.directory };
   const path = join(host.directory, "s");
-  const config = { ...places, socketPath: path, listen: undefined, logLevel: "info" };
+  const config = {
+    ...places,
+    socketPath: path,
+    listen: undefined,
+    logLevel: "info",
+    sleepToDiskAfterMs: 60_000,
+    domain: "uni.localhost",
+  };
   const node = createNodePort({
     ...shared,
     ...places,
@@ -156,6 +167,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
       ...shared,
       stats: new StatsReader({ network, directories, clock }),
       exits: new ExitWatch(registry),
+      latencies: new WakeLatencies(),
     }),
     images: createImagesPort(images, registry),
     kernels: createKernelsPort(kernels, registry),

@@ -45,6 +45,17 @@ export function createFakeNetwork(): FakeNetwork {
       for (const attachment of wanted) attached.set(attachment.address, attachment);
       return wrong;
     },
+    async sleep(attachment) {
+      attached.set(attachment.address, attachment);
+    },
+    async prepareWake(attachment) {
+      attached.set(attachment.address, { ...attachment, asleep: "paused" });
+    },
+    async wake(attachment) {
+      attached.set(attachment.address, { ...attachment, asleep: undefined });
+    },
+    onWake: () => () => {},
+    wakeStats: async () => ({ held: 0, dropped: 0, expired: 0, reported: 0, released: 0 }),
     traffic: async () => ({ rxBytes: 1, rxPackets: 1, txBytes: 2, txPackets: 1 }),
     async remove() {
       attached.clear();

@@ -93,6 +93,10 @@ async function withLifecycle(body: (scene: Scene) => Promise<void>): Promise<voi
       version: "6.1",
       boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" },
     })),
+    kernelOf: async () => ({
+      version: "6.1",
+      boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" },
+    }),
     guestLogOffset: async () => 0,
   });
   const hooks: StartHooks = {

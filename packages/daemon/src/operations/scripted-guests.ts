@@ -128,8 +128,11 @@ export class ScriptedGuests {
         processes: 2,
         diskUsedKb: 1,
         diskTotalKb: 10,
+        connections: 0,
+        inhibitors: 0,
       }),
       refresh: async () => {},
+      notify: async () => {},
       closed,
       close: async () => {
         socket.destroy();
