@@ -1,0 +1,69 @@
+import { UniError } from "@uni/contract/errors";
+import { limits } from "@uni/contract/limits";
+import {
+  type CreateServiceGroupRequest,
+  type ServiceGroupUpdate,
+  serviceGroupUpdateValues,
+  type UpdateServiceGroupsItem,
+} from "@uni/contract/resources/service-group";
+import type { Call } from "./call.ts";
+import { createNamed, deleteNamed, readNamed } from "./named-resources.ts";
+import { type Answer, items } from "./outcome.ts";
+import { basics } from "./paging.ts";
+import type { ServicesPort } from "./port.ts";
+import { attempt, bodyItems, readReference } from "./references.ts";
+import { validate } from "./validate.ts";
+
+export function createServiceGroup(services: ServicesPort, call: Call): Promise<Answer> {
+  const request = call.body as CreateServiceGroupRequest;
+  const { soft_limit = limits.groupLimit.defaultSoft, hard_limit = limits.groupLimit.defaultHard } = request;
+  if (soft_limit > hard_limit) {
+    throw new UniError(
+      "invalid_value",
+      `Member 'soft_limit' (${soft_limit}) must not be above 'hard_limit' (${hard_limit})`,
+    );
+  }
+  for (const { certificate } of request.domains ?? []) {
+    if (certificate !== undefined) readReference(certificate);
+  }
+  return createNamed(call, request.name, () => services.create(call.account, request));
+}
+
+export const getServiceGroups = (services: ServicesPort, call: Call): Promise<Answer> =>
+  readNamed(services, call);
+
+/** One after the other, for several items may change one group. */
+export async function updateServiceGroups(services: ServicesPort, call: Call): Promise<Answer> {
+  const wanted = bodyItems<UpdateServiceGroupsItem>(call).map(({ reference, item }) => ({
+    reference,
+    tag: item.id === undefined ? {} : { id: item.id },
+    update: readUpdate(item),
+  }));
+  const answers: object[] = [];
+  for (const { reference, tag, update } of wanted) {
+    const answer = await attempt(call.log, reference, async () => ({
+      status: "success" as const,
+      ...basics(await services.update(call.account, reference, update)),
+    }));
+    answers.push({ ...answer, ...tag });
+  }
+  return items(answers);
+}
+
+export const deleteServiceGroups = (services: ServicesPort, call: Call): Promise<Answer> =>
+  deleteNamed(services, call);
+
+function readUpdate({ prop, op, value }: ServiceGroupUpdate): ServiceGroupUpdate {
+  const operations = serviceGroupUpdateValues[prop];
+  if (!Object.hasOwn(operations, op)) {
+    const possible = Object.keys(operations).join(", ");
+    throw new UniError("invalid_value", `Operation '${op}' is not possible on '${prop}', only: ${possible}`);
+  }
+  const schema = operations[op];
+  if (schema === undefined) {
+    if (value === undefined) return { prop, op };
+    throw new UniError("invalid_value", "Member 'value' must be left out");
+  }
+  if (value === undefined) throw new UniError("invalid_value", "Missing member 'value'");
+  return { prop, op, value: validate(schema, value, "Member 'value'") };
+}
