@@ -63,16 +63,6 @@ test("create sends what was given, and says where the group is reached", async (
   assert.equal((await talk(one, ["services", "create", "shop", "-p", "8080:80"])).code, 64);
 });
 
-test("limits are changed in the order that keeps soft below hard", async () => {
-  const propsFor = async (...limits: string[]) => {
-    const { calls } = await talk(one, ["services", "update", "shop", ...limits]);
-    const body = calls.at(-1)?.params["body"] as { prop: string }[];
-    return body.map(({ prop }) => prop);
-  };
-  assert.deepEqual(await propsFor("--soft-limit", "20", "--hard-limit", "30"), ["hard_limit", "soft_limit"]);
-  assert.deepEqual(await propsFor("--soft-limit", "2", "--hard-limit", "3"), ["soft_limit", "hard_limit"]);
-});
-
 test("update names the group in every change, and does nothing without one", async () => {
   const args = ["services", "update", "shop", "--domain", "a", "--rm-domain", "b", "--rm-port", "80"];
   const { code, calls } = await talk(one, args);

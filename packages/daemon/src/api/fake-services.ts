@@ -31,7 +31,8 @@ export function fakeServices(): ServicesPort {
     },
     list: (_account, page) => groups.page(page),
     get: (_account, reference) => groups.get(reference),
-    update: async (_account, reference, update) => groups.put(changed(groups.get(reference), update)),
+    update: async (_account, reference, updates) =>
+      groups.put(updates.reduce(changed, groups.get(reference))),
     delete: async (_account, reference) => groups.remove(reference),
   };
 }

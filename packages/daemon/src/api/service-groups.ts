@@ -10,7 +10,7 @@ import type { Call } from "./call.ts";
 import { createNamed, deleteNamed, readNamed } from "./named-resources.ts";
 import { type Answer, items } from "./outcome.ts";
 import { basics } from "./paging.ts";
-import type { ServicesPort } from "./port.ts";
+import type { Reference, ServicesPort } from "./port.ts";
 import { attempt, bodyItems, readReference } from "./references.ts";
 import { validate } from "./validate.ts";
 
@@ -32,23 +32,49 @@ export function createServiceGroup(services: ServicesPort, call: Call): Promise<
 export const getServiceGroups = (services: ServicesPort, call: Call): Promise<Answer> =>
   readNamed(services, call);
 
+interface Change {
+  readonly reference: Reference;
+  readonly tags: readonly object[];
+  readonly updates: readonly ServiceGroupUpdate[];
+}
+
 /** One after the other, for several items may change one group. */
 export async function updateServiceGroups(services: ServicesPort, call: Call): Promise<Answer> {
-  const wanted = bodyItems<UpdateServiceGroupsItem>(call).map(({ reference, item }) => ({
+  const changes = bodyItems<UpdateServiceGroupsItem>(call).map(({ reference, item }) => ({
     reference,
-    tag: item.id === undefined ? {} : { id: item.id },
-    update: readUpdate(item),
+    tags: [item.id === undefined ? {} : { id: item.id }],
+    updates: [readUpdate(item)],
   }));
   const answers: object[] = [];
-  for (const { reference, tag, update } of wanted) {
+  for (const { reference, tags, updates } of withLimitsTogether(changes)) {
     const answer = await attempt(call.log, reference, async () => ({
       status: "success" as const,
-      ...basics(await services.update(call.account, reference, update)),
+      ...basics(await services.update(call.account, reference, updates)),
     }));
-    answers.push({ ...answer, ...tag });
+    answers.push(...tags.map((tag) => ({ ...answer, ...tag })));
   }
   return items(answers);
 }
+
+/** Both limits of a group, one after the other, are one change: in between soft could be above hard. */
+function withLimitsTogether(changes: readonly Change[]): Change[] {
+  const merged: Change[] = [];
+  for (const change of changes) {
+    const before = merged.at(-1);
+    if (before === undefined || !isSameGroup(before, change) || ![before, change].every(setsLimits)) {
+      merged.push(change);
+      continue;
+    }
+    const tags = [...before.tags, ...change.tags];
+    merged[merged.length - 1] = { ...before, tags, updates: [...before.updates, ...change.updates] };
+  }
+  return merged;
+}
+
+const isSameGroup = ({ reference: a }: Change, { reference: b }: Change): boolean =>
+  a.uuid === b.uuid && a.name === b.name;
+
+const setsLimits = ({ updates }: Change): boolean => updates.every(({ prop }) => prop.endsWith("_limit"));
 
 export const deleteServiceGroups = (services: ServicesPort, call: Call): Promise<Answer> =>
   deleteNamed(services, call);

@@ -51,9 +51,9 @@ export function createServicesPort(deps: ServicesDependencies): ServicesPort {
     },
     list: (account, page) => groups.catalogue.page(account, page).map(view),
     get: (account, reference) => view(find(account, reference)),
-    async update(account, reference, update) {
+    async update(account, reference, updates) {
       const { id } = find(account, reference);
-      return view(await groups.update(id, (spec) => updateGroup(spec, update, surroundings(account))));
+      return view(await groups.update(id, (spec) => updateGroup(spec, updates, surroundings(account))));
     },
     async delete(account, reference) {
       const group = find(account, reference);

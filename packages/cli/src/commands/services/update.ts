@@ -2,12 +2,11 @@ import { UniError } from "@uni/contract/errors";
 import type { ServiceGroup, ServiceGroupUpdate } from "@uni/contract/resources/service-group";
 import type { Service } from "@uni/contract/resources/service-parts";
 import { envelopeItems } from "@uni/sdk/envelope-items";
-import type { Context } from "../../context.ts";
 import { type CommandModule, collect } from "../../define.ts";
 import { parsePort } from "../../parse/port-map.ts";
 import { collectServicePorts } from "../../parse/service-port.ts";
 import { parseSeconds } from "../../parse/time-span.ts";
-import { queryReference, referenceOf } from "../../reference.ts";
+import { referenceOf } from "../../reference.ts";
 import { addLimitOptions } from "../../service-group-options.ts";
 
 interface Options {
@@ -45,16 +44,6 @@ function updatesOf(options: Options): ServiceGroupUpdate[] {
   return updates;
 }
 
-/** Soft must never be above hard, not even between two changes: when hard goes below it, soft goes first. */
-async function inOrder({ client, signal }: Context, name: string, updates: ServiceGroupUpdate[]) {
-  const hard = updates.find(({ prop }) => prop === "hard_limit");
-  if (hard === undefined || !updates.some(({ prop }) => prop === "soft_limit")) return updates;
-  const envelope = await client.operation("getServiceGroups", queryReference(name), { signal });
-  const [group] = envelopeItems<ServiceGroup>(envelope, "service_groups", `finding '${name}'`);
-  if (Number(hard.value) >= (group?.soft_limit ?? 0)) return updates;
-  return [...updates.filter((update) => update !== hard), hard];
-}
-
 export const servicesUpdate: CommandModule = {
   examples: [
     "uni services update shop --soft-limit 10 --hard-limit 100",
@@ -70,16 +59,14 @@ export const servicesUpdate: CommandModule = {
       .option("--rm-domain <name>", "remove a name; repeatable", collect)
       .option("--autokill <span>", "remove it once it has been empty for so long; 0: never", parseSeconds);
     addLimitOptions(command).action(
-      act(async (context, name: string, options: Options) => {
-        const { client, out, signal } = context;
+      act(async ({ client, out, signal }, name: string, options: Options) => {
         const updates = updatesOf(options);
         if (updates.length === 0) {
           throw new UniError("malformed", `updating '${name}': nothing to change was given`, {
             hint: "See uni services update --help.",
           });
         }
-        const ordered = await inOrder(context, name, updates);
-        const body = ordered.map((update) => ({ ...referenceOf(name), ...update }));
+        const body = updates.map((update) => ({ ...referenceOf(name), ...update }));
         const envelope = await client.operation("updateServiceGroups", { body }, { signal });
         const [updated] = envelopeItems<ServiceGroup>(envelope, "service_groups", `updating '${name}'`);
         await out.show({ uuid: updated?.uuid, name: updated?.name }, { text: () => `${updated?.name}\n` });
