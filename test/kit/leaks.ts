@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
-const daemons = /^(qemu-system-|haproxy|virtiofsd|uni-)/;
+const daemons = /^(qemu-system-|haproxy|virtiofsd|waker$|uni-)/;
 
 /** Devices, addresses, routes, rules, neighbours, nftables without counters, mounts, and processes of ours. */
 export function hostState(): string {

@@ -4,6 +4,7 @@ import type { CommandEntry } from "./define.ts";
 const run = "Run programs:";
 const watch = "Look at instances:";
 const change = "Change instances:";
+const edge = "Services:";
 const images = "Images:";
 const daemon = "Daemon:";
 
@@ -141,6 +142,25 @@ export const commandTable: readonly CommandEntry[] = [
     summary: "remove instances",
     completes: "instances",
     load: async () => (await import("./commands/rm.ts")).rm,
+  },
+
+  {
+    name: "services",
+    group: edge,
+    summary: "manage service groups: names and ports that lead to instances",
+    load: async () => (await import("./commands/services.ts")).services,
+  },
+  {
+    name: "certs",
+    group: edge,
+    summary: "manage certificates of your own domains",
+    load: async () => (await import("./commands/certs.ts")).certs,
+  },
+  {
+    name: "ca",
+    group: edge,
+    summary: "export or trust the authority that signs local names",
+    load: async () => (await import("./commands/ca.ts")).ca,
   },
 
   {

@@ -5,19 +5,20 @@ import { parseCount } from "./parse/count.ts";
 import { parseDirectory } from "./parse/directory.ts";
 import { readEnvironment } from "./parse/environment.ts";
 import { parseMemory } from "./parse/memory.ts";
-import { collectPorts, type PortMap } from "./parse/port-map.ts";
+import { collectPublished, type Published } from "./parse/published.ts";
 import { parseRestart, type RestartPolicy } from "./parse/restart.ts";
 import { parseSeconds } from "./parse/time-span.ts";
+import { addServiceGroupOptions, type ServiceGroupOptions, serviceGroupOf } from "./service-group-options.ts";
 import { addSleepOptions, newSleepSetting, type SleepOptions } from "./sleep-options.ts";
 
-export interface RunOptions extends SleepOptions {
+export interface RunOptions extends SleepOptions, ServiceGroupOptions {
   readonly name?: string;
   readonly memory?: number;
   readonly vcpus?: number;
   readonly cpus?: number;
   readonly env?: readonly string[];
   readonly envFile?: readonly string[];
-  readonly publish?: readonly PortMap[];
+  readonly publish?: Published;
   readonly rm?: boolean;
   readonly restart?: RestartPolicy;
   readonly entrypoint?: string;
@@ -35,7 +36,7 @@ const defaultMemoryMb = 256;
 
 /** The options of `run` and `create`: how an instance is to be. */
 export function addRunOptions(command: Command): Command {
-  return addSleepOptions(command)
+  return addServiceGroupOptions(addSleepOptions(command))
     .option("--name <name>", "name of the instance; made from the image's otherwise")
     .option("-m, --memory <size>", `memory, such as 512M or 1G (default: ${defaultMemoryMb}M)`, parseMemory)
     .option("--vcpus <count>", "virtual processors (default: 1)", parseCount(1, 64))
@@ -44,8 +45,8 @@ export function addRunOptions(command: Command): Command {
     .option("--env-file <file>", "environment variables, one a line; repeatable", collect)
     .option(
       "-p, --publish <[addr:]host:guest[/udp]>",
-      "publish a port on this machine; repeatable",
-      collectPorts,
+      "publish a port on this machine, or with /handlers (or as 443:GUEST) a service; repeatable",
+      collectPublished,
     )
     .option("--rm", "remove the instance once it has stopped")
     .option("--restart <policy>", "never, always, on-failure or on-failure:RETRIES", parseRestart)
@@ -74,6 +75,7 @@ export function runParams(
   env: NodeJS.ProcessEnv,
 ): RpcParams<"VM.Run"> {
   const given = programArguments(args);
+  const { ports, services } = options.publish ?? { ports: [], services: [] };
   const environment = readEnvironment(options.env, options.envFile, env);
   return defined({
     image,
@@ -91,7 +93,8 @@ export function runParams(
     restart: options.restart,
     scale_to_zero: newSleepSetting(options),
     auto_remove: options.rm,
-    port_maps: options.publish === undefined ? undefined : [...options.publish],
+    port_maps: ports.length === 0 ? undefined : [...ports],
+    service_group: serviceGroupOf(options, services),
     grace_period_s: options.stopTimeout === undefined ? undefined : Math.round(options.stopTimeout),
     delete_lock: options.deleteLock,
   });

@@ -9,9 +9,9 @@ export interface PortMap {
 
 const form = "Write it as HOST:GUEST, HOST:GUEST/udp or ADDRESS:HOST:GUEST.";
 
-function parsePort(text: string): number {
+export function parsePort(text: string, help: string = form): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_535) throw new InvalidArgumentError(`'${text}' is not a port number. ${form}`);
+  if (port < 1 || port > 65_535) throw new InvalidArgumentError(`'${text}' is not a port number. ${help}`);
   return port;
 }
 
@@ -36,8 +36,3 @@ export function parsePortMap(text: string): PortMap {
     ...(address === undefined ? {} : { host_address: address }),
   };
 }
-
-export const collectPorts = (text: string, before: readonly PortMap[] | undefined): PortMap[] => [
-  ...(before ?? []),
-  parsePortMap(text),
-];

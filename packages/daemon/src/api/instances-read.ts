@@ -1,12 +1,10 @@
-import { UniError } from "@uni/contract/errors";
 import type { ListQuery } from "@uni/contract/operations";
-import type { Instance } from "@uni/contract/resources/instance";
-import type { NameOrUuid } from "@uni/contract/resources/reference";
 import type { Static } from "typebox";
 import type { Call } from "./call.ts";
 import { type Answer, items } from "./outcome.ts";
+import { askedReferences, basics, readPage } from "./paging.ts";
 import type { InstancesPort, Reference } from "./port.ts";
-import { attempt, queryReferences, readReference, readUuid, resolveExactly } from "./references.ts";
+import { attempt, readUuid, resolveExactly } from "./references.ts";
 
 type List = Static<typeof ListQuery>;
 
@@ -15,9 +13,7 @@ export async function getInstances(instances: InstancesPort, call: Call): Promis
   const references = askedReferences(call);
   if (references.length > 0) return lookUp(instances, call, references, query.details ?? true);
   const page = {
-    count: query.count === undefined || query.count === 0 ? Number.POSITIVE_INFINITY : query.count,
-    from: query.from === undefined ? undefined : readCursor(query.from),
-    order: query.order ?? "asc",
+    ...readPage(query),
     tags: (query.tags ?? []).flatMap((tag) => tag.split(",")).filter((tag) => tag !== ""),
   };
   const found = instances.list(call.account, page);
@@ -49,11 +45,6 @@ export function asked(instances: InstancesPort, call: Call): Reference[] {
   return instances.list(call.account, everything).map(({ uuid }) => ({ uuid }));
 }
 
-function askedReferences(call: Call): Reference[] {
-  if (call.body === undefined) return queryReferences(call.query);
-  return (call.body as readonly NameOrUuid[]).map(readReference);
-}
-
 async function lookUp(
   instances: InstancesPort,
   call: Call,
@@ -67,16 +58,4 @@ async function lookUp(
     }),
   );
   return items(await Promise.all(entries));
-}
-
-const basics = ({ uuid, name }: Instance) => ({ uuid, name });
-
-/** A uuid or a time; an unknown uuid is no error, for its instance may be gone since the page before. */
-function readCursor(text: string): string {
-  if (/^\d{4}-\d{2}-\d{2}/.test(text)) {
-    if (Number.isNaN(Date.parse(text)))
-      throw new UniError("invalid_value", `Member 'from' is no time: '${text}'`);
-    return new Date(Date.parse(text)).toISOString();
-  }
-  return readUuid(text);
 }

@@ -224,7 +224,12 @@ export interface ServicesPort {
   create(account: AccountId, request: CreateServiceGroupRequest): Promise<ServiceGroup>;
   list(account: AccountId, page: Page): readonly ServiceGroup[];
   get(account: AccountId, reference: Reference): ServiceGroup;
-  update(account: AccountId, reference: Reference, update: ServiceGroupUpdate): Promise<ServiceGroup>;
+  /** All of them or none. */
+  update(
+    account: AccountId,
+    reference: Reference,
+    updates: readonly ServiceGroupUpdate[],
+  ): Promise<ServiceGroup>;
   delete(account: AccountId, reference: Reference): Promise<ServiceGroup>;
 }
 

@@ -62,6 +62,7 @@ function toCreateRequest(params: RunParams): CreateInstanceRequest {
     scale_to_zero: params.scale_to_zero,
     features: params.auto_remove ? ["delete-on-stop"] : undefined,
     ports: params.port_maps,
+    service_group: params.service_group,
     grace_period_s: params.grace_period_s ?? limits.graceS.default,
     delete_lock: params.delete_lock,
     autostart: params.autostart ?? true,

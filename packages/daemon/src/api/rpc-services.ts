@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { createHandlers } from "./handlers.ts";
 import type { ApiDependencies } from "./port.ts";
+import { localCaMethods } from "./rpc-ca.ts";
 import { daemonMethods, kernelMethods } from "./rpc-daemon.ts";
 import type { RpcServices } from "./rpc-handle.ts";
 import { imageMethods } from "./rpc-images.ts";
@@ -14,6 +15,7 @@ export function createRpcServices(dependencies: ApiDependencies, clock: Clock): 
       ...vmStreamMethods(dependencies.instances),
       ...imageMethods(dependencies.images),
       ...kernelMethods(dependencies.kernels),
+      ...localCaMethods(dependencies.localCa),
       ...daemonMethods(dependencies.node),
     },
     handlers: createHandlers(dependencies),

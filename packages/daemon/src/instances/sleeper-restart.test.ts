@@ -69,6 +69,25 @@ test("died while it slept paused: it sleeps on, and a packet wakes it", async ()
   });
 });
 
+test("a packet that comes before the new daemon has looked around wakes it all the same", async () => {
+  for (const tier of ["paused", "disk"]) {
+    await withInstance(stateful, async (all) => {
+      await running(all);
+      await all.owners.of(id).sleep(keep);
+      if (tier === "disk") await all.owners.of(id).sleepDeeper();
+      all.world.adoptable = true;
+      const next = await all.reopen();
+      const looked = Promise.withResolvers<void>();
+      const recovered = next.owners.of(id).recover(looked.promise);
+      const woken = next.owners.of(id).wake();
+      await all.clock.advance(0);
+      looked.resolve();
+      await Promise.all([recovered, woken]);
+      assert.deepEqual([stateOf(next), all.world.packets], ["running", "guest"]);
+    });
+  }
+});
+
 test("died while it slept paused, and so did its monitor: the run is over", async () => {
   await withInstance(stateful, async (all) => {
     await running(all);

@@ -53,6 +53,8 @@ const listensWithinMs = 10_000;
 export class Sleeper {
   readonly #bed: Bed;
   #waking: Promise<void> | undefined;
+  /** Of the task under way that goes to sleep, or deeper: what a wake interrupts, and nothing else. */
+  #descent: AbortController | undefined;
   #cancelAdmission: () => void = () => {};
 
   constructor(bed: Bed) {
@@ -61,12 +63,12 @@ export class Sleeper {
 
   /** Resolves when it sleeps, or was turned back. */
   sleep(request: SleepRequest): Promise<void> {
-    return this.#bed.tasks.run((signal) => this.#fallAsleep(request, signal));
+    return this.#descend((signal, ended) => this.#fallAsleep(request, signal, ended));
   }
 
   /** One that sleeps paused goes to disk; a wake meanwhile leaves it paused, and wakes it. */
   toDisk(): Promise<void> {
-    return this.#bed.tasks.run((signal) => this.#toDisk(signal));
+    return this.#descend((signal) => this.#toDisk(signal));
   }
 
   /** Resolves when it runs. Many at once are one. */
@@ -156,7 +158,24 @@ export class Sleeper {
     this.#cancelAdmission();
   }
 
-  async #fallAsleep({ keepMemory, stillIdle }: SleepRequest, signal: AbortSignal): Promise<void> {
+  /** `signal` aborts for a wake too, `ended` only for what ends the run. */
+  #descend(body: (signal: AbortSignal, ended: AbortSignal) => Promise<void>): Promise<void> {
+    return this.#bed.tasks.run(async (ended) => {
+      const descent = new AbortController();
+      this.#descent = descent;
+      try {
+        await body(AbortSignal.any([ended, descent.signal]), ended);
+      } finally {
+        this.#descent = undefined;
+      }
+    });
+  }
+
+  async #fallAsleep(
+    { keepMemory, stillIdle }: SleepRequest,
+    signal: AbortSignal,
+    ended: AbortSignal,
+  ): Promise<void> {
     const { lifecycle, record, save, clock } = this.#bed;
     const { state, intent } = record().status;
     const live = this.#bed.live();
@@ -164,7 +183,8 @@ export class Sleeper {
     // A boot whose packets still wait for its first listener is not idle.
     if (record().status.sleep !== null) return;
     if (!keepMemory) {
-      if (await stillIdle()) await this.#stopAsleep(live, signal);
+      // A program that is being stopped cannot be turned back: after a wake it starts again.
+      if (await stillIdle()) await this.#stopAsleep(live, ended);
       return;
     }
     await save({ state: "stopping", intent: "sleep" });
@@ -231,12 +251,11 @@ export class Sleeper {
   async #wake(): Promise<void> {
     const { clock, record, save, tasks } = this.#bed;
     const askedUs = clock.monotonicUs();
-    const { state, intent, sleep } = record().status;
+    const { state, intent } = record().status;
     if (intent !== "sleep") return tasks.idle();
     // At once, so that a task on its way to sleep sees that it is not wanted any more.
     await save(state === "standby" ? { state: "starting", intent: "run" } : { intent: "run" });
-    // A program that is being stopped cannot be turned back: it starts again.
-    if (sleep?.tier !== "off") tasks.interrupt(new UniError("wrong_state", "interrupted by a wake"));
+    this.#descent?.abort(new UniError("wrong_state", "interrupted by a wake"));
     await tasks.run((signal) => this.#wakeNow(signal));
     this.#bed.onWoken((clock.monotonicUs() - askedUs) / 1000);
   }

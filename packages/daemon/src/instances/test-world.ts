@@ -35,6 +35,8 @@ export class FakeWorld implements Lifecycle {
   machine: "none" | "running" | "paused" = "none";
   /** Who gets its packets: the guest, the waker, or nobody. */
   packets: "guest" | "waker" | "nobody" = "nobody";
+  /** What its agent counts. */
+  guest = { connections: 0, inhibitors: 0 };
   snapshot: "good" | "missing" | "corrupt" = "missing";
   stopsWith: GuestEvent | undefined = { kind: "exited", code: 0, signal: 0, oomKilled: false };
 
@@ -165,6 +167,8 @@ export class FakeWorld implements Lifecycle {
       powerOff: async () => void this.calls.push("power off"),
       close: async () => {},
       closed: new Promise<void>(() => {}),
+      stats: async () => this.guest,
+      notify: async (text: string) => void this.calls.push(`notify ${text}`),
     };
     const machine = { exited: this.exit.promise, lastWords: async () => "" };
     return { machine, channel } as unknown as LiveInstance;

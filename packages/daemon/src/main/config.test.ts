@@ -43,3 +43,16 @@ test("what is no option, no address or no level is refused with a hint where the
     assert.throws(() => readConfig(args, {}), UniError, args.join(" "));
   }
 });
+
+test("names of services lie below a domain of at least two labels", () => {
+  const domainOf = (...args: string[]) => {
+    const command = readConfig(args, { UNI_DOMAIN: args.length === 0 ? undefined : "apps.example.com" });
+    return command.kind === "run" ? command.config.domain : undefined;
+  };
+  assert.equal(domainOf(), "uni.localhost");
+  assert.equal(domainOf("--listen", "off"), "apps.example.com");
+  assert.equal(domainOf("--domain", "Cloud.Example.com."), "cloud.example.com");
+  for (const wrong of ["localhost", "*.example.com", "a b.c", ""]) {
+    assert.throws(() => domainOf("--domain", wrong), UniError, wrong);
+  }
+});

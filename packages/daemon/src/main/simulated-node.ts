@@ -35,6 +35,7 @@ import { createKernelsPort } from "./kernels-port.ts";
 import { createNodePort } from "./node-port.ts";
 import type { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
+import { openServices } from "./services.ts";
 
 export const limits: NodeLimits = {
   instances: 1000,
@@ -162,7 +163,16 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     address: () => undefined,
     shutdown: () => {},
   });
+  const services = await openServices({
+    db,
+    dataDirectory: host.directory,
+    registry,
+    clock,
+    log,
+    domain: config.domain,
+  });
   const api = {
+    ...services.ports,
     instances: createInstancesPort({
       ...shared,
       stats: new StatsReader({ network, directories, clock }),
@@ -180,6 +190,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
   const socket = await startSocket(api, { path, log });
   const goAway = async () => {
     guests.sever();
+    await services.release();
     await db.destroy();
     await Promise.all(logs.map((store) => store.close()));
   };

@@ -54,8 +54,9 @@ export interface Actual {
 export const wantedSettings: Readonly<Record<string, string>> = {
   // The host's loopback clients of a published port are routed to the TAP with a source of 127.0.0.1.
   "ipv4/conf/DEVICE/route_localnet": "1",
-  // A guest's address must be routed to its TAP: a second guard beside the `speaker` chain, and for ARP.
-  "ipv4/conf/DEVICE/rp_filter": "1",
+  // Loose: a guest that falls asleep or wakes speaks while its own address is routed to the waker. That it speaks with no
+  // other address, in IP and ARP, the rules see to.
+  "ipv4/conf/DEVICE/rp_filter": "2",
   "ipv6/conf/DEVICE/disable_ipv6": "1",
 };
 

@@ -153,12 +153,10 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
       }
       grown = false;
     }
-    const woken = accepted.filter(
-      (change) =>
-        failures.get(change) === undefined &&
-        before.get(change.attachment.address)?.asleep !== undefined &&
-        known.get(change.attachment.address)?.asleep === undefined,
-    );
+    const woken = accepted.filter(({ kind, attachment: { address } }) => {
+      const slept = kind === "move" || before.get(address)?.asleep !== undefined;
+      return slept && known.get(address)?.asleep === undefined;
+    });
     await release(woken.map(({ attachment }) => attachment.address));
     log.debug({ changes: changes.length, us: clock.monotonicUs() - startUs }, "changed the host's network");
     return changes.map((change, index) => refusals[index] ?? failures.get(change));

@@ -3,11 +3,13 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { assertNoLeaks, hostState } from "../../../../test/kit/leaks.ts";
 import { attachmentFor, published, testNetwork } from "../../../../test/kit/network/attachments.ts";
 import { ask, type Question } from "../../../../test/kit/network/conversation.ts";
-import { type Station, startGuest, startOutside } from "../../../../test/kit/network/station.ts";
+import { ip, type Station, startGuest, startOutside } from "../../../../test/kit/network/station.ts";
 import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
 import { until } from "../../../../test/kit/until.ts";
 import { writeNetSetting } from "../host/device-settings.ts";
@@ -19,7 +21,9 @@ enterOwnNamespaces();
 
 const hostAddress = "198.51.100.1";
 const outsideAddress = "198.51.100.2";
+const virgin = hostState();
 const port = 7000;
+const echoPort = 7200;
 
 let network: Network;
 let outside: Station;
@@ -36,11 +40,13 @@ before(async () => {
   // As strict as a host can be: its larger value counts for the waker's device too.
   await writeNetSetting("ipv4/conf/all/rp_filter", "1");
   outside = await startOutside("outside", outsideAddress, hostAddress);
+  await outside.answer("outside", port);
   network = await testNetwork("one1");
   alice = attachmentFor(network, "a", "alice", [
     published(8000, port),
     published(8000, port, { protocol: "udp" }),
     published(8001, port, { hostAddress: "127.0.0.1" }),
+    published(8003, echoPort),
   ]);
   adam = attachmentFor(network, "a", "adam");
   bob = attachmentFor(network, "b", "bob");
@@ -90,6 +96,32 @@ function retransmitted(station?: Station): number {
     .map((line) => line.split(" "));
   return Number(values[names.indexOf("RetransSegs")]);
 }
+
+/** A program in a guest, whose output is piped. */
+const inside = (name: string, ...args: readonly string[]) =>
+  spawn("nsenter", [`--net=/run/netns/${name}`, "--", ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+
+async function ended(child: ReturnType<typeof inside>): Promise<void> {
+  const exit = child.exitCode === null ? once(child, "exit") : undefined;
+  child.kill("SIGKILL");
+  await exit;
+}
+
+const printDatagrams = `
+  const socket = require("node:dgram").createSocket("udp4");
+  socket.on("message", (text) => process.stdout.write(text)).bind(7100)`;
+
+async function connectedTo(address: string, toPort: number): Promise<Socket | undefined> {
+  const socket = connect(toPort, address);
+  return once(socket, "connect").then(
+    () => socket,
+    () => undefined,
+  );
+}
+
+const wakers = (daemon: string) => findProcesses(`--device=u${daemon}-waker`);
 
 interface Way {
   readonly ask: () => Promise<string>;
@@ -184,20 +216,56 @@ test("another account's instance does not wake it", async () => {
   await network.wake(alice);
 });
 
-test("packets come out in the order they came, once, and report once", async () => {
-  const count = 40;
+test("packets come out in the order they came, and are reported once", async (t) => {
+  const sent = Array.from({ length: 40 }, (_, n) => `${n}\n`);
+  const server = inside("alice", process.execPath, "-e", printDatagrams);
+  t.after(() => ended(server));
+  const bound = `:${(7100).toString(16).toUpperCase()} `;
+  await until("it listens", () => stations.alice.run("cat", "/proc/net/udp").includes(bound));
+  let received = "";
+  server.stdout.on("data", (chunk: Buffer) => {
+    received += chunk.toString();
+  });
   await sleep(alice);
   const sender = createSocket("udp4");
-  sender.connect(port, alice.address);
+  t.after(() => sender.close());
+  sender.connect(7100, alice.address);
   await once(sender, "connect");
-  const answers: string[] = [];
-  sender.on("message", (message) => answers.push(message.toString()));
-  for (let n = 0; n < count; n++) sender.send(`${n}`);
-  await until("not all packets are held", async () => (await network.wakeStats()).held === count);
+  for (const text of sent) sender.send(text);
+  await until("all packets are held", async () => (await network.wakeStats()).held === sent.length);
   await nextWake();
   await network.wake(alice);
-  await until("not all packets were answered", () => answers.length === count);
-  sender.close();
+  await until("all packets arrived", () => received.length >= sent.join("").length);
+  assert.equal(received, sent.join(""));
+});
+
+test("a connection that was open stays open, tracked and translated, and its next byte wakes", async (t) => {
+  const server = inside("alice", "busybox", "nc", "-l", "-p", `${echoPort}`, "-e", "cat");
+  t.after(() => ended(server));
+  const socket = await until("the echo is there", () => connectedTo("127.0.0.1", 8003));
+  const say = async (text: string) => {
+    socket.write(text);
+    const [chunk] = await once(socket, "data");
+    assert.equal(chunk.toString(), text);
+  };
+  await say("one");
+  await sleep(alice);
+  const answered = say("two");
+  await nextWake();
+  await network.wake(alice);
+  await answered;
+  await say("three");
+  socket.destroy();
+});
+
+test("what it sends while it falls asleep still goes out, and the answer wakes it", async () => {
+  await writeNetSetting("ipv4/conf/all/rp_filter", "0");
+  await sleep(alice);
+  const answer = stations.alice.ask(to(outsideAddress));
+  assert.equal((await nextWake()).source, outsideAddress);
+  await network.wake(alice);
+  assert.equal(await answer, `outside ${hostAddress}`);
+  await writeNetSetting("ipv4/conf/all/rp_filter", "1");
 });
 
 test("a flood for one sleeper is bounded, and others are still held", async () => {
@@ -279,18 +347,31 @@ test("what is held while no daemon runs is reported to the next one", async () =
   await network.reconcile([alice, adam, bob]);
 });
 
-test("a waker that was killed is started again, and knows who sleeps", async () => {
-  await sleep(alice);
-  const [waker] = findProcesses("--device=uone1-waker");
-  assert.ok(waker);
-  process.kill(waker.pid, "SIGKILL");
-  await until("not started", () =>
-    findProcesses("--device=uone1-waker").some(({ pid }) => pid !== waker.pid),
-  );
-  const answer = ask(to(alice.address));
-  assert.equal((await nextWake()).address, alice.address);
-  await network.wake(alice);
-  assert.match(await answer, /^alice /);
+for (const [name, harm] of Object.entries({
+  killed: (pid: number) => process.kill(pid, "SIGKILL"),
+  "robbed of its device": () => ip("link delete dev uone1-waker"),
+})) {
+  test(`a waker that was ${name} is started again, and knows who sleeps`, async () => {
+    await sleep(alice);
+    const [waker] = wakers("one1");
+    assert.ok(waker);
+    harm(waker.pid);
+    await until("another one runs", () => wakers("one1").some(({ pid }) => pid !== waker.pid));
+    const answer = ask(to(alice.address));
+    assert.equal((await nextWake()).address, alice.address);
+    await network.wake(alice);
+    assert.match(await answer, /^alice /);
+    assert.deepEqual(await network.reconcile([alice, adam, bob]), []);
+  });
+}
+
+test("a waker without privileges: nobody's, no capabilities, few system calls", async () => {
+  const [waker] = wakers("one1");
+  const status = readFileSync(`/proc/${waker?.pid}/status`, "utf8");
+  assert.match(status, /^Uid:\t65534\t65534\t65534\t65534$/m);
+  assert.match(status, /^CapPrm:\t0+$/m);
+  assert.match(status, /^NoNewPrivs:\t1$/m);
+  assert.match(status, /^Seccomp:\t2$/m);
 });
 
 test("two daemons side by side, and what is removed leaves the other", async () => {
@@ -315,6 +396,5 @@ test("removing leaves nothing, even with a sleeper", async () => {
   for (const station of [...Object.values(stations), outside]) await station.end();
   stations = {} as typeof stations;
   await network.remove();
-  assert.deepEqual(findProcesses("--device=uone1-waker"), []);
-  assert.ok(!hostState().includes("-waker"));
+  assertNoLeaks(virgin, hostState());
 });

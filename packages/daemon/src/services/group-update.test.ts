@@ -62,7 +62,7 @@ test("refused: limits that contradict each other, and domains without the certif
 });
 
 const change = (prop: ServiceGroupUpdate["prop"], op: ServiceGroupUpdate["op"], value?: unknown) =>
-  updateGroup(plainSpec, { prop, op, value }, surroundings);
+  updateGroup(plainSpec, [{ prop, op, value }], surroundings);
 
 test("services are set, added and removed by port", () => {
   assert.deepEqual(
@@ -92,8 +92,11 @@ test("domains are set, added and removed by name", () => {
 test("limits and autokill are set, and go back to their defaults", () => {
   assert.equal(change("soft_limit", "set", 7).softLimit, 7);
   const narrow = { ...plainSpec, softLimit: 5, hardLimit: 10 };
-  assert.throws(() => updateGroup(narrow, { prop: "hard_limit", op: "set", value: 4 }, surroundings));
-  assert.equal(updateGroup(narrow, { prop: "hard_limit", op: "del" }, surroundings).hardLimit, 65_535);
+  const lowered = { prop: "hard_limit", op: "set", value: 4 } as const;
+  assert.throws(() => updateGroup(narrow, [lowered], surroundings), /must not be above/);
+  const both = updateGroup(narrow, [lowered, { prop: "soft_limit", op: "set", value: 3 }], surroundings);
+  assert.deepEqual([both.softLimit, both.hardLimit], [3, 4]);
+  assert.equal(updateGroup(narrow, [{ prop: "hard_limit", op: "del" }], surroundings).hardLimit, 65_535);
   assert.equal(change("autokill", "set", { time_ms: 5 }).autokillMs, 5);
   assert.equal(change("autokill", "del").autokillMs, 0);
 });

@@ -8,8 +8,18 @@ import { checkLimits, type GroupSurroundings, readDomains } from "./group-spec.t
 import { readServices } from "./port-rules.ts";
 import type { GroupDomain, GroupService, GroupSpec } from "./record.ts";
 
-/** The specification after one change; throws when the result would break a rule. */
+/** The specification after these changes; throws when the result would break a rule. */
 export function updateGroup(
+  spec: GroupSpec,
+  updates: readonly ServiceGroupUpdate[],
+  surroundings: GroupSurroundings,
+): GroupSpec {
+  const changed = updates.reduce((before, update) => applyOne(before, update, surroundings), spec);
+  checkLimits(changed);
+  return changed;
+}
+
+function applyOne(
   spec: GroupSpec,
   { prop, op, value }: ServiceGroupUpdate,
   surroundings: GroupSurroundings,
@@ -23,19 +33,14 @@ export function updateGroup(
         domains: changeDomains(spec.domains, op, value as readonly ServiceDomain[], surroundings),
       };
     case "soft_limit":
-      return limited({ ...spec, softLimit: (value as number | undefined) ?? limits.groupLimit.defaultSoft });
+      return { ...spec, softLimit: (value as number | undefined) ?? limits.groupLimit.defaultSoft };
     case "hard_limit":
-      return limited({ ...spec, hardLimit: (value as number | undefined) ?? limits.groupLimit.defaultHard });
+      return { ...spec, hardLimit: (value as number | undefined) ?? limits.groupLimit.defaultHard };
     case "autokill":
       return { ...spec, autokillMs: (value as GroupAutokill | undefined)?.time_ms ?? 0 };
     default:
       return prop satisfies never;
   }
-}
-
-function limited(spec: GroupSpec): GroupSpec {
-  checkLimits(spec);
-  return spec;
 }
 
 function changeServices(

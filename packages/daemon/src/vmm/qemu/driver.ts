@@ -145,7 +145,9 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       const base = { key, stateSha256 };
       let record: MachineRecord = { id, uid, bootId, accelerator, shape, base, phase: "starting" };
       saveRecord(places, record);
-      takeLease(snapshots.directoryOf(base), places.record);
+      const bootDirectory = snapshots.directoryOf(base);
+      await undo.add("lease", () => dropLease(bootDirectory, places.record));
+      takeLease(bootDirectory, places.record);
       const inputs = layOutInputs(places, spec, from);
       const launched = await launch({
         attempted,
@@ -215,6 +217,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     const record = loadRecord(places);
     const process = record && findMachineProcess(places, record);
     if (record === undefined || process === undefined) {
+      if (record) dropLease(snapshots.directoryOf(record.base), places.record);
       removePlaces(places);
       return undefined;
     }

@@ -130,3 +130,31 @@ test("last words that were read once are still there for the next daemon", async
   assert.equal(await next.lastWords(), "first second");
   await next.kill();
 });
+
+test("whether it is paused is learned from QEMU, once more after a connection that broke", async () => {
+  const status =
+    (state: string): Script =>
+    (command) =>
+      command === "query-status" ? { status: state } : {};
+  const machine = await watched(status("paused"));
+  assert.equal(machine.paused, true);
+  server.script = status("running");
+  server.drop();
+  // Asked over the new connection, after its state was.
+  await machine.lastWords();
+  assert.equal(machine.paused, false);
+  await machine.kill();
+});
+
+test("a machine that is not paused, or whose guest has ended, is not suspended", async () => {
+  let status = "running";
+  const machine = await watched((command) => (command === "query-status" ? { status } : {}));
+  const signal = new AbortController().signal;
+  await assert.rejects(machine.suspend("nowhere", signal), /it is running, not paused/);
+  await machine.pause();
+  status = "shutdown";
+  await assert.rejects(machine.suspend("nowhere", signal), /it is shutdown, not paused/);
+  status = "paused";
+  assert.deepEqual(await machine.suspend("nowhere", signal), { bytes: 1 });
+  await machine.kill();
+});

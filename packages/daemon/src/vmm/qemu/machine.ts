@@ -66,7 +66,7 @@ export class QemuMachine implements Machine {
   async watch(first: Qmp): Promise<void> {
     this.#qmp.resolve(first);
     void this.#supervise(first);
-    this.#paused = (await this.#readState(first)) === "paused";
+    await this.#learnState(first);
   }
 
   get paused(): boolean {
@@ -151,8 +151,14 @@ export class QemuMachine implements Machine {
       this.#qmp = Promise.withResolvers<Qmp | undefined>();
       qmp = this.#phase === "watched" ? await this.#reconnect() : undefined;
       this.#qmp.resolve(qmp);
-      if (qmp) await this.#readState(qmp);
+      if (qmp) await this.#learnState(qmp);
     }
+  }
+
+  /** For a connection that is new: what an earlier daemon did is QEMU's to tell. */
+  async #learnState(qmp: Qmp): Promise<void> {
+    const runState = await this.#readState(qmp);
+    if (runState === "paused" || runState === "running") this.#paused = runState === "paused";
   }
 
   /** Undefined once the process is gone or not ours to watch any more. */

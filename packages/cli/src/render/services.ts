@@ -1,0 +1,9 @@
+import type { ServiceGroup } from "@uni/contract/resources/service-group";
+
+/** As `-p` takes them: 443:8080/http+tls. */
+export const servicesText = (services: ServiceGroup["services"] = []): string =>
+  services
+    .map(({ port, destination_port = port, handlers = [] }) => {
+      return `${port}:${destination_port}${handlers.length === 0 ? "" : `/${handlers.join("+")}`}`;
+    })
+    .join(" ");
