@@ -6,7 +6,9 @@ import { isTypeScript, repositoryFiles, sources, withoutComments } from "./sourc
 
 const longestFile = 400;
 /** Files that may be longer, each with the reason. An entry that is no longer needed fails. */
-const longFiles: Record<string, string> = {};
+const longFiles: Record<string, string> = {
+  "packages/daemon/src/instances/owner.ts": "the owner loop: all that changes an instance, in one place",
+};
 
 const isCode = (path: string): boolean => /\.(ts|c|h)$/.test(path);
 const linesOf = (text: string): number => text.split("\n").length - 1;
