@@ -117,6 +117,6 @@ test("no sequence of requests, ends, faults and crashes leaves a wrong state or 
         });
       },
     ),
-    { numRuns: 150, timeout: 10_000 },
+    { numRuns: 80, timeout: 20_000 },
   );
 });

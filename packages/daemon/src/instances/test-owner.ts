@@ -194,6 +194,7 @@ export async function withOwner(
           if (logFailure !== undefined) throw logFailure;
           const store = await LogStore.open(join(directory, "log"));
           logs.push(store);
+          if (state.dead) await store.close();
           return store;
         },
       });

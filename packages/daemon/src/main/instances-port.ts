@@ -57,6 +57,11 @@ const deletionMs = 5_000;
 
 export function createInstancesPort(deps: InstancesDependencies): InstancesPort {
   const { registry, owners, clock, network, feed } = deps;
+  registry.onChange((after, before) => {
+    if (after !== undefined || before === undefined) return;
+    deps.stats.forget(before.id);
+    deps.latencies.forget(before.id);
+  });
 
   const view = (record: InstanceRecord): Instance =>
     viewInstance(record, { now: clock.now(), gateway: network.gateway, namesFor: network.namesFor });
@@ -202,8 +207,6 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
       const before = registry.get(id);
       const work = owners.of(id).delete();
       inBackground(work, "delete", id);
-      deps.stats.forget(id);
-      deps.latencies.forget(id);
       const isGone = (record: InstanceRecord | undefined) => record === undefined;
       // Also for a caller who does not wait: whoever deletes expects the name to be free, and it takes a moment only.
       const patience = waitMs > 0 ? waitMs : deletionMs;

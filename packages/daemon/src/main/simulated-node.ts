@@ -129,6 +129,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     openLog: async (id) => {
       const store = await LogStore.open(directories.log(id));
       logs.push(store);
+      if (state.dead) await store.close();
       return store;
     },
   });

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { UniError } from "@uni/contract/errors";
+import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
+import { ManualClock } from "../base/manual-clock.ts";
+import type { InstanceRecord } from "../instances/record.ts";
+import type { Registry } from "../instances/registry.ts";
+import { account, recordOf, withRegistry } from "../instances/test-records.ts";
+import { createFakeImages, createFakeNetwork } from "./fake-host.ts";
+import { createInstances } from "./instance-create.ts";
+
+const limits = {
+  instances: 6,
+  liveVcpus: 4,
+  liveMemoryMb: 1000,
+  minMemoryMb: 64,
+  maxMemoryMb: 900,
+  maxVcpus: 4,
+};
+
+type Create = (request: CreateInstanceRequest) => Promise<InstanceRecord[]>;
+
+async function withCreate(
+  records: readonly InstanceRecord[],
+  body: (create: Create, registry: Registry) => Promise<void>,
+): Promise<void> {
+  await withRegistry(records, async (registry) => {
+    const network = createFakeNetwork();
+    const deps = { registry, images: createFakeImages(), network, clock: new ManualClock(), limits };
+    await body((request) => createInstances(deps, account, request, false), registry);
+  });
+}
+
+test("an instance is stored, stopped, with a name and an address of its own", async () => {
+  await withCreate([], async (create, registry) => {
+    const [made] = await create({ image: "hello" });
+    assert.deepEqual(registry.all(), [made]);
+    assert.match(made?.name ?? "", /^hello-[a-z0-9]{5}$/);
+    assert.deepEqual([made?.status.state, made?.status.startCount], ["stopped", 0]);
+  });
+});
+
+test("replicas are more of the same, each with its name and address", async () => {
+  await withCreate([], async (create) => {
+    const made = await create({ image: { url: "hello" } as never, name: "web", replicas: 2 });
+    assert.equal(made.length, 3);
+    assert.deepEqual([made[0]?.name, new Set(made.map(({ address }) => address)).size], ["web", 3]);
+    for (const { name } of made.slice(1)) assert.match(name, /^web-[a-z0-9]{5}$/);
+    const long = "n".repeat(255);
+    const [, replica] = await create({ image: "hello", name: long, replicas: 1 });
+    assert.equal(replica?.name.length, 255);
+  });
+});
+
+const live = recordOf(1, {
+  name: "web",
+  request: { ports: [{ host_port: 80, guest_port: 80 }], memory_mb: 400 },
+  status: { state: "running", intent: "run" },
+});
+const refused: readonly [what: string, CreateInstanceRequest, code: string, message: RegExp][] = [
+  ["a name that is taken", { image: "hello", name: "web" }, "already_exists", /the name is taken/],
+  ["an image that is not there", { image: "nothing" }, "image_not_found", /nothing/],
+  [
+    "a port that a live instance has",
+    { image: "hello", autostart: true, ports: [{ host_port: 80, guest_port: 1 }] },
+    "port_in_use",
+    /web has it/,
+  ],
+  [
+    "more replicas than the quota",
+    { image: "hello", replicas: 6 },
+    "quota_exceeded",
+    /7 instances|8 instances/,
+  ],
+  [
+    "more live memory than the quota",
+    { image: "hello", memory_mb: 700, autostart: true },
+    "quota_exceeded",
+    /MB/,
+  ],
+];
+
+for (const [what, request, code, message] of refused) {
+  test(`refused, and nothing is stored: ${what}`, async () => {
+    await withCreate([live], async (create, registry) => {
+      await assert.rejects(
+        create(request),
+        (error: UniError) => error.code === code && message.test(error.message),
+      );
+      assert.equal(registry.all().length, 1);
+    });
+  });
+}
+
+test("what is not started holds neither ports nor memory", async () => {
+  await withCreate([live], async (create) => {
+    const [made] = await create({
+      image: "hello",
+      memory_mb: 700,
+      ports: [{ host_port: 80, guest_port: 1 }],
+    });
+    assert.equal(made?.spec.memoryMb, 700);
+  });
+});
+
+test("creates at the same moment get different addresses, and one name is given once", async () => {
+  await withCreate([], async (create) => {
+    const made = await Promise.all([1, 2, 3].map(() => create({ image: "hello" })));
+    assert.equal(new Set(made.flat().map(({ address }) => address)).size, 3);
+    const results = await Promise.allSettled([1, 2].map(() => create({ image: "hello", name: "same" })));
+    assert.deepEqual(results.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+  });
+});
