@@ -47,10 +47,10 @@ const refusals: Record<string, Refusal> = {
     status: 400,
     says: /volumes/,
   },
-  "scale to zero, not there yet": {
-    body: { image, scale_to_zero: { policy: "on" } },
+  "a notice that comes no sooner than the sleep": {
+    body: { image, scale_to_zero: { policy: "on", notify_time_ms: 1000 } },
     status: 400,
-    says: /scale_to_zero/,
+    says: /notify_time_ms/,
   },
 };
 

@@ -13,6 +13,7 @@ import { enterOwnNamespaces } from "../kit/own-namespaces.ts";
 import { machinePids, pssBytes, rssBytes } from "./host-memory.ts";
 import { median } from "./median.ts";
 import { rawBoots } from "./raw-boot.ts";
+import { sleepFigures } from "./sleep.ts";
 
 interface Figure {
   readonly what: string;
@@ -164,6 +165,7 @@ try {
   await coldStart(daemon);
   await manyAtOnce(daemon);
   prompt(daemon);
+  await sleepFigures(daemon, report, rounds);
   await longList(daemon);
 } finally {
   await daemon.stop();

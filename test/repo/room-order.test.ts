@@ -8,7 +8,7 @@ import { importsOf, isDaemon, isTypeScript, type Source, sources } from "./sourc
 const rows: readonly (readonly string[])[] = [
   ["base"],
   ["host", "store"],
-  ["vmm", "guest", "images", "network", "kernels", "volumes"],
+  ["vmm", "guest", "images", "network", "kernels", "volumes", "edge"],
   ["instances", "services"],
   ["operations"],
   ["reconcilers"],
@@ -28,6 +28,7 @@ const forbidden: readonly { from: string; to: readonly string[]; reason: string 
       "network",
       "kernels",
       "volumes",
+      "edge",
       "instances",
       "services",
       "operations",

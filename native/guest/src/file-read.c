@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "file-record.h"
@@ -152,7 +153,11 @@ static void put_record(uint8_t kind, const void *body, size_t length) {
   uint8_t head[RECORD_HEAD] = {kind};
   put32(head + 1, (uint32_t)length);
   /* A broken pipe: the host wants no more. */
-  if (!write_all(output, head, sizeof head) || !write_all(output, body, length)) _exit(1);
+  struct iovec parts[2] = {{head, sizeof head}, {(void *)(uintptr_t)body, length}};
+  ssize_t put = writev(output, parts, 2);
+  if (put < (ssize_t)sizeof head) _exit(1);
+  size_t done = (size_t)put - sizeof head;
+  if (done < length && !write_all(output, (const uint8_t *)body + done, length - done)) _exit(1);
 }
 
 static void fail(const char *format, ...) {

@@ -5,7 +5,9 @@
 static enum parsed hunt(struct frame_reader *reader, struct hello *hello);
 
 uint8_t *frames_space(struct frame_reader *reader, size_t *space) {
-  if (reader->start > 0) {
+  /* What is left of a frame moves only when it must: the port hands over 4 KiB at a time. */
+  if (reader->start == reader->end) reader->start = reader->end = 0;
+  if (reader->start > 0 && sizeof reader->buffer - reader->end < FRAME_MAX_IN) {
     memmove(reader->buffer, reader->buffer + reader->start, reader->end - reader->start);
     reader->end -= reader->start;
     reader->start = 0;

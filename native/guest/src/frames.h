@@ -25,7 +25,7 @@ struct frame_reader {
   bool synced;
   uint8_t tag[TAG_LENGTH];
   size_t start, end;
-  uint8_t buffer[4 * (FRAME_HEADER + FRAME_MAX_IN + TAG_LENGTH)];
+  uint8_t buffer[8 * (FRAME_HEADER + FRAME_MAX_IN + TAG_LENGTH)];
 };
 
 /* Where to read more bytes to, never zero of them; `frames_added` says how many came. Invalidates earlier payloads. */

@@ -54,6 +54,7 @@ static void take_signals(struct source *source, uint32_t events) {
 }
 
 static bool after_round(void) {
+  streams_feed();
   bool more = program_drain();
   more = channel_pump() || more;
   /* Sending made room for what waited, or was the last thing that the end waited for. */

@@ -14,6 +14,9 @@
 #include "file-write.h"
 #include "streams.h"
 
+/* Several records at once: fewer changes between agent and worker. */
+enum { PIPE_BYTES = 256 << 10 };
+
 static bool open_worker(const uint8_t *payload, size_t length, struct stream_ends *ends, char *reason, size_t size,
                         bool writes);
 static void work(const char *path, int in, int out, bool writes) __attribute__((noreturn));
@@ -43,6 +46,7 @@ static bool open_worker(const uint8_t *payload, size_t length, struct stream_end
   if (field_next(&reader, &field) != 1 || field.key != KEY_PATH || !(path = field_text(&field))) return false;
   int in[2] = {-1, -1}, out[2] = {-1, -1};
   if (pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0) ends->pid = fork();
+  fcntl(in[1], F_SETPIPE_SZ, PIPE_BYTES), fcntl(out[0], F_SETPIPE_SZ, PIPE_BYTES);
   snprintf(reason, size, "start a file worker: %s", strerror(errno));
   if (ends->pid == 0 && out[1] >= 0) {
     close(in[1]), close(out[0]);

@@ -20,7 +20,8 @@ static void fail(uint16_t id, int code, const char *reason);
 static void take_input(struct stream *stream, const uint8_t *payload, size_t length);
 static void feed(struct stream *stream);
 static void end_input(struct stream *stream);
-static void credit(struct stream *stream, size_t length);
+static void passed_on(struct stream *stream, size_t length);
+static void grant(struct stream *stream, size_t length);
 static void resize(struct stream *stream, const uint8_t *payload, size_t length);
 static bool fill(struct stream *stream);
 static bool fill_side(struct stream *stream, struct output_side *side, uint8_t flag);
@@ -43,9 +44,7 @@ void stream_message(uint16_t id, uint8_t type, uint8_t flags, const uint8_t *pay
   if (!stream) return; /* It has just ended: its EXITED is under way. */
   switch (type) {
     case TYPE_DATA: return take_input(stream, payload, length);
-    case TYPE_END:
-      stream->input_ended = true;
-      return feed(stream);
+    case TYPE_END: stream->input_ended = true; return;
     case TYPE_CREDIT:
       if (length == 4) (flags == SIDE_ERR ? &stream->err : &stream->out)->credit += get32(payload);
       return;
@@ -64,6 +63,11 @@ bool streams_fill(void) {
     if (stream->used && fill(stream)) return true;
   }
   return false;
+}
+
+void streams_feed(void) {
+  for (size_t i = 0; i < STREAMS_MAX; i++)
+    if (streams[i].used && streams[i].input_writable) feed(&streams[i]);
 }
 
 void streams_close_all(void) {
@@ -99,6 +103,7 @@ static void open_stream(uint16_t id, uint8_t type, const uint8_t *payload, size_
   watch(&stream->out.source, ends.out, output_ready, stream);
   watch(&stream->err.source, ends.err, output_ready, stream);
   channel_send(id, TYPE_OPENED, 0, NULL, 0);
+  grant(stream, MORE_FROM_HOST);
 }
 
 static void fail(uint16_t id, int code, const char *reason) {
@@ -110,28 +115,32 @@ static void fail(uint16_t id, int code, const char *reason) {
 }
 
 static void take_input(struct stream *stream, const uint8_t *payload, size_t length) {
-  if (stream->input.fd < 0) return credit(stream, length); /* Nobody reads it any more. */
-  if (stream->pending.length + length > CREDIT_FROM_HOST) return close_stream(stream);
+  if (stream->input.fd < 0) return passed_on(stream, length); /* Nobody reads it any more. */
+  if (stream->pending.length - stream->fed + length > WINDOW_FROM_HOST) return close_stream(stream);
+  if (stream->fed > stream->pending.length / 2) {
+    bytes_drop_front(&stream->pending, stream->fed);
+    stream->fed = 0;
+  }
   bytes_append(&stream->pending, payload, length);
-  feed(stream);
 }
 
 static void feed(struct stream *stream) {
-  size_t done = 0;
-  while (stream->input.fd >= 0 && stream->input_writable && done < stream->pending.length) {
-    ssize_t put = write(stream->input.fd, stream->pending.data + done, stream->pending.length - done);
+  size_t before = stream->fed;
+  while (stream->input.fd >= 0 && stream->input_writable && stream->fed < stream->pending.length) {
+    ssize_t put = write(stream->input.fd, stream->pending.data + stream->fed, stream->pending.length - stream->fed);
     if (put > 0) {
-      done += (size_t)put;
+      stream->fed += (size_t)put;
     } else if (errno == EAGAIN) {
       stream->input_writable = false;
     } else if (errno != EINTR) {
       loop_close(&stream->input);
-      done = stream->pending.length;
+      stream->fed = stream->pending.length;
     }
   }
-  bytes_drop_front(&stream->pending, done);
-  if (done > 0) credit(stream, done);
-  if (stream->input_ended && stream->pending.length == 0) end_input(stream);
+  passed_on(stream, stream->fed - before);
+  if (stream->fed < stream->pending.length) return;
+  stream->fed = stream->pending.length = 0;
+  if (stream->input_ended) end_input(stream);
 }
 
 /* A terminal has no end of input but the one that its user types. */
@@ -142,7 +151,14 @@ static void end_input(struct stream *stream) {
   loop_close(&stream->input);
 }
 
-static void credit(struct stream *stream, size_t length) {
+static void passed_on(struct stream *stream, size_t length) {
+  stream->owed += length;
+  if (stream->owed < WINDOW_FROM_HOST / 4) return;
+  grant(stream, stream->owed);
+  stream->owed = 0;
+}
+
+static void grant(struct stream *stream, size_t length) {
   uint8_t number[4];
   put32(number, (uint32_t)length);
   channel_send(stream->id, TYPE_CREDIT, 0, number, sizeof number);

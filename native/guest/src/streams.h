@@ -10,6 +10,8 @@
 #include "wire.h"
 
 enum { STREAMS_MAX = 128, CREDIT_TO_HOST = 256 << 10, CREDIT_FROM_HOST = 64 << 10 };
+/* Granted on top when a stream is open: a host that does not know of it begins with CREDIT_FROM_HOST, as ever. */
+enum { MORE_FROM_HOST = 192 << 10, WINDOW_FROM_HOST = CREDIT_FROM_HOST + MORE_FROM_HOST };
 
 struct output_side {
   struct source source;
@@ -28,11 +30,14 @@ struct stream {
   struct source input;
   bool input_writable, input_ended;
   struct bytes pending;
+  size_t fed, owed; /* of `pending`: bytes passed on; bytes passed on since the last credit */
   struct output_side out, err;
 };
 
 void stream_message(uint16_t id, uint8_t type, uint8_t flags, const uint8_t *payload, size_t length);
 bool streams_fill(void);
+/* Passes on what came in this round: in large pieces, as each change between two processes is dear under emulation. */
+void streams_feed(void);
 void streams_close_all(void);
 /* Takes note if `pid` belongs to a stream. */
 void streams_ended(pid_t pid, int status);

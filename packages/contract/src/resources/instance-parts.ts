@@ -4,7 +4,7 @@ import { inlineDataEncodings, scaleToZeroPolicies, scheduleActions, volumeAccess
 import { limits } from "../limits.ts";
 import { count, integer, list, plainText, request, tagList, words } from "../schema.ts";
 import { ImageReference } from "./image-spec.ts";
-import { NameOrUuid, referenceMembers } from "./reference.ts";
+import { referenceMembers } from "./reference.ts";
 
 const path = (description: string) => plainText(description, limits.pathLength);
 

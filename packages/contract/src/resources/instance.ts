@@ -161,6 +161,19 @@ const InstanceNetworkInterface = answer({
   tap_name: Type.Optional(Type.String()),
 });
 
+const InstanceServiceGroup = answer({
+  uuid: Type.String(),
+  name: Type.String(),
+  domains: Type.Optional(
+    Type.Array(
+      answer({
+        fqdn: Type.String(),
+        certificate: Type.Optional(answer({ uuid: Type.String(), name: Type.String() })),
+      }),
+    ),
+  ),
+});
+
 export const Instance = answer({
   ...outcomeMembers,
   uuid: Type.String(),
@@ -207,6 +220,7 @@ export const Instance = answer({
       "Uni: only in state standby",
     ),
   ),
+  service_group: Type.Optional(InstanceServiceGroup),
   network_interfaces: Type.Optional(Type.Array(InstanceNetworkInterface)),
   tags: Type.Optional(Type.Array(Type.String())),
   annotations: Type.Optional(Type.Record(Type.String(), Type.String())),

@@ -172,7 +172,7 @@ export function fakeInstances(entries: Map<string, Entry>, state: State): Instan
         rxPackets: 2,
         txBytes: 3,
         txPackets: 4,
-        connections: 5 * live,
+        connections: 0,
         wakes: [
           { bucketMs: 1, count: 2 },
           { bucketMs: null, count: 1 },

@@ -85,11 +85,9 @@ const refusedCreates: readonly (readonly [body: unknown, message: string])[] = [
 
 /** Members whose features are not there yet: refused by name, never ignored. */
 const unsupported: readonly (readonly [member: string, value: unknown])[] = [
-  ["service_group", { name: "s" }],
   ["volumes", [{ name: "v", at: "/v" }]],
   ["roms", [{ name: "r" }]],
   ["plugins", [{ name: "p" }]],
-  ["scale_to_zero", { policy: "on" }],
   ["schedules", [{ name: "s", when: "daily", action: "stop" }]],
   ["autokill", { time_ms: 1 }],
   ["dependencies", [{ name: "d" }]],

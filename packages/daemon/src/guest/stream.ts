@@ -7,7 +7,16 @@ import { UniError } from "@uni/contract/errors";
 import { Fields } from "./fields.ts";
 import type { WireFrame } from "./frames.ts";
 import type { GuestSession } from "./session.ts";
-import { creditToGuest, creditToHost, keys, maxToGuest, ProtocolError, sides, types } from "./wire.ts";
+import {
+  creditToGuest,
+  creditToHost,
+  keys,
+  maxToGuest,
+  ProtocolError,
+  sides,
+  types,
+  windowToGuest,
+} from "./wire.ts";
 
 export interface StreamExit {
   readonly code: number;
@@ -131,7 +140,7 @@ class StreamHalf implements GuestStream {
         return;
       case types.credit: {
         if (frame.payload.length !== 4) throw new ProtocolError("malformed credit");
-        this.#credit = Math.min(this.#credit + frame.payload.readUInt32LE(), creditToGuest);
+        this.#credit = Math.min(this.#credit + frame.payload.readUInt32LE(), windowToGuest);
         const waiting = this.#waiting;
         this.#waiting = undefined;
         waiting?.();

@@ -11,6 +11,8 @@ export const maxToHost = 16384;
 /** Credit of a fresh stream, per direction. */
 export const creditToHost = 256 << 10;
 export const creditToGuest = 64 << 10;
+/** An agent grants more once a stream is open, but never more than this at once. */
+export const windowToGuest = 256 << 10;
 /** What the agent keeps of the log: an honest one never has more under way. */
 export const logWindow = 256 << 10;
 

@@ -3,6 +3,8 @@ import { messages } from "@uni/contract/envelope";
 import { UniError } from "@uni/contract/errors";
 import { type AccountId, isUuid } from "@uni/contract/ids";
 
+const mostPerAccount = 1_000;
+
 export interface Listed {
   readonly id: string;
   /** Order of creation; the page cursor. */
@@ -76,8 +78,16 @@ export class Catalogue<Item extends Listed> {
     throw new UniError("not_found", messages.noSuch(this.#kind, by, value));
   }
 
+  /** There is room for one more, and nothing has its name. */
   requireFree(account: AccountId, name: string): void {
-    const holder = this.ofAccount(account).find((item) => item.name === name);
+    const own = this.ofAccount(account);
+    if (own.length >= mostPerAccount) {
+      throw new UniError(
+        "quota_exceeded",
+        `An account has at most ${mostPerAccount} of a kind: ${this.#kind}`,
+      );
+    }
+    const holder = own.find((item) => item.name === name);
     if (holder === undefined) return;
     throw new UniError("already_exists", `A ${this.#kind} with the name '${name}' already exists`, {
       hint: `Choose another name, or remove ${holder.id} first.`,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
+import fc from "fast-check";
 import { ManualClock } from "../base/manual-clock.ts";
 import { type CertificateMaterial, checkCertificate, readBundle } from "./certificate-chain.ts";
 import { issueLeaf } from "./issue.ts";
@@ -81,6 +82,23 @@ for (const [name, material, message] of refusals) {
     assert.ok(!error.message.includes("secret"));
   });
 }
+
+test("whatever is sent is refused in our words, and nothing else is thrown", async () => {
+  const piece = fc.oneof(
+    fc.string(),
+    fc.constantFrom("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", "\n", "MII", "-----BEGIN "),
+    fc.constantFrom("PRIVATE KEY-----\n", "EC PRIVATE KEY-----", good.chain, good.pkey.slice(0, 80)),
+  );
+  const text = fc.array(piece, { maxLength: 12 }).map((pieces) => pieces.join(""));
+  await fc.assert(
+    fc.asyncProperty(text, text, async (chain, pkey) => {
+      const { code } = await refusal({ chain, pkey });
+      assert.ok(code.startsWith("certificate_"));
+      await refusal({ chain: good.chain, pkey });
+    }),
+    { numRuns: 200 },
+  );
+});
 
 test("refused: another name, with the code for it", async () => {
   const error = await refusal(good, "example.com");

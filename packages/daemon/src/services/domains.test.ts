@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { covers, fqdnOf, readDomainName, readHostName } from "./domains.ts";
 import { generatedName, labelFor } from "./names.ts";
 
@@ -23,6 +24,29 @@ test("names that could not be served are refused", () => {
   for (const name of ["localhost", "*.example.com", "", "a b.c"]) {
     assert.throws(() => readHostName(name, false), { code: "invalid_value" }, name);
   }
+});
+
+test("what is taken is taken again in the form that is stored, and has no odd character", () => {
+  const text = fc.oneof(
+    fc.domain(),
+    fc.string(),
+    fc.domain().map((name) => `${name}.`),
+    fc.string().map((name) => `*.${name}.`),
+  );
+  fc.assert(
+    fc.property(text, (given) => {
+      let name: string;
+      try {
+        name = readDomainName(given, node);
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, "invalid_value");
+        return;
+      }
+      assert.equal(readDomainName(name, node), name);
+      assert.match(fqdnOf({ name }, node), /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$/);
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("a wildcard stands for one label", () => {

@@ -24,6 +24,7 @@ test("the root is made once, with its key for root alone", async (context) => {
   assert.equal((await stat(join(directory, "ca", "root.key"))).mode & 0o777, 0o600);
   const certificate = new X509Certificate(one.pem);
   assert.ok(certificate.ca && certificate.verify(certificate.publicKey));
+  assert.ok((await new LocalCa(join(directory, "far"), "x".repeat(64), clock).root()).subject.length <= 72);
   await rm(join(directory, "ca", "root.pem"));
   assert.notEqual((await make().root()).fingerprint, one.fingerprint);
 });

@@ -11,6 +11,8 @@ import { type Authority, issueLeaf, issueRoot } from "./issue.ts";
 
 const dayMs = 86_400_000;
 const rootLifetimeMs = 3_650 * dayMs;
+/** A common name has 64 characters at most (RFC 5280, appendix A.1). */
+const longestNodeName = 32;
 /** Browsers refuse leaves that are valid for more than 398 days. */
 const leafLifetimeMs = 90 * dayMs;
 const renewBeforeMs = 30 * dayMs;
@@ -39,7 +41,7 @@ export class LocalCa {
   /** `node` is how people tell this installation's root from another one's. */
   constructor(directory: string, node: string, clock: Clock) {
     this.#directory = directory;
-    this.#node = node;
+    this.#node = node.slice(0, longestNodeName);
     this.#clock = clock;
   }
 

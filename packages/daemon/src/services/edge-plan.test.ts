@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type InstanceState, instanceStates } from "@uni/contract/enums";
 import { asCertificateId } from "@uni/contract/ids";
 import { usersOf } from "./certificate-choice.ts";
-import { type EdgeCertificates, edgePlan } from "./edge-port.ts";
+import { type EdgeCertificates, edgePlan } from "./edge-plan.ts";
 import type { CertificateRecord } from "./record.ts";
 import { account, groupRecord, instance, nodeDomain, stranger } from "./test-groups.ts";
 

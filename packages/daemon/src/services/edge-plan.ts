@@ -5,11 +5,6 @@ import { certificateFor } from "./certificate-choice.ts";
 import { fqdnOf, isFullName } from "./domains.ts";
 import type { CertificateRecord, GroupRecord, GroupService } from "./record.ts";
 
-/** Whoever serves the plan: it resolves once new connections go by it. */
-export interface EdgePort {
-  apply(plan: EdgePlan): Promise<void>;
-}
-
 export interface EdgePlan {
   readonly groups: readonly EdgeGroup[];
 }

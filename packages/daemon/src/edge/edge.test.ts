@@ -1,0 +1,226 @@
+/** What real clients get from a real HAProxy, with small servers in the place of instances. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { after, before, test } from "node:test";
+import { connect } from "node:tls";
+import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
+import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
+import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { until } from "../../../../test/kit/until.ts";
+import type { Edge } from "./port.ts";
+
+enterOwnNamespaces();
+
+const one = "127.1.0.1";
+const two = "127.1.0.2";
+const three = "127.1.0.3";
+/** Nothing listens there. */
+const silent = "127.1.0.9";
+
+let kit: TestEdge;
+let edge: Edge;
+const backends: TestBackend[] = [];
+
+before(async () => {
+  kit = await makeTestEdge();
+  edge = await kit.open();
+  for (const address of [one, two, three]) backends.push(await startBackend(address, address));
+});
+
+after(async () => {
+  await edge.remove();
+  for (const backend of backends) await backend.close();
+  kit.remove();
+});
+
+const backend = (address: string): TestBackend => {
+  const found = backends.find((each) => each.address === address);
+  assert.ok(found !== undefined);
+  return found;
+};
+const nameIn = (body: string): string => JSON.parse(body).name;
+
+test("a name leads to its group, over HTTP/1.1 and HTTP/2, with a certificate that the root vouches for", async () => {
+  const groups = [kit.group("a", { [one]: "awake" }), kit.group("b", { [two]: "awake" })];
+  assert.deepEqual(await edge.apply(kit.planOf(...groups)), []);
+  const first = await kit.curl("https://a.example.com/x?y=1", "--http1.1");
+  assert.equal(first.version, "1.1");
+  assert.equal(nameIn(first.body), one);
+  assert.equal(JSON.parse(first.body).url, "/x?y=1");
+  const second = await kit.curl("https://B.example.com/", "--http2");
+  assert.equal(second.version, "2");
+  assert.equal(nameIn(second.body), two);
+});
+
+test("forwarding headers say who asked, and nothing that the client made up", async () => {
+  const made = [
+    "-H",
+    "X-Forwarded-For: 9.9.9.9",
+    "-H",
+    "X-Forwarded-Host: evil",
+    "-H",
+    "Forwarded: for=9.9.9.9",
+    "-H",
+    "X-Forwarded-User: admin",
+  ];
+  const { headers } = JSON.parse((await kit.curl("https://a.example.com/", ...made)).body);
+  assert.equal(headers["x-forwarded-for"], "127.0.0.1");
+  assert.equal(headers["x-forwarded-proto"], "https");
+  assert.equal(headers["x-forwarded-host"], "a.example.com");
+  assert.equal(headers["x-forwarded-port"], "443");
+  assert.equal(headers.forwarded, undefined);
+  assert.equal(headers["x-forwarded-user"], undefined);
+});
+
+test("port 80 redirects to 443 with path and query", async () => {
+  const { status, location } = await kit.curl("http://a.example.com/p?q=1");
+  assert.equal(status, 308);
+  assert.equal(location.trim(), "https://a.example.com/p?q=1");
+});
+
+test("an unknown name gets a page, or JSON if it asks for that", async () => {
+  const page = await kit.curl("https://nobody.example.com/");
+  assert.equal(page.status, 404);
+  assert.match(page.type, /^text\/html/);
+  assert.match(page.body, /Service not found/);
+  const json = await kit.curl("https://nobody.example.com/", "-H", "Accept: application/json");
+  assert.equal(json.status, 404);
+  assert.match(json.type, /^application\/json/);
+  assert.equal(JSON.parse(json.body).errors[0].status, 404);
+});
+
+test("a wildcard stands for one label, and an exact name comes first", async () => {
+  const certificate = kit.group("w", {}).domains[0]?.certificate ?? "";
+  const wild = kit.group("w", { [three]: "awake" }, { domains: [{ fqdn: "*.example.com", certificate }] });
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" }), wild));
+  assert.equal(nameIn((await kit.curl("https://a.example.com/")).body), one);
+  assert.equal(nameIn((await kit.curl("https://other.example.com/")).body), three);
+  assert.equal((await kit.curl("https://x.other.example.com/", "-k")).status, 404);
+});
+
+test("an application that does not listen is a 502 that says so, one that is gone is passed over", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [silent]: "awake" })));
+  const alone = await kit.curl("https://a.example.com/");
+  assert.equal(alone.status, 502);
+  assert.match(alone.body, /does not listen/);
+  const json = await kit.curl("https://a.example.com/", "-H", "Accept: application/json");
+  assert.match(json.type, /^application\/json/);
+  assert.equal(JSON.parse(json.body).errors[0].status, 502);
+  await edge.apply(kit.planOf(kit.group("a", { [silent]: "awake", [one]: "awake" })));
+  for (let count = 0; count < 4; count++) {
+    assert.equal(nameIn((await kit.curl("https://a.example.com/")).body), one);
+  }
+});
+
+test("a group without members answers with a page", async () => {
+  await edge.apply(kit.planOf(kit.group("a", {})));
+  const { status, body } = await kit.curl("https://a.example.com/");
+  assert.equal(status, 503);
+  assert.match(body, /No instance/);
+});
+
+test("beyond the hard limit a request is refused at once, and there is room again afterwards", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" }, { hardLimit: 1 })));
+  const before = backend(one).requests();
+  const held = kit.curl("https://a.example.com/held");
+  await until("the first request is with the member", () => backend(one).requests() > before);
+  const refused = await kit.curl("https://a.example.com/");
+  assert.equal(refused.status, 503);
+  assert.match(refused.body, /full/);
+  backend(one).answerHeld();
+  assert.equal((await held).status, 200);
+  assert.equal((await kit.curl("https://a.example.com/")).status, 200);
+});
+
+test("a sleeper is used when all who are awake have reached the soft limit, and not before", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake", [two]: "asleep", [three]: "asleep" })));
+  for (let count = 0; count < 3; count++) {
+    assert.equal(nameIn((await kit.curl("https://a.example.com/")).body), one);
+  }
+  const before = backend(one).requests();
+  const held = kit.curl("https://a.example.com/held");
+  await until("the first request is with the member", () => backend(one).requests() > before);
+  assert.equal(nameIn((await kit.curl("https://a.example.com/")).body), two);
+  backend(one).answerHeld();
+  await held;
+  assert.equal(nameIn((await kit.curl("https://a.example.com/")).body), one);
+});
+
+test("many requests at once to sleepers wake one of them", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [two]: "asleep", [three]: "asleep" })));
+  const answers = await Promise.all(Array.from({ length: 12 }, () => kit.curl("https://a.example.com/")));
+  assert.deepEqual(new Set(answers.map(({ body }) => nameIn(body))), new Set([two]));
+});
+
+test("a draining member keeps its requests and gets no more", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" })));
+  const before = backend(one).requests();
+  const held = kit.curl("https://a.example.com/held");
+  await until("the request is with the member", () => backend(one).requests() > before);
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "draining", [two]: "awake" })));
+  assert.equal(nameIn((await kit.curl("https://a.example.com/")).body), two);
+  backend(one).answerHeld();
+  assert.equal(nameIn((await held).body), one);
+});
+
+test("an upgraded connection carries bytes both ways, and an event stream is not held back", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" })));
+  const ca = readFileSync(kit.rootFile);
+  const socket = connect({ host: "127.0.0.1", port: 443, servername: "a.example.com", ca });
+  socket.write(
+    "GET /ws HTTP/1.1\r\nHost: a.example.com\r\nConnection: upgrade\r\nUpgrade: websocket\r\n" +
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  await until("the upgrade", () => text.includes("101 Switching"));
+  socket.write("ping");
+  await until("the echo", () => text.endsWith("ping"));
+  socket.destroy();
+  const events = connect({ host: "127.0.0.1", port: 443, servername: "a.example.com", ca });
+  events.write("GET /events HTTP/1.1\r\nHost: a.example.com\r\n\r\n");
+  let stream = "";
+  events.on("data", (chunk) => {
+    stream += chunk;
+  });
+  await until("the first event", () => stream.includes("data: first"));
+  events.destroy();
+});
+
+test("groups share a raw TLS port by the name that the client asks for", async () => {
+  const ports = [{ kind: "tcp" as const, port: 6000, destinationPort: backendPort, tls: true }];
+  await edge.apply(
+    kit.planOf(kit.group("a", { [one]: "awake" }, { ports }), kit.group("b", { [two]: "asleep" }, { ports })),
+  );
+  assert.equal(nameIn((await kit.curl("https://a.example.com:6000/")).body), one);
+  assert.equal(nameIn((await kit.curl("https://b.example.com:6000/")).body), two);
+  await assert.rejects(kit.curl("https://c.example.com:6000/"));
+});
+
+test("headers larger than the buffer are refused", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" })));
+  const before = backend(one).requests();
+  const { status } = await kit.curl("https://a.example.com/", "--http1.1", "-H", `X: ${"x".repeat(40_000)}`);
+  assert.equal(status, 400);
+  assert.equal(backend(one).requests(), before);
+});
+
+test("a port that somebody else holds is left out, and its owner is named", async () => {
+  const holder = createServer().listen(7001, "127.0.0.1");
+  await once(holder, "listening");
+  const ports = [
+    { kind: "tcp" as const, port: 7001, destinationPort: backendPort, tls: true },
+    { kind: "http" as const, port: 443, destinationPort: backendPort, tls: true },
+  ];
+  const problems = await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" }, { ports })));
+  assert.match(problems.join("\n"), new RegExp(`port 7001.*process ${process.pid}`));
+  assert.equal(nameIn((await kit.curl("https://a.example.com/")).body), one);
+  await assert.rejects(edge.checkPorts([7001]), { code: "port_in_use" });
+  await edge.checkPorts([443, 7002]);
+  holder.close();
+  await once(holder, "close");
+});

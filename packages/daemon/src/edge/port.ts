@@ -1,0 +1,60 @@
+/** The load balancer in front of service groups: what it is told, and what it answers. */
+import type { TaskQueue } from "../base/task-queue.ts";
+
+export interface EdgePlan {
+  readonly groups: readonly EdgeGroup[];
+  /** PEM file of what is shown to clients that ask for no name that is known. */
+  readonly defaultCertificate: string;
+}
+
+export interface EdgeGroup {
+  /** UUID. */
+  readonly id: string;
+  readonly domains: readonly EdgeDomain[];
+  readonly ports: readonly EdgePortRule[];
+  /** Requests in flight per awake member before one that sleeps is used. */
+  readonly softLimit: number;
+  /** Requests in flight per member beyond which all else is refused. */
+  readonly hardLimit: number;
+  readonly members: readonly EdgeMember[];
+}
+
+export interface EdgeDomain {
+  /** May begin with `*.`, which stands for exactly one label. */
+  readonly fqdn: string;
+  /** PEM file: chain and key. */
+  readonly certificate: string;
+}
+
+export type EdgePortRule =
+  | { readonly kind: "redirect"; readonly port: number; readonly toPort: number }
+  | {
+      readonly kind: "http" | "tcp";
+      readonly port: number;
+      readonly destinationPort: number;
+      /** The edge ends TLS. */
+      readonly tls: boolean;
+    };
+
+export interface EdgeMember {
+  readonly id: string;
+  readonly address: string;
+  /** draining: keeps what it has and gets nothing new. */
+  readonly state: "awake" | "asleep" | "draining";
+}
+
+export interface Edge {
+  /**
+   * Resolves once new connections go by the plan. A port that somebody else holds is left out and told in the answer, in
+   * words. Calls take effect in the order they are made. It keeps serving when this daemon ends.
+   */
+  apply(plan: EdgePlan): Promise<readonly string[]>;
+  /** `port_in_use` naming the owner. */
+  checkPorts(ports: readonly number[]): Promise<void>;
+  /** Resolves when what was asked so far is done. */
+  idle(): ReturnType<TaskQueue["idle"]>;
+  /** Ends the supervision; the load balancer goes on. */
+  release(): Promise<void>;
+  /** Ends the load balancer. */
+  remove(): Promise<void>;
+}

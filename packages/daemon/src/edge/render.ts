@@ -1,0 +1,88 @@
+/** From the plan to HAProxy's files. Pure; what the plan holds was checked by `checkPlan`. */
+import { countsFile, countsMap } from "./member-counts.ts";
+import { backendsOf } from "./names.ts";
+import { pagesMap } from "./pages.ts";
+import type { EdgePlan } from "./port.ts";
+import { renderBackend } from "./render-backend.ts";
+import { certificatesFile, hostsFile, hostsMap, type Route, renderFrontend } from "./render-frontend.ts";
+import type { SlotTable } from "./slots.ts";
+
+export interface RenderOptions {
+  readonly bind: string;
+  /** Absolute paths; neither blank nor quote. */
+  readonly statsSocket: string;
+  readonly emptyDirectory: string;
+  readonly uid: number;
+  /** The file, below the configuration's directory, in which a certificate of the plan was put. */
+  readonly certificateFile: (path: string) => string;
+}
+
+export const configurationFile = "haproxy.cfg";
+
+/** File names to texts. */
+export function render(plan: EdgePlan, slots: SlotTable, options: RenderOptions): Map<string, string> {
+  const files = new Map([
+    ["pages.map", pagesMap()],
+    [countsFile, countsMap(plan.groups)],
+  ]);
+  const sections = [globalSection(options), defaultsSection];
+  for (const [port, routes] of routesByPort(plan)) {
+    sections.push(renderFrontend(port, routes, options.bind));
+    files.set(hostsFile(port), hostsMap(routes));
+    files.set(certificatesFile(port), certificateList(plan, routes, options));
+  }
+  for (const group of plan.groups) {
+    for (const backend of backendsOf(group)) sections.push(renderBackend(backend, slots[group.id] ?? []));
+  }
+  files.set(configurationFile, sections.map((lines) => `${lines.join("\n")}\n`).join("\n"));
+  return files;
+}
+
+export const portsOf = (plan: EdgePlan): number[] => [...routesByPort(plan).keys()];
+
+function routesByPort({ groups }: EdgePlan): Map<number, Route[]> {
+  const ports = new Map<number, Route[]>();
+  for (const group of groups) {
+    for (const rule of group.ports) {
+      ports.set(rule.port, [...(ports.get(rule.port) ?? []), { group, rule }]);
+    }
+  }
+  return ports;
+}
+
+/** The first is what a client gets that asks for no known name. */
+function certificateList(plan: EdgePlan, routes: readonly Route[], options: RenderOptions): string {
+  const named = routes.flatMap(({ group }) =>
+    group.domains.map(({ fqdn, certificate }) => `${options.certificateFile(certificate)} ${fqdn}\n`),
+  );
+  return [`${options.certificateFile(plan.defaultCertificate)}\n`, ...named].join("");
+}
+
+const globalSection = ({ statsSocket, emptyDirectory, uid }: RenderOptions): string[] => [
+  "global",
+  `  stats socket "${statsSocket}" mode 600 level admin expose-fd listeners`,
+  "  stats timeout 1m",
+  `  chroot "${emptyDirectory}"`,
+  `  uid ${uid}`,
+  `  gid ${uid}`,
+  // Without a limit of connections HAProxy makes one of the descriptors it may have: not a million of them.
+  "  fd-hard-limit 40000",
+  // Connections that a reload left to the old process end with it at last.
+  "  hard-stop-after 1h",
+  "  ssl-default-bind-options ssl-min-ver TLSv1.2",
+  "  tune.bufsize 16384",
+];
+
+/** A client has 10 s for its headers, which fit into one buffer; whoever sends nothing for long is let go. */
+const defaultsSection: readonly string[] = [
+  "defaults",
+  "  timeout http-request 10s",
+  "  timeout http-keep-alive 60s",
+  "  timeout connect 10s",
+  "  timeout client 10m",
+  "  timeout server 10m",
+  "  timeout tunnel 1h",
+  "  timeout queue 100ms",
+  "  retries 2",
+  "  option dontlognull",
+];

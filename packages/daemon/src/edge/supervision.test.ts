@@ -1,0 +1,102 @@
+/** HAProxy through reloads, its own death and that of the daemon. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
+import { startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
+import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { until } from "../../../../test/kit/until.ts";
+import { findProcesses } from "../host/find-process.ts";
+import { signalProcess } from "../host/process-identity.ts";
+import type { Edge } from "./port.ts";
+
+enterOwnNamespaces();
+
+const one = "127.1.0.1";
+const two = "127.1.0.2";
+
+let kit: TestEdge;
+let edge: Edge;
+let backends: TestBackend[];
+
+before(async () => {
+  kit = await makeTestEdge();
+  edge = await kit.open();
+  backends = [await startBackend("one", one), await startBackend("two", two)];
+});
+
+after(async () => {
+  await edge.remove();
+  assert.deepEqual(processes(), []);
+  for (const backend of backends) await backend.close();
+  kit.remove();
+});
+
+const processes = () => findProcesses(`${kit.directory}/h/master,mode,600`);
+const nameIn = (body: string): string => JSON.parse(body).name;
+async function ask(): Promise<string> {
+  const { status, body } = await kit.curl("https://a.example.com/");
+  assert.equal(status, 200, body);
+  return nameIn(body);
+}
+
+test("reloads and changes of members under constant requests fail none of them", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" })));
+  let asked = 0;
+  let done = false;
+  const failures: unknown[] = [];
+  const requests = (async () => {
+    for (; !done; asked++) await ask().catch((error) => failures.push(error));
+  })();
+  const others = ["b", "c", "d"].map((name) => kit.group(name, {}));
+  for (const [index] of others.entries()) {
+    const mine = kit.group("a", index % 2 === 0 ? { [two]: "awake" } : { [one]: "awake" });
+    await edge.apply(kit.planOf(mine, ...others.slice(0, index + 1)));
+    await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" }), ...others.slice(0, index + 1)));
+    const before = asked;
+    await until("requests go on", () => asked > before);
+  }
+  done = true;
+  await requests;
+  assert.deepEqual(failures, []);
+  assert.ok(asked > others.length);
+});
+
+test("a change of members is no reload", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" })));
+  const before = processes();
+  await edge.apply(kit.planOf(kit.group("a", { [two]: "awake" })));
+  assert.equal(await ask(), "two");
+  assert.deepEqual(
+    processes().filter((each) => !before.some(({ pid }) => pid === each.pid)),
+    [],
+  );
+});
+
+test("killed, it comes back with the members that it had last", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" })));
+  await edge.apply(kit.planOf(kit.group("a", { [two]: "awake" })));
+  const before = processes();
+  for (const each of before) signalProcess(each, "SIGKILL");
+  await until("it answers again", async () => (await ask().catch(() => undefined)) === "two");
+  assert.ok(processes().every(({ pid }) => !before.some((each) => each.pid === pid)));
+});
+
+test("it serves while no daemon is there, and the next one takes it over without a reload", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" })));
+  const before = processes();
+  await edge.release();
+  assert.equal(await ask(), "one");
+  edge = await kit.open();
+  await edge.apply(kit.planOf(kit.group("a", { [two]: "awake" })));
+  assert.equal(await ask(), "two");
+  assert.deepEqual(
+    processes().filter((each) => !before.some(({ pid }) => pid === each.pid)),
+    [],
+  );
+});
+
+test("without a group that has a port, there is no process", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" })));
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" }, { ports: [] })));
+  assert.deepEqual(processes(), []);
+});
