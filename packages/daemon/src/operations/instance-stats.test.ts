@@ -18,6 +18,8 @@ const guestStats: GuestStats = {
   processes: 3,
   diskUsedKb: 1,
   diskTotalKb: 2,
+  connections: 0,
+  inhibitors: 0,
 };
 
 function liveOf(cpuTimeMs: () => number, stats: () => Promise<GuestStats>): LiveInstance {
