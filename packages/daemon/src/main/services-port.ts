@@ -3,6 +3,7 @@ import { UniError } from "@uni/contract/errors";
 import type { AccountId, InstanceId } from "@uni/contract/ids";
 import type { CertificatesPort, LocalCaPort, Reference, ServicesPort } from "../api/port.ts";
 import type { Clock } from "../base/clock.ts";
+import type { Edge } from "../edge/port.ts";
 import { usersOf } from "../services/certificate-choice.ts";
 import type { Certificates } from "../services/certificates.ts";
 import { type GroupSurroundings, groupFromRequest } from "../services/group-spec.ts";
@@ -19,18 +20,26 @@ export interface ServicesDependencies {
   readonly nodeDomain: string;
   readonly clock: Clock;
   readonly nameOf: (instance: InstanceId) => string | undefined;
-  /** False: nothing would lead to a group, so none is made. */
-  readonly hasEdge: boolean;
+  readonly edge: Pick<Edge, "checkPorts">;
 }
 
-export function createServicesPort(deps: ServicesDependencies): ServicesPort {
-  const { groups, certificates, nodeDomain, clock } = deps;
-  const surroundings = (account: AccountId): GroupSurroundings => ({
+/** What the rules of groups need to know of an account. */
+export const surroundingsOf =
+  ({
+    certificates,
+    nodeDomain,
+    clock,
+  }: Pick<ServicesDependencies, "certificates" | "nodeDomain" | "clock">) =>
+  (account: AccountId): GroupSurroundings => ({
     nodeDomain,
     now: clock.now(),
     certificates: certificates.catalogue.ofAccount(account),
     findCertificate: (reference) => certificates.catalogue.resolve(account, reference).id,
   });
+
+export function createServicesPort(deps: ServicesDependencies): ServicesPort {
+  const { groups, certificates, nodeDomain, clock } = deps;
+  const surroundings = surroundingsOf(deps);
   const view = (group: GroupRecord) =>
     viewGroup(group, {
       nodeDomain,
@@ -45,8 +54,8 @@ export function createServicesPort(deps: ServicesDependencies): ServicesPort {
 
   return {
     async create(account, request) {
-      if (!deps.hasEdge) throw new UniError("not_supported", "Service groups: this version has no edge yet");
       const made = groupFromRequest(request, true, surroundings(account));
+      await deps.edge.checkPorts(made.spec.services.map(({ port }) => port));
       return view(await groups.create({ account, ...made, members: [] }, clock.now()));
     },
     list: (account, page) => groups.catalogue.page(account, page).map(view),
