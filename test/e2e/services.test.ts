@@ -44,6 +44,27 @@ test("an instance with published services answers under its name, with a certifi
   await until("the page", async () => (await fetchFrom(fqdn)).body.includes("page one"));
 });
 
+test("a port of the edge is refused to instances, and one of an instance to the edge", async () => {
+  const taken = await daemon.refused([
+    "run",
+    "-d",
+    "--name",
+    "two",
+    "-p",
+    "127.0.0.1:443:8080",
+    "busybox",
+    "true",
+  ]);
+  assert.equal(taken.code, "port_in_use");
+  assert.match(taken.message, /haproxy/);
+  await daemon.uni(["rm", "-f", "two"]);
+  await runScript(daemon, "two", serve("page two"), ["-p", "127.0.0.1:9000:8080"]);
+  const refused = await daemon.refused(["services", "create", "raw", "-p", "9000:8080/tls"]);
+  assert.equal(refused.code, "port_in_use");
+  assert.match(refused.message, /instance 'two'/);
+  await daemon.ok(["rm", "-f", "two"]);
+});
+
 test("the edge serves while the daemon is away, and the next daemon goes on with it", async () => {
   const fqdn = await fqdnOf("one");
   await daemon.kill();

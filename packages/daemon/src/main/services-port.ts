@@ -9,7 +9,7 @@ import type { Certificates } from "../services/certificates.ts";
 import { type GroupSurroundings, groupFromRequest } from "../services/group-spec.ts";
 import { updateGroup } from "../services/group-update.ts";
 import type { LocalCa } from "../services/local-ca.ts";
-import type { CertificateRecord, GroupRecord } from "../services/record.ts";
+import type { CertificateRecord, GroupRecord, GroupSpec } from "../services/record.ts";
 import type { ServiceGroups } from "../services/service-groups.ts";
 import { trustRoot } from "../services/system-trust.ts";
 import { viewCertificate, viewGroup } from "../services/view.ts";
@@ -61,8 +61,10 @@ export function createServicesPort(deps: ServicesDependencies): ServicesPort {
     list: (account, page) => groups.catalogue.page(account, page).map(view),
     get: (account, reference) => view(find(account, reference)),
     async update(account, reference, updates) {
-      const { id } = find(account, reference);
-      return view(await groups.update(id, (spec) => updateGroup(spec, updates, surroundings(account))));
+      const { id, spec: before } = find(account, reference);
+      const change = (spec: GroupSpec) => updateGroup(spec, updates, surroundings(account));
+      await deps.edge.checkPorts(addedPorts(before, change(before)));
+      return view(await groups.update(id, change));
     },
     async delete(account, reference) {
       const group = find(account, reference);
@@ -72,6 +74,11 @@ export function createServicesPort(deps: ServicesDependencies): ServicesPort {
     },
   };
 }
+
+const addedPorts = (before: GroupSpec, after: GroupSpec): number[] =>
+  after.services
+    .map(({ port }) => port)
+    .filter((port) => before.services.every((each) => each.port !== port));
 
 export function createCertificatesPort(
   deps: Pick<ServicesDependencies, "groups" | "certificates" | "nodeDomain" | "clock">,

@@ -1,6 +1,7 @@
 /** Opens the services room and ties it to the instances. */
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { UniError } from "@uni/contract/errors";
 import type { AccountId, InstanceId } from "@uni/contract/ids";
 import type { Instance } from "@uni/contract/resources/instance";
 import type { ServiceGroupPart } from "@uni/contract/resources/service-parts";
@@ -63,7 +64,19 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
   const unfollow = await followInstances(groups, watch, clock, log);
   const unwatch = watchEmptyGroups(groups, clock, log);
   const { edge } = surroundings;
-  const shared = { groups, certificates, nodeDomain, clock, edge };
+  const shared = {
+    groups,
+    certificates,
+    nodeDomain,
+    clock,
+    edge: {
+      ...edge,
+      async checkPorts(ports: readonly number[]) {
+        refusePublished(ports, registry);
+        await edge.checkPorts(ports);
+      },
+    },
+  };
   const applier = followChanges({ ...shared, localCa, registry, log });
   const services = createServicesPort({ ...shared, nameOf: (id) => registry.find(id)?.name });
   const certificatesPort = createCertificatesPort(shared);
@@ -97,4 +110,18 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
       unwatch();
     },
   };
+}
+
+/** What instances publish on the host is led past everything that listens there. */
+function refusePublished(ports: readonly number[], registry: Registry): void {
+  for (const { name, spec, status } of registry.all()) {
+    if (status.state === "stopped") continue;
+    const taken = spec.ports.find(({ hostPort, protocol }) => protocol === "tcp" && ports.includes(hostPort));
+    if (taken === undefined) continue;
+    throw new UniError(
+      "port_in_use",
+      `publish port ${taken.hostPort} at the edge: instance '${name}' has it on this host`,
+      { hint: `Stop it, or let it publish another port: uni stop ${name}` },
+    );
+  }
 }
