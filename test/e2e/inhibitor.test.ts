@@ -4,6 +4,9 @@ import { enterOwnNamespaces } from "../kit/own-namespaces.ts";
 enterOwnNamespaces();
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { after, test } from "node:test";
 import { systemClock } from "../../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../../packages/daemon/src/base/log.ts";
@@ -16,7 +19,8 @@ const counter = "/uk/libukp/scale_to_zero_disable";
 const signal = AbortSignal.timeout(120_000);
 const machines = await qemuMachines();
 const vmm = await machines.newVmm();
-const machine = await vmm.start(await machines.newSpec(), signal);
+const spec = await machines.newSpec();
+const machine = await vmm.start(spec, signal);
 const connector = createGuestConnector({ clock: systemClock, log: silentLog });
 const channel = await connector.connect(machine.agentSocket, { logOffset: 0, signal });
 const seen = collect(channel);
@@ -54,4 +58,21 @@ test("errors are those that the file is documented with", async () => {
 test("the counter counts when the root is read-only", async () => {
   const lines = `mount -o remount,ro / && ! touch /x 2>/dev/null && echo - >${counter} && cat ${counter}`;
   assert.deepEqual(await exec(channel, ["sh", "-c", lines]), { stdout: "=1", stderr: "", code: 0 });
+});
+
+test("connections with the outside are counted while they are established, and those inside are not", async () => {
+  const { address, gateway } = configOf([]).network;
+  const { tap } = spec.network;
+  execFileSync("ip", ["address", "add", `${gateway}/32`, "dev", tap]);
+  execFileSync("ip", ["route", "add", address, "dev", tap]);
+  const server = "httpd -p 8080 -h /; nc 127.0.0.1 8080 </uk/libukp/notify & echo up; wait";
+  const inner = await channel.exec({ argv: ["sh", "-c", server], env: {} });
+  await once(inner.io, "data");
+  assert.equal((await channel.stats()).connections, 0);
+  const outer = connect({ host: address, port: 8080 });
+  await once(outer, "connect");
+  await until("it is counted", async () => (await channel.stats()).connections === 1);
+  outer.destroy();
+  await until("it is not counted any more", async () => (await channel.stats()).connections === 0);
+  await inner.close();
 });

@@ -41,7 +41,8 @@ static void unlink_frame(uint32_t at);
 static void count(uint32_t index, int change);
 
 void sleepers_open(uint32_t pool, unsigned length) {
-  memset(&all, 0, sizeof all);
+  /* Memory that was never touched takes no room, and is zero. */
+  if (all.size != 0) memset(&all, 0, sizeof all);
   all.size = (uint32_t)1 << (32 - length);
   all.base = pool & ~(all.size - 1);
   all.unused = all.oldest = all.youngest = NONE;

@@ -106,7 +106,6 @@ function refusePortClashes(given: CreateInstanceRequest): void {
 /** A member that asks for nothing (an empty list, an "off") is let through. */
 function refuseUnsupported(given: CreateInstanceRequest): void {
   const asksFor: Readonly<Record<string, boolean>> = {
-    service_group: given.service_group !== undefined,
     volumes: (given.volumes?.length ?? 0) > 0,
     roms: (given.roms?.length ?? 0) > 0,
     plugins: (given.plugins?.length ?? 0) > 0,

@@ -66,6 +66,8 @@ export async function createEdge({ directory, bind, clock, log }: EdgeOptions): 
 
   async function apply(plan: EdgePlan): Promise<readonly string[]> {
     checkPlan(plan);
+    // Whatever comes after the end must not begin it anew.
+    if (released) return [];
     const taken = await takenPorts(bind, portsOf(plan), haproxy.processes());
     const serving = withoutPorts(plan, new Set(taken.map(({ port }) => port)));
     await (portsOf(serving).length === 0 ? stop() : serve(serving));
@@ -123,7 +125,6 @@ export async function createEdge({ directory, bind, clock, log }: EdgeOptions): 
   return {
     apply: (plan) => queue.run(() => apply(plan)),
     checkPorts: (ports) => requireFreePorts(bind, ports, haproxy.processes()),
-    idle: () => queue.idle(),
     async release() {
       released = true;
       cancel();

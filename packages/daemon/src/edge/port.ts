@@ -1,6 +1,4 @@
 /** The load balancer in front of service groups: what it is told, and what it answers. */
-import type { TaskQueue } from "../base/task-queue.ts";
-
 export interface EdgePlan {
   readonly groups: readonly EdgeGroup[];
   /** PEM file of what is shown to clients that ask for no name that is known. */
@@ -51,8 +49,6 @@ export interface Edge {
   apply(plan: EdgePlan): Promise<readonly string[]>;
   /** `port_in_use` naming the owner. */
   checkPorts(ports: readonly number[]): Promise<void>;
-  /** Resolves when what was asked so far is done. */
-  idle(): ReturnType<TaskQueue["idle"]>;
   /** Ends the supervision; the load balancer goes on. */
   release(): Promise<void>;
   /** Ends the load balancer. */

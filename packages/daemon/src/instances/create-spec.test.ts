@@ -9,7 +9,6 @@ import { image } from "./test-records.ts";
 const refused: readonly [what: string, request: object, code: string, message: RegExp][] = [
   ["no image", { image: undefined }, "malformed", /'image' is missing/],
   ["volumes", { volumes: [{}] }, "not_supported", /'volumes'/],
-  ["a service group", { service_group: {} }, "not_supported", /'service_group'/],
   ["type full", { type: "full" }, "not_supported", /'full'/],
   ["GPUs", { gpus: 1 }, "not_supported", /GPUs/],
   ["nested virtualisation", { features: ["nested-virt"] }, "not_supported", /nested-virt/],

@@ -8,7 +8,6 @@ import { readScaleToZero, refuseSleepOfPassing } from "./scale-to-zero.ts";
 
 /** Documented members whose features this version does not have: refused by name, never dropped. */
 const notYet = [
-  "service_group",
   "volumes",
   "roms",
   "plugins",

@@ -5,6 +5,7 @@ import type { InstanceRecord, ScaleToZero } from "./record.ts";
 
 export interface ViewContext {
   readonly now: number;
+  readonly serviceGroup?: Instance["service_group"];
   readonly gateway: string;
   readonly namesFor: (address: string) => { readonly mac: string; readonly tap: string };
 }
@@ -60,6 +61,7 @@ export function viewInstance(record: InstanceRecord, context: ViewContext): Inst
     network_interfaces: [
       { uuid: record.id, name: `${record.name}-eth0`, private_ip: record.address, mac, tap_name: tap },
     ],
+    service_group: context.serviceGroup,
     tags: [...spec.tags],
     annotations: { ...spec.annotations },
     delete_lock: spec.deleteLock,

@@ -6,6 +6,7 @@ import type { ApiDependencies } from "../api/port.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { Teardown } from "../base/teardown.ts";
+import { createEdge } from "../edge/edge.ts";
 import { createGuestConnector } from "../guest/connector.ts";
 import { createImages } from "../images/images.ts";
 import { LogStore } from "../instances/log-store.ts";
@@ -144,7 +145,22 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     openLog: (instance) => LogStore.open(directories.log(instance)),
   });
   await undo.add("instances", () => owners.release());
-  const services = await openServices({ db, dataDirectory, registry, clock, log, domain: config.domain });
+  const edge = await createEdge({
+    directory: join(dataDirectory, "haproxy"),
+    bind: config.edgeBind,
+    clock,
+    log: log.child({ room: "edge" }),
+  });
+  await undo.add("edge", () => edge.release());
+  const services = await openServices({
+    db,
+    dataDirectory,
+    registry,
+    clock,
+    log,
+    domain: config.domain,
+    edge,
+  });
   await undo.add("services", () => services.release());
 
   const shared = {
@@ -174,6 +190,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
         stats: new StatsReader({ network, directories, clock }),
         exits: new ExitWatch(registry),
         latencies,
+        services,
       }),
       images: createImagesPort(images, registry),
       ...services.ports,
@@ -185,6 +202,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     recover() {
       nodeVmm.ready().catch((error) => log.warn({ err: error }, "no machine can be started yet"));
       const recovered = recover(shared);
+      void services.apply();
       // Each instance's recovery is queued by now: what these ask for comes behind it.
       const standing = startStandingWork({ ...shared, sleepToDiskAfterMs: config.sleepToDiskAfterMs });
       void undo.add("standing work", () => standing.close());
@@ -197,13 +215,14 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
           owners.of(record.id).stop({ force: false, graceMs: record.spec.gracePeriodMs }),
         ),
       );
+      await edge.remove();
       await network.remove();
     },
     async close() {
       // With nothing running, nothing on the host is needed until the next start.
       const idle = registry.all().every((record) => record.status.state === "stopped");
-      if (idle)
-        await network.remove().catch((error) => log.error({ err: error }, "removing the network failed"));
+      if (idle) await undo.add("network", () => network.remove());
+      if (idle) await undo.add("edge's processes", () => edge.remove());
       for (const failure of await undo.run())
         log.error({ err: failure.error, step: failure.name }, "closing failed");
     },

@@ -56,3 +56,16 @@ test("names of services lie below a domain of at least two labels", () => {
     assert.throws(() => domainOf("--domain", wrong), UniError, wrong);
   }
 });
+
+test("services are published on an IPv4 address, all of them by default", () => {
+  const bindOf = (args: string[], env = {}) => {
+    const command = readConfig(args, env);
+    assert.ok(command.kind === "run");
+    return command.config.edgeBind;
+  };
+  assert.equal(bindOf([]), "0.0.0.0");
+  assert.equal(bindOf(["--edge-bind", "127.0.0.1"], { UNI_EDGE_BIND: "10.0.0.1" }), "127.0.0.1");
+  for (const text of ["", "localhost", "::", "127.0.0.1:80"]) {
+    assert.throws(() => readConfig(["--edge-bind", text], {}), { code: "invalid_value" }, text);
+  }
+});

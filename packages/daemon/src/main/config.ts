@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UniError } from "@uni/contract/errors";
@@ -15,6 +16,8 @@ export interface Config {
   readonly sleepToDiskAfterMs: number;
   /** Services have their names below it. */
   readonly domain: string;
+  /** IPv4 address on which services are published. */
+  readonly edgeBind: string;
 }
 
 export const usage = `Usage: unid [options]
@@ -28,6 +31,7 @@ Options:
   --cache-dir DIR         kernels and boot snapshots    (UNI_CACHE_DIR, default /var/cache/uni)
   --sleep-to-disk-after SECONDS  how long sleepers keep their process; 0: not at all
                                 (UNI_SLEEP_TO_DISK_AFTER, default 60)
+  --edge-bind ADDRESS     services are published on it (UNI_EDGE_BIND, default 0.0.0.0)
   --domain NAME           names of services lie below   (UNI_DOMAIN, default uni.localhost)
   --log-level LEVEL       debug, info, warn or error    (UNI_LOG_LEVEL, default info)
   --version               print the version
@@ -83,6 +87,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
         "sleep to disk after",
         values["sleep-to-disk-after"] ?? env.UNI_SLEEP_TO_DISK_AFTER ?? "60",
       ),
+      edgeBind: parseEdgeBind(values["edge-bind"] ?? env.UNI_EDGE_BIND ?? "0.0.0.0"),
       domain: readHostName(values.domain ?? env.UNI_DOMAIN ?? defaultDomain, false),
     },
   };
@@ -98,6 +103,7 @@ function parseOptions(args: readonly string[]) {
         socket: { type: "string" },
         "cache-dir": { type: "string" },
         domain: { type: "string" },
+        "edge-bind": { type: "string" },
         "log-level": { type: "string" },
         "sleep-to-disk-after": { type: "string" },
         help: { type: "boolean" },
@@ -125,6 +131,13 @@ function absolute(what: string, path: string): string {
   if (path !== "") return resolve(path);
   throw new UniError("invalid_value", `read the options: the path of the ${what} is empty`, {
     hint: "See unid --help.",
+  });
+}
+
+function parseEdgeBind(text: string): string {
+  if (isIPv4(text)) return text;
+  throw new UniError("invalid_value", `publish services on '${text}': it is no IPv4 address`, {
+    hint: "For example 0.0.0.0, which is all of this host's.",
   });
 }
 

@@ -20,6 +20,7 @@ const programs: readonly { readonly name: string; readonly brings: string; reado
   { name: "mke2fs", brings: "e2fsprogs", needed: true },
   { name: "ip", brings: "iproute2", needed: true },
   { name: "nft", brings: "nftables", needed: true },
+  { name: "haproxy", brings: "haproxy", needed: false },
   { name: "setpriv", brings: "util-linux", needed: true },
   { name: "buildah", brings: "buildah", needed: false },
 ];

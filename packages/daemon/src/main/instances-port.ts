@@ -36,6 +36,7 @@ import { logLines } from "../operations/log-lines.ts";
 import { checkLimits } from "../operations/node-limits.ts";
 import type { ExitWatch } from "../operations/wait-exit.ts";
 import type { WakeLatencies } from "../operations/wake-latency.ts";
+import type { OpenServices } from "./services.ts";
 
 export interface InstancesDependencies extends CreateDependencies {
   readonly registry: Registry;
@@ -47,6 +48,7 @@ export interface InstancesDependencies extends CreateDependencies {
   readonly feed: OutputFeed;
   readonly stats: StatsReader;
   readonly exits: ExitWatch;
+  readonly services: Pick<OpenServices, "prepareJoin" | "groupOf" | "apply">;
   readonly latencies: WakeLatencies;
 }
 
@@ -64,7 +66,12 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
   });
 
   const view = (record: InstanceRecord): Instance =>
-    viewInstance(record, { now: clock.now(), gateway: network.gateway, namesFor: network.namesFor });
+    viewInstance(record, {
+      serviceGroup: deps.services.groupOf(record.id),
+      now: clock.now(),
+      gateway: network.gateway,
+      namesFor: network.namesFor,
+    });
 
   /** Work that goes on after the answer: its failure is on the instance, for everybody to see. */
   const inBackground = (work: Promise<unknown>, what: string, id: InstanceId) => {
@@ -190,9 +197,18 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     list: (account, page) => pageOf(registry, account, page).map(view),
 
     async create(account, request, waitMs, signal) {
+      const part = request.service_group;
+      const join = part === undefined ? undefined : await deps.services.prepareJoin(account, part);
       const records = await createInstances(deps, account, request, waitMs > 0);
+      try {
+        await join?.(records.map(({ id }) => id));
+      } catch (error) {
+        await Promise.all(records.map(({ id }) => owners.of(id).delete()));
+        throw error;
+      }
       if (request.autostart !== true) return { instances: records.map(view), timedOut: false };
       const results = await Promise.all(records.map((record) => start(record.id, { waitMs }, signal)));
+      if (join !== undefined) await deps.services.apply();
       return {
         instances: records.map((record) =>
           view(registry.find(record.id) ?? deps.exits.findGone(record.id) ?? record),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { UniError } from "@uni/contract/errors";
 import { unikraftServicesScenario } from "../../../../test/kit/unikraft-services-scenario.ts";
 import { createFakeCore, fakeAccount, fakeToken } from "../api/fake-core.ts";
 import { startHttp } from "../api/http.ts";
@@ -22,17 +23,24 @@ import {
 } from "../services/test-groups.ts";
 import { createCertificatesPort, createLocalCaPort, createServicesPort } from "./services-port.ts";
 
-async function open(context: TestContext, hasEdge = true) {
+async function open(context: TestContext, taken: readonly number[] = []) {
   const place = await makePlace(context);
   const { db, directory, clock } = place;
   const groups = await ServiceGroups.open(db, nodeDomain);
   const certificates = await Certificates.open(db, new CertificateFiles(join(directory, "certificates")));
   const shared = { groups, certificates, nodeDomain, clock };
   const nameOf = (id: string) => (id === instance(1) ? "web-1" : undefined);
+  const edge = {
+    checkPorts(ports: readonly number[]): Promise<void> {
+      const port = ports.find((each) => taken.includes(each));
+      if (port === undefined) return Promise.resolve();
+      return Promise.reject(new UniError("port_in_use", `port ${port} is taken`));
+    },
+  };
   return {
     ...place,
     groups,
-    services: createServicesPort({ ...shared, nameOf, hasEdge }),
+    services: createServicesPort({ ...shared, nameOf, edge }),
     uploads: createCertificatesPort(shared),
   };
 }
@@ -51,9 +59,9 @@ test("the published SDK drives the real groups and certificates", async (context
   await unikraftServicesScenario(url, fakeToken, nodeDomain, [await make(), await make()]);
 });
 
-test("no group is made while nothing would lead to it", async (context) => {
-  const { services } = await open(context, false);
-  await assert.rejects(services.create(account, { services: [https] }), { code: "not_supported" });
+test("no group is made whose port somebody else holds", async (context) => {
+  const { services } = await open(context, [443]);
+  await assert.rejects(services.create(account, { services: [https] }), { code: "port_in_use" });
   const everything = { count: Number.POSITIVE_INFINITY, order: "asc" } as const;
   assert.deepEqual(services.list(account, everything), []);
 });

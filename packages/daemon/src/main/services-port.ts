@@ -3,12 +3,13 @@ import { UniError } from "@uni/contract/errors";
 import type { AccountId, InstanceId } from "@uni/contract/ids";
 import type { CertificatesPort, LocalCaPort, Reference, ServicesPort } from "../api/port.ts";
 import type { Clock } from "../base/clock.ts";
+import type { Edge } from "../edge/port.ts";
 import { usersOf } from "../services/certificate-choice.ts";
 import type { Certificates } from "../services/certificates.ts";
 import { type GroupSurroundings, groupFromRequest } from "../services/group-spec.ts";
 import { updateGroup } from "../services/group-update.ts";
 import type { LocalCa } from "../services/local-ca.ts";
-import type { CertificateRecord, GroupRecord } from "../services/record.ts";
+import type { CertificateRecord, GroupRecord, GroupSpec } from "../services/record.ts";
 import type { ServiceGroups } from "../services/service-groups.ts";
 import { trustRoot } from "../services/system-trust.ts";
 import { viewCertificate, viewGroup } from "../services/view.ts";
@@ -19,18 +20,26 @@ export interface ServicesDependencies {
   readonly nodeDomain: string;
   readonly clock: Clock;
   readonly nameOf: (instance: InstanceId) => string | undefined;
-  /** False: nothing would lead to a group, so none is made. */
-  readonly hasEdge: boolean;
+  readonly edge: Pick<Edge, "checkPorts">;
 }
 
-export function createServicesPort(deps: ServicesDependencies): ServicesPort {
-  const { groups, certificates, nodeDomain, clock } = deps;
-  const surroundings = (account: AccountId): GroupSurroundings => ({
+/** What the rules of groups need to know of an account. */
+export const surroundingsOf =
+  ({
+    certificates,
+    nodeDomain,
+    clock,
+  }: Pick<ServicesDependencies, "certificates" | "nodeDomain" | "clock">) =>
+  (account: AccountId): GroupSurroundings => ({
     nodeDomain,
     now: clock.now(),
     certificates: certificates.catalogue.ofAccount(account),
     findCertificate: (reference) => certificates.catalogue.resolve(account, reference).id,
   });
+
+export function createServicesPort(deps: ServicesDependencies): ServicesPort {
+  const { groups, certificates, nodeDomain, clock } = deps;
+  const surroundings = surroundingsOf(deps);
   const view = (group: GroupRecord) =>
     viewGroup(group, {
       nodeDomain,
@@ -45,15 +54,17 @@ export function createServicesPort(deps: ServicesDependencies): ServicesPort {
 
   return {
     async create(account, request) {
-      if (!deps.hasEdge) throw new UniError("not_supported", "Service groups: this version has no edge yet");
       const made = groupFromRequest(request, true, surroundings(account));
+      await deps.edge.checkPorts(made.spec.services.map(({ port }) => port));
       return view(await groups.create({ account, ...made, members: [] }, clock.now()));
     },
     list: (account, page) => groups.catalogue.page(account, page).map(view),
     get: (account, reference) => view(find(account, reference)),
     async update(account, reference, updates) {
-      const { id } = find(account, reference);
-      return view(await groups.update(id, (spec) => updateGroup(spec, updates, surroundings(account))));
+      const { id, spec: before } = find(account, reference);
+      const change = (spec: GroupSpec) => updateGroup(spec, updates, surroundings(account));
+      await deps.edge.checkPorts(addedPorts(before, change(before)));
+      return view(await groups.update(id, change));
     },
     async delete(account, reference) {
       const group = find(account, reference);
@@ -63,6 +74,11 @@ export function createServicesPort(deps: ServicesDependencies): ServicesPort {
     },
   };
 }
+
+const addedPorts = (before: GroupSpec, after: GroupSpec): number[] =>
+  after.services
+    .map(({ port }) => port)
+    .filter((port) => before.services.every((each) => each.port !== port));
 
 export function createCertificatesPort(
   deps: Pick<ServicesDependencies, "groups" | "certificates" | "nodeDomain" | "clock">,

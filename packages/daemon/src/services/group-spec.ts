@@ -3,7 +3,7 @@ import { UniError } from "@uni/contract/errors";
 import type { CertificateId } from "@uni/contract/ids";
 import { limits } from "@uni/contract/limits";
 import type { NameOrUuid } from "@uni/contract/resources/reference";
-import type { Service, ServiceDomain, ServiceGroupPart } from "@uni/contract/resources/service-parts";
+import type { Service, ServiceDomain } from "@uni/contract/resources/service-parts";
 import { covers, fqdnOf, isFullName, readDomainName } from "./domains.ts";
 import { generatedName, labelFor } from "./names.ts";
 import { readServices } from "./port-rules.ts";
@@ -27,33 +27,6 @@ export interface GroupRequest {
   readonly hard_limit?: number | undefined;
   readonly autokill?: { readonly time_ms?: number | undefined } | undefined;
 }
-
-/** What a create request of an instance says of its group: an existing one, or a new one that it describes. */
-export type GroupWish =
-  | { readonly kind: "join"; readonly reference: NameOrUuid }
-  | { readonly kind: "new"; readonly request: GroupRequest };
-
-/** With services it describes a new group, whose name `name` then is; without, `uuid` or `name` is an existing one. */
-export function readGroupWish(part: ServiceGroupPart): GroupWish {
-  const { uuid, name, services, domains, soft_limit, hard_limit } = part;
-  if (services !== undefined) {
-    if (uuid !== undefined) throw exclusive("'uuid' with 'services': a group is an existing or a new one");
-    return { kind: "new", request: part };
-  }
-  if (uuid === undefined && name === undefined) {
-    throw new UniError(
-      "invalid_value",
-      "Member 'service_group' needs 'services', or the 'uuid' or 'name' of a group",
-    );
-  }
-  if (uuid !== undefined && name !== undefined) throw exclusive("'uuid' with 'name'");
-  if (domains !== undefined || soft_limit !== undefined || hard_limit !== undefined) {
-    throw exclusive("'domains' or limits without 'services': an existing group has its own");
-  }
-  return { kind: "join", reference: uuid === undefined ? { name } : { uuid } };
-}
-
-const exclusive = (what: string) => new UniError("exclusive", `Member 'service_group' cannot have ${what}`);
 
 /** Name and specification of a new group; without a name or a domain it gets generated ones. */
 export function groupFromRequest(

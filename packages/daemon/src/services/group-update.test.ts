@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asCertificateId } from "@uni/contract/ids";
 import type { ServiceGroupUpdate } from "@uni/contract/resources/service-group";
-import { type GroupSurroundings, groupFromRequest, readGroupWish } from "./group-spec.ts";
+import { type GroupSurroundings, groupFromRequest } from "./group-spec.ts";
 import { updateGroup } from "./group-update.ts";
 import type { CertificateRecord } from "./record.ts";
 import { account, nodeDomain, plainSpec } from "./test-groups.ts";
@@ -59,23 +59,6 @@ test("refused: limits that contradict each other, and domains without the certif
     { name: "a.example.com.", certificate: certificate.id },
   ]);
   assert.doesNotThrow(make({ domains: [{ name: "*.example.com." }] }));
-});
-
-test("a create request names a group or describes one, never both", () => {
-  const id = "33333333-3333-4333-8333-333333333333";
-  assert.deepEqual(readGroupWish({ name: "web" }), { kind: "join", reference: { name: "web" } });
-  assert.deepEqual(readGroupWish({ uuid: id }), { kind: "join", reference: { uuid: id } });
-  const described = { name: "web", services: [https], soft_limit: 2 };
-  assert.deepEqual(readGroupWish(described), { kind: "new", request: described });
-  assert.throws(() => readGroupWish({}), { code: "invalid_value" });
-  for (const wrong of [
-    { uuid: id, services: [https] },
-    { uuid: id, name: "web" },
-    { name: "web", domains: [] },
-    { name: "web", hard_limit: 3 },
-  ]) {
-    assert.throws(() => readGroupWish(wrong), { code: "exclusive" });
-  }
 });
 
 const change = (prop: ServiceGroupUpdate["prop"], op: ServiceGroupUpdate["op"], value?: unknown) =>

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asCertificateId } from "@uni/contract/ids";
 import { account, groupRecord, instance, nodeDomain } from "./test-groups.ts";
-import { viewCertificate, viewGroup, viewMembership } from "./view.ts";
+import { viewCertificate, viewGroup } from "./view.ts";
 
 const details = {
   names: ["www.example.com"],
@@ -36,17 +36,6 @@ test("a group is shown with whole certificates, its members and its autokill", (
   ]);
   assert.deepEqual([shown.instances, shown.autokill, shown.autoscale], [members, { time_ms: 5 }, false]);
   assert.equal(shown.created_at, "1970-01-01T00:00:00.000Z");
-});
-
-test("an instance shows the names of its group, with references to certificates", () => {
-  assert.deepEqual(viewMembership(group, { nodeDomain, certificates: [certificate] }), {
-    uuid: group.id,
-    name: "web",
-    domains: [
-      { fqdn: "web.uni.localhost" },
-      { fqdn: "www.example.com", certificate: { uuid: certificate.id, name: "www" } },
-    ],
-  });
 });
 
 test("a certificate is valid between its dates, and in error without its file", () => {

@@ -1,7 +1,6 @@
 /** Service groups and certificates as the API shows them. */
 import type { CertificateState } from "@uni/contract/enums";
 import type { Certificate } from "@uni/contract/resources/certificate";
-import type { Instance } from "@uni/contract/resources/instance";
 import type { ServiceGroup } from "@uni/contract/resources/service-group";
 import { certificateFor } from "./certificate-choice.ts";
 import { fqdnOf } from "./domains.ts";
@@ -47,26 +46,6 @@ export function viewGroup(
     }),
     instances: [...members],
     ...(spec.autokillMs === 0 ? {} : { autokill: { time_ms: spec.autokillMs } }),
-  };
-}
-
-/** What an instance shows of the group that it is in. */
-export function viewMembership(
-  { id, name, spec }: GroupRecord,
-  { nodeDomain, certificates }: Pick<GroupView, "nodeDomain" | "certificates">,
-): NonNullable<Instance["service_group"]> {
-  return {
-    uuid: id,
-    name,
-    domains: spec.domains.map((domain) => {
-      const certificate = certificateFor(domain, nodeDomain, certificates);
-      return {
-        fqdn: fqdnOf(domain, nodeDomain),
-        ...(certificate === undefined
-          ? {}
-          : { certificate: { uuid: certificate.id, name: certificate.name } }),
-      };
-    }),
   };
 }
 

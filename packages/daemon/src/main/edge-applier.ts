@@ -1,0 +1,112 @@
+/** Keeps the edge as groups, instances and certificates say. Changes that come while it works are applied together. */
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Edge, EdgePlan } from "../edge/port.ts";
+import type { Registry } from "../instances/registry.ts";
+import type { Certificates } from "../services/certificates.ts";
+import { edgePlan } from "../services/edge-plan.ts";
+import type { LocalCa } from "../services/local-ca.ts";
+import type { ServiceGroups } from "../services/service-groups.ts";
+
+export interface EdgeApplierDependencies {
+  readonly edge: Edge;
+  readonly groups: ServiceGroups;
+  readonly certificates: Certificates;
+  readonly localCa: LocalCa;
+  readonly registry: Registry;
+  readonly nodeDomain: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface EdgeApplier {
+  /** Resolves when the edge is as things were at the call; a failure is in the log. */
+  apply(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Certificates of the local authority are asked for anew, which renews them in time; a taken port may be free. */
+const repeatMs = 3_600_000;
+
+export function followChanges(deps: EdgeApplierDependencies): EdgeApplier {
+  const { edge, groups, registry, clock, log } = deps;
+  let underWay: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  let closed = false;
+  let cancel = () => {};
+
+  async function applyNow(): Promise<void> {
+    if (closed) return;
+    try {
+      for (const problem of await edge.apply(await currentPlan(deps))) log.warn({}, problem);
+    } catch (error) {
+      log.error({ err: error }, "the edge could not be brought up to date");
+    }
+  }
+
+  function apply(): Promise<void> {
+    if (underWay === undefined) {
+      underWay = applyNow().finally(() => {
+        underWay = undefined;
+      });
+      return underWay;
+    }
+    next ??= underWay.then(() => {
+      next = undefined;
+      return apply();
+    });
+    return next;
+  }
+
+  const repeat = () => {
+    cancel = clock.after(repeatMs, () => void apply().finally(repeat));
+  };
+  const stops = [
+    groups.onChange(() => void apply()),
+    registry.onChange((after, before) => {
+      const id = (after ?? before)?.id;
+      if (id === undefined || after?.status.state === before?.status.state) return;
+      if (groups.groupOf(id) !== undefined) void apply();
+    }),
+  ];
+  repeat();
+  return {
+    apply,
+    async close() {
+      closed = true;
+      cancel();
+      for (const stop of stops) stop();
+      await (next ?? underWay);
+    },
+  };
+}
+
+async function currentPlan(deps: EdgeApplierDependencies): Promise<EdgePlan> {
+  const { groups, registry, certificates, localCa, nodeDomain } = deps;
+  const instances = registry.all().flatMap(({ id, name, address, status }) => {
+    const group = groups.groupOf(id);
+    if (group === undefined) return [];
+    // From its first step on, falling asleep is turned back by a packet: no request is refused meanwhile.
+    const fallsAsleep = status.state === "stopping" && status.intent === "sleep";
+    return [{ id, name, address, state: fallsAsleep ? "standby" : status.state, group: group.id }];
+  });
+  const plan = edgePlan(groups.catalogue.all(), instances, {
+    nodeDomain,
+    uploaded: certificates.catalogue.all(),
+    path: (id) => certificates.files.path(id),
+  });
+  // An installation without services needs no authority.
+  if (plan.groups.length === 0) return { groups: [], defaultCertificate: "" };
+  const { path: defaultCertificate } = await localCa.leaf(`*.${nodeDomain}`);
+  const served = plan.groups.map(async (group) => ({
+    ...group,
+    domains: await Promise.all(
+      group.domains.map(async ({ fqdn, certificate }) => ({
+        fqdn,
+        certificate:
+          certificate.kind === "uploaded" ? certificate.path : (await localCa.leaf(certificate.name)).path,
+      })),
+    ),
+  }));
+  return { groups: await Promise.all(served), defaultCertificate };
+}
