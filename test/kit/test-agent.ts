@@ -73,6 +73,8 @@ export class TestAgent {
     this.root = join(this.#directory, "root");
     mkdirSync(this.root);
     makeBusyboxRoot(this.root);
+    // A shell opens it for what it starts in the background; without it, that never runs.
+    execFileSync("mknod", ["-m", "666", join(this.root, "dev/null"), "c", "1", "3"]);
     this.#complaints = "";
     const unshare = ["--mount", "--pid", "--uts", "--net", "--fork", "--kill-child", "--mount-proc"];
     // Ends with this process, also when that is killed.

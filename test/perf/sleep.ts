@@ -35,7 +35,13 @@ export async function sleepFigures(daemon: TestDaemon, report: Report, rounds: n
       "/instances/suspend",
       uuids.map((uuid) => ({ uuid, drain_timeout_ms: 0, timeout_s: -1 })),
     );
-  const onDisk = (uuid: string) => until("it is on disk", async () => (await tierOf(uuid)) === "disk");
+  /** A last packet of the request before may have turned it back. */
+  const onDisk = (uuid: string) =>
+    until("it is on disk", async () => {
+      const tier = await tierOf(uuid);
+      if (tier === undefined) await suspend([uuid]);
+      return tier === "disk";
+    });
 
   const [web] = await make({});
   if (web === undefined) throw new Error("no instance was made");

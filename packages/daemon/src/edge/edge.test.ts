@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { connect } from "node:tls";
@@ -189,6 +190,40 @@ test("an upgraded connection carries bytes both ways, and an event stream is not
   });
   await until("the first event", () => stream.includes("data: first"));
   events.destroy();
+});
+
+test("gRPC reaches a member in HTTP/2, with its trailers", async () => {
+  const address = "127.1.0.4";
+  const server = createHttp2Server();
+  server.on("stream", (stream) => {
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.pipe(stream);
+  });
+  server.listen(backendPort, address);
+  await once(server, "listening");
+  await edge.apply(kit.planOf(kit.group("a", { [address]: "awake" })));
+  const client = connectHttp2("https://a.example.com", {
+    ca: readFileSync(kit.rootFile),
+    lookup: (_name, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]),
+  });
+  const call = client.request({
+    ":method": "POST",
+    ":path": "/s/m",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  let body = "";
+  call.on("data", (chunk) => {
+    body += chunk;
+  });
+  const trailers = once(call, "trailers");
+  call.end("message");
+  assert.equal((await trailers)[0]["grpc-status"], "0");
+  await once(call, "close");
+  assert.equal(body, "message");
+  client.close();
+  server.close();
 });
 
 test("groups share a raw TLS port by the name that the client asks for", async () => {

@@ -119,16 +119,11 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     requireAdmitted("sleep", before);
     const done = work();
     inBackground(done, "suspend", id);
-    const isAsleep = (record: InstanceRecord | undefined) => record?.status.state !== "running";
     if (options.waitMs <= 0) return transition(id, before, false);
-    const failed = done.then(() => new Promise<never>(() => {}));
-    const reached = await Promise.race([
-      waitFor(id, (record) => isAsleep(record) && record?.status.state !== "stopping")(
-        options.waitMs,
-        signal,
-      ),
-      failed,
-    ]);
+    const isAsleep = (record: InstanceRecord | undefined) => record?.status.state === "standby";
+    // Also over when a packet turned it back: it runs, and nobody can say that it should not.
+    const over = done.then(() => true);
+    const reached = await Promise.race([waitFor(id, isAsleep)(options.waitMs, signal), over]);
     return transition(id, before, !reached);
   }
 

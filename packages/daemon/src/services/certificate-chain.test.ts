@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
 import fc from "fast-check";
@@ -53,10 +53,18 @@ const weak = generateKeyPairSync("rsa", {
   privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "x" },
 });
 
+/** The same certificate with the last bit of its signature turned over. */
+function forged(): string {
+  const der = new X509Certificate(good.chain).raw;
+  der[der.length - 1] = (der.at(-1) ?? 0) ^ 1;
+  return new X509Certificate(der).toString() + root.certificate;
+}
+
 const refusals: readonly [string, CertificateMaterial, RegExp][] = [
   ["another's key", { ...good, pkey: other.pkey }, /private key is not the certificate's/],
   ["no chain", { ...good, chain: "hello" }, /no PEM certificate/],
   ["a key in the chain", { ...good, chain: good.chain + good.pkey }, /holds a private key/],
+  ["a forged signature", { ...good, chain: forged() }, /did not issue certificate 1/],
   ["the issuer first", { ...good, chain: reversed }, /did not issue certificate 1/],
   [
     "a foreign issuer",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Clock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import { watchEmptyGroups } from "./autokill.ts";
 import { followInstances } from "./membership.ts";
@@ -115,5 +116,25 @@ test("an empty group goes after its time, unless somebody joins", async (context
     groups.catalogue.all().map(({ id }) => id),
     [used.id, kept.id],
   );
+  stop();
+});
+
+test("a timer that is shorter than the wait removes nothing early", async (context) => {
+  const { db, clock } = await makePlace(context);
+  const groups = await ServiceGroups.open(db, nodeDomain);
+  const { id } = await groups.create(draft("late", { autokillMs: 35 }), clock.now());
+  const short: Clock = {
+    now: () => clock.now(),
+    monotonicUs: () => clock.monotonicUs(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    after: (ms, task) => clock.after(Math.min(ms, 10), task),
+  };
+  const removed = new Promise<void>((resolve) => groups.onChange(resolve));
+  const stop = watchEmptyGroups(groups, short, silentLog);
+  await clock.advance(34);
+  assert.ok(groups.catalogue.find(id));
+  await clock.advance(1);
+  await removed;
+  assert.equal(groups.catalogue.find(id), undefined);
   stop();
 });
