@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { startSocket } from "../api/socket.ts";
 import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
+import type { Edge } from "../edge/port.ts";
 import { LogStore } from "../instances/log-store.ts";
 import { OutputFeed } from "../instances/output-feed.ts";
 import { Owners } from "../instances/owners.ts";
@@ -155,6 +156,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     logLevel: "info",
     sleepToDiskAfterMs: 60_000,
     domain: "uni.localhost",
+    edgeBind: "127.0.0.1",
   };
   const node = createNodePort({
     ...shared,
@@ -171,6 +173,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     clock,
     log,
     domain: config.domain,
+    edge: pretendedEdge,
   });
   const api = {
     ...services.ports,
@@ -179,6 +182,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
       stats: new StatsReader({ network, directories, clock }),
       exits: new ExitWatch(registry),
       latencies: new WakeLatencies(),
+      services,
     }),
     images: createImagesPort(images, registry),
     kernels: createKernelsPort(kernels, registry),
@@ -212,6 +216,13 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     },
   };
 }
+
+const pretendedEdge: Edge = {
+  apply: async () => [],
+  checkPorts: async () => {},
+  release: async () => {},
+  remove: async () => {},
+};
 
 /** The object, whose promises no longer settle once the daemon is dead, nor those of what they gave. */
 function untilDead<T extends object>(room: T, isDead: () => boolean): T {
