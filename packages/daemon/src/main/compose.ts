@@ -179,6 +179,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   const node = createNodePort({
     ...shared,
     ...surroundings,
+    services,
     dataDirectory,
     cacheDirectory,
     startedAt: clock.now(),

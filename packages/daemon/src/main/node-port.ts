@@ -1,6 +1,7 @@
 import { arch, cpus, release, totalmem } from "node:os";
 import type { Accelerator } from "@uni/contract/enums";
 import type { AccountId } from "@uni/contract/ids";
+import { limits as contractLimits } from "@uni/contract/limits";
 import type { NodePort } from "../api/port.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Images } from "../images/port.ts";
@@ -8,9 +9,11 @@ import { followEvents } from "../instances/event-hub.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
 import { type NodeLimits, usageOf } from "../operations/node-limits.ts";
+import { mostPerAccount } from "../services/catalogue.ts";
 import type { Config } from "./config.ts";
 import { type DoctorDependencies, examine } from "./doctor.ts";
 import { nodeFigures } from "./node-figures.ts";
+import type { OpenServices } from "./services.ts";
 import { version } from "./version.ts";
 
 export interface NodeDependencies extends DoctorDependencies {
@@ -20,6 +23,7 @@ export interface NodeDependencies extends DoctorDependencies {
   readonly images: Images;
   readonly network: Network;
   readonly limits: NodeLimits;
+  readonly services: Pick<OpenServices, "countOf">;
   readonly startedAt: number;
   /** host:port that the REST API listens on, once it does. */
   readonly address: () => string | undefined;
@@ -83,11 +87,12 @@ export function createNodePort(deps: NodeDependencies): NodePort {
   };
 }
 
-/** The API reports kinds of resources that this version does not have as none used and none allowed. */
+/** Volumes, which this version does not have, are reported as none used and none allowed. */
 function quotasOf(deps: NodeDependencies, account: AccountId) {
   const { limits } = deps;
   const used = usageOf(deps.registry.ofAccount(account));
-  const none = { service_groups: 0, services: 0, volumes: 0, total_volume_mb: 0 };
+  const { groups, ports } = deps.services.countOf(account);
+  const noVolumes = { volumes: 0, total_volume_mb: 0 };
   return {
     uuid: account,
     used: {
@@ -95,14 +100,18 @@ function quotasOf(deps: NodeDependencies, account: AccountId) {
       live_instances: used.liveInstances,
       live_vcpus: used.liveVcpus,
       live_memory_mb: used.liveMemoryMb,
-      ...none,
+      service_groups: groups,
+      services: ports,
+      ...noVolumes,
     },
     hard: {
       instances: limits.instances,
       live_instances: limits.liveVcpus,
       live_vcpus: limits.liveVcpus,
       live_memory_mb: limits.liveMemoryMb,
-      ...none,
+      service_groups: mostPerAccount,
+      services: mostPerAccount * contractLimits.servicePorts,
+      ...noVolumes,
     },
     limits: {
       min_memory_mb: limits.minMemoryMb,

@@ -156,6 +156,7 @@ test("node: quotas count the account's own, and information is there without a m
       images: createFakeImages(),
       network: { pool: "10.0.0.0/16", gateway: "169.254.1.1" },
       config: { dataDirectory: "/data", socketPath: "/run/s" },
+      services: { countOf: () => ({ groups: 2, ports: 3 }) },
       startedAt: 0,
       address: () => undefined,
       shutdown: ignore,
@@ -165,6 +166,7 @@ test("node: quotas count the account's own, and information is there without a m
       [used?.instances, used?.live_instances, used?.live_vcpus, used?.live_memory_mb],
       [2, 1, 2, 256],
     );
+    assert.deepEqual([used?.service_groups, used?.services, used?.volumes], [2, 3, 0]);
     assert.equal(hard?.live_memory_mb, limits.liveMemoryMb);
     const info = await node.info();
     assert.deepEqual([info.instances, info.kernel, info.images], [{ total: 3, running: 2 }, undefined, 1]);

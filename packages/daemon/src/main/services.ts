@@ -41,6 +41,8 @@ export interface OpenServices {
   readonly ports: Pick<ApiDependencies, "services" | "certificates" | "localCa">;
   /** See `prepareJoin`. */
   readonly prepareJoin: (account: AccountId, part: ServiceGroupPart) => Promise<Join>;
+  /** Groups of an account, and the ports that they publish. */
+  readonly countOf: (account: AccountId) => { readonly groups: number; readonly ports: number };
   readonly groupOf: (id: InstanceId) => Instance["service_group"];
   /** Resolves when the edge is as things are now. */
   readonly apply: () => Promise<void>;
@@ -97,6 +99,10 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
     },
     prepareJoin: (account, part) =>
       prepareJoin({ ...shared, surroundings: surroundingsOf(shared) }, account, part),
+    countOf(account) {
+      const own = groups.catalogue.ofAccount(account);
+      return { groups: own.length, ports: own.reduce((sum, group) => sum + group.spec.services.length, 0) };
+    },
     groupOf(id) {
       const group = groups.groupOf(id);
       if (group === undefined) return undefined;

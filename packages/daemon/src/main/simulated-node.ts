@@ -158,14 +158,6 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     domain: "uni.localhost",
     edgeBind: "127.0.0.1",
   };
-  const node = createNodePort({
-    ...shared,
-    ...places,
-    config,
-    startedAt: 0,
-    address: () => undefined,
-    shutdown: () => {},
-  });
   const services = await openServices({
     db,
     dataDirectory: host.directory,
@@ -174,6 +166,15 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     log,
     domain: config.domain,
     edge: pretendedEdge,
+  });
+  const node = createNodePort({
+    ...shared,
+    ...places,
+    config,
+    services,
+    startedAt: 0,
+    address: () => undefined,
+    shutdown: () => {},
   });
   const api = {
     ...services.ports,

@@ -3,7 +3,7 @@ import { messages } from "@uni/contract/envelope";
 import { UniError } from "@uni/contract/errors";
 import { type AccountId, isUuid } from "@uni/contract/ids";
 
-const mostPerAccount = 1_000;
+export const mostPerAccount = 1_000;
 
 export interface Listed {
   readonly id: string;
