@@ -1,6 +1,6 @@
 /** The kernel's tracked connections, through conntrack(8). Each pass over them costs some 10 ms, however few there are. */
 import { randomBytes } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runOk } from "./process.ts";
@@ -31,12 +31,15 @@ export const sendersIn = (line: string): readonly string[] =>
  */
 export async function deleteConnections(filters: readonly string[]): Promise<void> {
   if (filters.length === 0) return;
-  const path = join(tmpdir(), `uni-conntrack-${randomBytes(8).toString("hex")}`);
-  const text = `${filters.map((filter) => `-D ${filter}`).join("\n")}\n`;
-  await writeFile(path, text, { mode: 0o600, flag: "wx" });
+  // Its name goes before anything is awaited, so that a daemon that is killed leaves none; proc(5) leads to it all the same.
+  const name = join(tmpdir(), `uni-conntrack-${randomBytes(8).toString("hex")}`);
+  const file = openSync(name, "wx+", 0o600);
   try {
+    unlinkSync(name);
+    writeSync(file, `${filters.map((filter) => `-D ${filter}`).join("\n")}\n`);
+    const path = `/proc/${process.pid}/fd/${file}`;
     await runOk("conntrack", ["-R", path], { timeoutMs, keepBytes: 4096 });
   } finally {
-    await rm(path, { force: true });
+    closeSync(file);
   }
 }
