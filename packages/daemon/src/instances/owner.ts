@@ -177,7 +177,10 @@ export class InstanceOwner {
 
   /** Takes over what an earlier daemon left once the host is `prepared`, and finishes or undoes what it had begun. */
   recover(prepared: Promise<void>): Promise<void> {
-    return this.#tasks.run(async (signal) => {
+    const { state, intent } = this.#record().status;
+    // Nobody who asks before its turn comes is told that it runs: it is about to be stopped.
+    const told = intent === "stop" && state === "running" ? this.#save({ state: "stopping" }) : undefined;
+    return this.#enqueueAfter(told, async (signal) => {
       await prepared.catch(() => {}); // Who prepares reports it; each instance brings its own part about.
       await this.#recoverOnce(signal);
     });
