@@ -239,7 +239,9 @@ test("groups share a raw TLS port by the name that the client asks for", async (
 test("headers larger than the buffer are refused", async () => {
   await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" })));
   const before = backend(one).requests();
-  const { status } = await kit.curl("https://a.example.com/", "--http1.1", "-H", `X: ${"x".repeat(40_000)}`);
+  // More than a buffer has room for, and yet read as a whole: a client that still sends when it is refused sees a broken
+  // pipe instead of the answer.
+  const { status } = await kit.curl("https://a.example.com/", "--http1.1", "-H", `X: ${"x".repeat(15_800)}`);
   assert.equal(status, 400);
   assert.equal(backend(one).requests(), before);
 });
