@@ -19,6 +19,7 @@ import {
   killMachine,
   type LifecycleDependencies,
   machineSpec,
+  undoSteps,
 } from "./machine.ts";
 
 /** A machine that lives is not given up soon: after the start of a daemon all of them are asked at once. */
@@ -97,12 +98,7 @@ async function startMachine(
     await configure(channel, config, signal);
     return { machine, channel };
   } catch (error) {
-    for (const failure of await undo.run()) {
-      deps.log.error(
-        { err: failure.error, instance: record.id, step: failure.name },
-        "undoing a start failed",
-      );
-    }
+    await undoSteps(deps.log, undo, { instance: record.id, what: "a start" });
     throw toUniError(error, `start instance '${record.name}'`);
   }
 }

@@ -16,6 +16,7 @@ import {
   killMachine,
   type LifecycleDependencies,
   machineSpec,
+  undoSteps,
 } from "./machine.ts";
 
 export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycle {
@@ -95,12 +96,7 @@ async function resumeMachine(
     channel.onEvent(hooks.onEvent);
     return { machine, channel };
   } catch (error) {
-    for (const failure of await undo.run()) {
-      deps.log.error(
-        { err: failure.error, instance: record.id, step: failure.name },
-        "undoing a wake failed",
-      );
-    }
+    await undoSteps(deps.log, undo, { instance: record.id, what: "a wake" });
     throw toUniError(error, `wake instance '${record.name}'`);
   }
 }

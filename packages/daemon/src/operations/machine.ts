@@ -4,6 +4,7 @@ import { chown } from "node:fs/promises";
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
 import type { Log } from "../base/log.ts";
+import type { Teardown } from "../base/teardown.ts";
 import type { GuestChannel, GuestConnector } from "../guest/port.ts";
 import { ensureDirectory, removeTree } from "../host/files.ts";
 import type { Images } from "../images/port.ts";
@@ -91,4 +92,15 @@ export function connect(
   return withDeadline({ clock, ms, attempted: "reach the guest's agent", signal }, (limited) =>
     guests.connect(agentSocket, { logOffset, signal: limited }),
   );
+}
+
+/** Brings back what a start or wake that failed had done; what cannot be is in the log. */
+export async function undoSteps(
+  log: Log,
+  undo: Teardown,
+  of: { readonly instance: string; readonly what: string },
+): Promise<void> {
+  for (const { name, error } of await undo.run()) {
+    log.error({ err: error, instance: of.instance, step: name }, `undoing ${of.what} failed`);
+  }
 }
