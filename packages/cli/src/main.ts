@@ -34,6 +34,12 @@ function makeContext(options: GlobalOptions): Context {
   };
 }
 
+/** Resolves once what was written is with the system, or the reader is gone. */
+const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
+  stream.writableLength === 0
+    ? Promise.resolve()
+    : new Promise((resolve) => stream.write("", () => resolve()));
+
 process.stdout.on("error", (error: NodeJS.ErrnoException) =>
   error.code === "EPIPE" ? interrupts.readerGone() : process.exit(74),
 );
@@ -55,5 +61,6 @@ try {
   status = reportError(failure, formatFromArguments(args), process.stderr);
 }
 interrupts.dispose();
-// An open stdin would keep the process alive. Nothing is lost: writes to terminals, files and pipes are synchronous on Linux.
+// An open stdin would keep the process alive, so it is ended; a slow reader of a pipe has had all of the output by then.
+await Promise.all([process.stdout, process.stderr].map(flushed));
 process.exit(status);

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { UniError } from "@uni/contract/errors";
 import { frameKinds } from "@uni/contract/stream-frames";
-import { type Script, Stream } from "../../../../test/kit/fake-daemon.ts";
-import { talk } from "../../../../test/kit/run-uni.ts";
+import { type Script, Stream, startFakeDaemon } from "../../../../test/kit/fake-daemon.ts";
+import { talk, uniMain } from "../../../../test/kit/run-uni.ts";
 
 /** Prints to both outputs, echoes its input, and ends with 7. */
 const echo: Script = {
@@ -34,6 +38,35 @@ test("exec -i passes input on to its end, however much", async () => {
   const { code, bytes } = await talk(echo, ["exec", "-i", "web", "cat"], { input });
   assert.equal(code, 7);
   assert.ok(bytes.subarray(4).equals(input));
+});
+
+test("a reader that is slow to start gets all of the output", async () => {
+  const frames = 9; // of 8 KiB: a pipe takes eight (pipe(7)), the last waits in the process
+  let gone: Promise<void> | undefined;
+  const daemon = await startFakeDaemon({
+    "VM.Exec": () =>
+      new Stream(async (peer) => {
+        gone = peer.gone;
+        for (let each = 0; each < frames; each += 1) peer.send(frameKinds.stdout, Buffer.alloc(8192));
+        return { exit_code: 0 };
+      }),
+  });
+  try {
+    const line = '"$@" | { read -r _ <&3; wc -c; }';
+    const command = ["-c", line, "sh", process.execPath, uniMain, "exec", "web", "cat"];
+    const child = spawn("/bin/sh", command, {
+      env: { PATH: process.env.PATH, UNI_SOCKET: daemon.socketPath },
+      stdio: ["ignore", "pipe", "inherit", "pipe"],
+    });
+    const counted = text(child.stdout as Readable);
+    while (gone === undefined) await setTimeout(10);
+    await gone;
+    await setTimeout(300); // time for it to leave too early
+    (child.stdio[3] as Writable).end("go\n");
+    assert.equal(Number(await counted), frames * 8192);
+  } finally {
+    await daemon.close();
+  }
 });
 
 test("exec passes user, directory and environment on", async () => {
