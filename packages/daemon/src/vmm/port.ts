@@ -15,6 +15,11 @@
  * Nobody may talk to the agent from the begin of `suspend` to its end. Crashes of the host are not guarded against by
  * syncing: `checkSnapshot` tells files that they cut.
  *
+ * Capture: a snapshot of a machine that goes on, with its disk (decision 0020). `capture` copies what can be copied while the
+ * machine runs; then, paused, `take` makes it complete and switches the machine to `nextDisk`; `publish` renames the directory
+ * into its place. Somebody may talk to the agent all along: what was on its way is part of nothing. `resume` makes any
+ * number of machines of it, each with another `MachineSpec`; only the shape is the snapshot's.
+ *
  * An implementer may not: keep state outside `directory` and the boot cache; wait for ever; run the VMM with privileges.
  */
 import type { ProcessIdentity } from "../host/process-identity.ts";
@@ -91,6 +96,8 @@ export interface Machine {
    * paused. After a failure or an abort there is nothing new on the disk, and an earlier snapshot is untouched.
    */
   suspend(directory: string, signal: AbortSignal): Promise<{ readonly bytes: number }>;
+  /** Begins a capture; one at a time (`wrong_state`). The machine may run or stand. Errors as of `suspend`. */
+  capture(target: CaptureTarget, signal: AbortSignal): Promise<Capture>;
   /** Ends the process at once and waits until it is reaped; harmless when it is gone. */
   kill(): Promise<void>;
   /** The end of the kernel's console, at most 64 KiB. */
@@ -99,6 +106,25 @@ export interface Machine {
   usage(): Promise<{ readonly rssBytes: number; readonly cpuTimeMs: number } | undefined>;
   /** Closes this handle and leaves the process running. */
   release(): Promise<void>;
+}
+
+export interface CaptureTarget {
+  /** Made by `publish`; nothing is there before. */
+  readonly directory: string;
+  /** An empty overlay over the file that the machine writes to; the machine's user owns it. */
+  readonly nextDisk: DiskSpec;
+}
+
+export interface Capture {
+  /**
+   * The machine is paused and stays so. From its return on it writes to `nextDisk` alone. If it fails, the machine is as
+   * before, with its old disk.
+   */
+  take(signal: AbortSignal): Promise<void>;
+  /** After `take`, whatever the machine does meanwhile. `bytes` is what the directory takes on the host's disk. */
+  publish(signal: AbortSignal): Promise<{ readonly bytes: number }>;
+  /** Removes what is not published; harmless afterwards. */
+  abandon(): Promise<void>;
 }
 
 /** "missing": no such directory. "corrupt": a file of it, or the boot snapshot that it stands on, is not what it was. */
@@ -113,8 +139,9 @@ export interface Vmm {
   start(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
   /**
    * A paused machine with memory and devices as they were at `suspend`; `Machine.resume` lets it run. The snapshot stays:
-   * its names may go once this resolved. `spec` is the one that it was suspended with; a second machine of one snapshot
-   * fails for the writable disk, here or at its `Machine.resume`. Rejects with `wrong_state` unless the snapshot is good.
+   * its names may go once this resolved. Of a `suspend`, `spec` is the one that it was suspended with, and a second machine
+   * fails for the writable disk, here or at its `Machine.resume`. Of a `capture`, `spec` is another machine's, its writable
+   * disk an overlay over the one that was captured. Rejects with `wrong_state` unless the snapshot is good.
    */
   resume(spec: MachineSpec, snapshotDirectory: string, signal: AbortSignal): Promise<Machine>;
   checkSnapshot(directory: string): SnapshotHealth;
