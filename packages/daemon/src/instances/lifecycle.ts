@@ -46,7 +46,7 @@ export interface SleepLifecycle {
   leave(record: InstanceRecord, live: LiveInstance | undefined): Promise<void>;
   /** The guest, running again out of its snapshot and without a route: `unpause` comes next. */
   fromDisk(record: InstanceRecord, hooks: StartHooks, signal: AbortSignal): Promise<LiveInstance>;
-  checkSnapshot(record: InstanceRecord): Promise<"good" | "missing" | "corrupt">;
+  checkSnapshot(record: InstanceRecord): Promise<"good" | "missing" | "corrupt" | "unfit">;
   /** Is the process of a paused one still there? A snapshot that its record does not know of is removed. */
   findPaused(record: InstanceRecord): Promise<boolean>;
   /** The route of one that booted to be woken; held packets are delivered. */

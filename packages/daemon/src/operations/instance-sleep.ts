@@ -54,7 +54,7 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
       await network.sleep(attached(record, "disk"));
     },
     fromDisk: (record, hooks, signal) => resumeMachine(deps, record, { hooks, signal }),
-    checkSnapshot: async ({ id }) => (await deps.vmm()).checkSnapshot(directories.sleep(id)),
+    checkSnapshot: async ({ id }) => (await deps.vmm()).checkSnapshot(directories.sleep(id)).state,
     async findPaused(record) {
       const machine = await findMachine(deps, record);
       await machine?.release();

@@ -18,7 +18,9 @@
  * Capture: a snapshot of a machine that goes on, with its disk (decision 0020). `capture` copies what can be copied while the
  * machine runs; then, paused, `take` makes it complete and switches the machine to `nextDisk`; `publish` renames the directory
  * into its place. Somebody may talk to the agent all along: what was on its way is part of nothing. `resume` makes any
- * number of machines of it, each with another `MachineSpec`; only the shape is the snapshot's.
+ * number of machines of it, each with another `MachineSpec`; only the shape is the snapshot's. Such a machine, and what is
+ * suspended or captured of it, may stand on the directory that it came from: `snapshotFacts` says so, and who keeps the
+ * one keeps the other.
  *
  * An implementer may not: keep state outside `directory` and the boot cache; wait for ever; run the VMM with privileges.
  */
@@ -111,24 +113,41 @@ export interface Machine {
 export interface CaptureTarget {
   /** Made by `publish`; nothing is there before. */
   readonly directory: string;
+  /** Name of what the machine writes to until `take`; kept with the snapshot for its owner, and not looked at. */
+  readonly disk: string;
   /** An empty overlay over the file that the machine writes to; the machine's user owns it. */
   readonly nextDisk: DiskSpec;
 }
 
 export interface Capture {
   /**
-   * The machine is paused and stays so. From its return on it writes to `nextDisk` alone. If it fails, the machine is as
-   * before, with its old disk.
+   * Once. The machine is paused and stays so. From its return on it writes to `nextDisk` alone. If it fails, the machine
+   * is as before, with its old disk, and the capture is to be abandoned.
    */
   take(signal: AbortSignal): Promise<void>;
-  /** After `take`, whatever the machine does meanwhile. `bytes` is what the directory takes on the host's disk. */
+  /**
+   * After `take`, whatever the machine does meanwhile, its end too. `bytes` is what the directory takes on the host's
+   * disk. If it fails or is aborted there is no directory, and it may be tried again.
+   */
   publish(signal: AbortSignal): Promise<{ readonly bytes: number }>;
   /** Removes what is not published; harmless afterwards. */
   abandon(): Promise<void>;
 }
 
-/** "missing": no such directory. "corrupt": a file of it, or the boot snapshot that it stands on, is not what it was. */
-export type SnapshotHealth = "good" | "missing" | "corrupt";
+/**
+ * "corrupt": a file of it, or what it stands on, is not what it was. "unfit": it is whole, and this host cannot run it any
+ * more. The reason is a clause for an error: "it was made by QEMU 7.2.1, and this is QEMU 8.2.0".
+ */
+export type SnapshotHealth =
+  | { readonly state: "good" | "missing" }
+  | { readonly state: "corrupt" | "unfit"; readonly reason: string };
+
+export interface SnapshotFacts {
+  /** As of its `CaptureTarget`; undefined of a `suspend`. */
+  readonly disk: string | undefined;
+  /** Directory of the capture whose memory it stands on. */
+  readonly standsOn: string | undefined;
+}
 
 export interface Vmm {
   readonly name: string;
@@ -145,6 +164,8 @@ export interface Vmm {
    */
   resume(spec: MachineSpec, snapshotDirectory: string, signal: AbortSignal): Promise<Machine>;
   checkSnapshot(directory: string): SnapshotHealth;
+  /** Cheap, and without a look at its content; undefined if there is nothing that can be read. */
+  snapshotFacts(directory: string): SnapshotFacts | undefined;
   /** The machine, running or paused, that an earlier daemon left in `directory`, or undefined; leftovers of a dead one are removed. */
   adopt(directory: string): Promise<Machine | undefined>;
 }

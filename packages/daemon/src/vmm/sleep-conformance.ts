@@ -82,7 +82,7 @@ export function sleepConformance(name: string, makeSetup: () => Promise<SleepSet
           said.push(text);
           await setup.remember(machine, said.join(" "));
           await toDisk(machine, spec);
-          assert.equal(vmm.checkSnapshot(sleepOf(spec)), "good");
+          assert.equal(vmm.checkSnapshot(sleepOf(spec)).state, "good");
           machine = await resume(spec);
           assert.equal(machine.paused, true);
           assert.equal(machine.accelerator, vmm.accelerator);
@@ -161,7 +161,7 @@ export function sleepConformance(name: string, makeSetup: () => Promise<SleepSet
       const spec = await sleeper("whole");
       const whole = sleepOf(spec);
       const damaged = `${whole}-damaged`;
-      assert.equal(vmm.checkSnapshot(damaged), "missing");
+      assert.equal(vmm.checkSnapshot(damaged).state, "missing");
       await assert.rejects(vmm.resume(spec, damaged, never), hasCode("wrong_state"));
       const harms: readonly ((path: string) => void)[] = [
         (path) => rmSync(path),
@@ -177,7 +177,7 @@ export function sleepConformance(name: string, makeSetup: () => Promise<SleepSet
         for (const harm of harms) {
           cpSync(whole, damaged, { recursive: true });
           harm(join(damaged, file));
-          assert.equal(vmm.checkSnapshot(damaged), "corrupt", `${file}: ${harm}`);
+          assert.equal(vmm.checkSnapshot(damaged).state, "corrupt", `${file}: ${harm}`);
           await assert.rejects(vmm.resume(spec, damaged, never), hasCode("wrong_state"));
           rmSync(damaged, { recursive: true });
         }
@@ -242,7 +242,7 @@ export function sleepConformance(name: string, makeSetup: () => Promise<SleepSet
       const machine = await waking.catch((error) => assert.equal(error, reason));
       await machine?.kill();
       assert.equal(await vmm.adopt(spec.directory), undefined);
-      assert.equal(vmm.checkSnapshot(sleepOf(spec)), "good");
+      assert.equal(vmm.checkSnapshot(sleepOf(spec)).state, "good");
       await (await resume(spec)).kill();
     });
 

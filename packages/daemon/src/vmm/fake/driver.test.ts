@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../../base/clock.ts";
+import { type CaptureSetup, captureConformance } from "../capture-conformance.ts";
 import { conformanceShape, vmmConformance } from "../conformance.ts";
-import type { MachineSpec } from "../port.ts";
-import { type SleepSetup, sleepConformance } from "../sleep-conformance.ts";
+import type { Machine, MachineSpec } from "../port.ts";
+import { sleepConformance } from "../sleep-conformance.ts";
 import { createFakeVmm, type FakeVmm } from "./driver.ts";
 import { FakeWorld } from "./world.ts";
 
@@ -37,11 +38,18 @@ function ask(path: string, question: string): Promise<string> {
   return promise;
 }
 
-async function makeSetup(): Promise<SleepSetup> {
+async function makeSetup(): Promise<CaptureSetup> {
   const directory = mkdtempSync(join(tmpdir(), "fake-"));
   const world = new FakeWorld();
   const vmm: FakeVmm = createFakeVmm({ clock: systemClock, world });
   let count = 0;
+  const diskOf = ({ process }: Machine) =>
+    world.processes.find(({ identity }) => identity.pid === process.pid)?.disk ?? assert.fail("no process");
+  const newSpec = (): MachineSpec => {
+    const spec = specIn(directory, ++count);
+    writeFileSync(spec.writable.path, "");
+    return spec;
+  };
   const idOf = (pid: number) => world.processes.find(({ identity }) => identity.pid === pid)?.spec.id ?? "";
   return {
     boot,
@@ -51,7 +59,7 @@ async function makeSetup(): Promise<SleepSetup> {
         world,
         onConnect: (socket) => socket.on("data", (bytes) => socket.write(`you said ${bytes}`)),
       }),
-    newSpec: async () => specIn(directory, ++count),
+    newSpec: async () => newSpec(),
     async greetAgent({ agentSocket }) {
       assert.equal(await ask(agentSocket, "hello"), "you said hello");
     },
@@ -61,12 +69,32 @@ async function makeSetup(): Promise<SleepSetup> {
     remember: async ({ process }, text) => world.remember(idOf(process.pid), text),
     recall: async ({ process }) => world.recall(idOf(process.pid)),
     hangUp: async () => {},
+    store: async (machine, text) => writeFileSync(diskOf(machine), text),
+    load: async (machine) => readFileSync(diskOf(machine), "utf8"),
+    async prepareNext({ writable }) {
+      const [disk, path] = [`${writable.path}-layer${++count}`, `${writable.path}-next`];
+      copyFileSync(writable.path, disk);
+      copyFileSync(writable.path, path);
+      return { disk, nextDisk: { ...writable, path } };
+    },
+    async completeSwitch({ writable }) {
+      renameSync(`${writable.path}-next`, writable.path);
+      for (const process of world.processes) {
+        if (process.disk === `${writable.path}-next`) process.disk = writable.path;
+      }
+    },
+    async cloneSpec(disk) {
+      const spec = newSpec();
+      copyFileSync(disk, spec.writable.path);
+      return spec;
+    },
     close: async () => rmSync(directory, { recursive: true, force: true }),
   };
 }
 
 vmmConformance("the fake driver", makeSetup);
 sleepConformance("the fake driver", makeSetup);
+captureConformance("the fake driver", makeSetup);
 
 test("the fake fails a start when told to, once", async () => {
   const directory = mkdtempSync(join(tmpdir(), "fake-"));
@@ -96,7 +124,7 @@ test("the fake fails a suspension or a wake when told to, and holds suspensions 
   const held = machine.suspend(sleep, packet.signal);
   packet.abort(new Error("a packet came"));
   await assert.rejects(held, /a packet came/);
-  assert.equal(vmm.checkSnapshot(sleep), "missing");
+  assert.equal(vmm.checkSnapshot(sleep).state, "missing");
   const released = machine.suspend(sleep, signal);
   release();
   await released;

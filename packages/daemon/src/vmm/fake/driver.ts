@@ -5,7 +5,14 @@ import { UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
 import type { Machine, MachineExit, MachineSpec, MachineTimings, Vmm } from "../port.ts";
 import { untilAborted } from "../qemu/deadline.ts";
-import { checkFakeSnapshot, readFakeMemory, shapeOfFakeSnapshot, writeFakeSnapshot } from "./snapshot.ts";
+import { beginFakeCapture, type CaptureStep } from "./capture.ts";
+import {
+  checkFakeSnapshot,
+  fakeSnapshotFacts,
+  readFakeMemory,
+  shapeOfFakeSnapshot,
+  writeFakeSnapshot,
+} from "./snapshot.ts";
 import { type FakeAgent, type FakeProcess, FakeWorld } from "./world.ts";
 
 export interface FakeVmmOptions {
@@ -26,16 +33,19 @@ export interface FakeVmm extends Vmm {
   failNextStart(error: Error): void;
   failNextSuspend(error: Error): void;
   failNextResume(error: Error): void;
+  failNextCapture(step: CaptureStep, error: Error): void;
   /** Suspensions wait until the returned function is called, or they are aborted. */
   holdSuspensions(): () => void;
 }
 
+type Step = "start" | "suspend" | "resume" | CaptureStep;
+
 export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
   const { clock, onConnect = () => {} } = options;
   const world = options.world ?? new FakeWorld();
-  const failures = new Map<"start" | "suspend" | "resume", Error>();
+  const failures = new Map<Step, Error>();
   let held: Promise<void> = Promise.resolve();
-  const failIfTold = (step: "start" | "suspend" | "resume"): void => {
+  const failIfTold = (step: Step): void => {
     const failure = failures.get(step);
     failures.delete(step);
     if (failure) throw failure;
@@ -47,11 +57,12 @@ export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
     }
     await untilAborted(held, signal);
     failIfTold("suspend");
-    return { bytes: writeFakeSnapshot(directory, process.spec.shape, process.memory) };
+    const { memory, origin: standsOn } = process;
+    return { bytes: writeFakeSnapshot(directory, { shape: process.spec.shape, memory, standsOn }) };
   };
   const open = (process: FakeProcess, timings: MachineTimings | undefined) =>
-    openMachine(world, process, timings, suspend);
-  const spawn = async (spec: MachineSpec, asleep?: { readonly memory: string }) => {
+    openMachine(world, process, timings, suspend, failIfTold);
+  const spawn = async (spec: MachineSpec, asleep?: Parameters<FakeWorld["spawn"]>[2]) => {
     const startedUs = clock.monotonicUs();
     const process = await world.spawn(spec, onConnect, asleep);
     const us = clock.monotonicUs() - startedUs;
@@ -74,19 +85,22 @@ export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
       signal.throwIfAborted();
       failIfTold("resume");
       const health = checkFakeSnapshot(directory);
-      if (health !== "good") {
+      if (health.state !== "good") {
         throw new UniError(
           "wrong_state",
-          `resume machine ${spec.id} from ${directory}: its snapshot is ${health}`,
+          `resume machine ${spec.id} from ${directory}: its snapshot is ${health.state}`,
         );
       }
       const { vcpus, memoryMb } = shapeOfFakeSnapshot(directory);
       if (vcpus !== spec.shape.vcpus || memoryMb !== spec.shape.memoryMb) {
         throw new UniError("wrong_state", `resume machine ${spec.id}: it has other vCPUs or memory`);
       }
-      return spawn(spec, { memory: readFakeMemory(directory) });
+      const facts = fakeSnapshotFacts(directory);
+      const origin = facts?.disk === undefined ? facts?.standsOn : directory;
+      return spawn(spec, { memory: readFakeMemory(directory), origin });
     },
     checkSnapshot: checkFakeSnapshot,
+    snapshotFacts: fakeSnapshotFacts,
     async adopt(directory) {
       const process = world.in(directory);
       if (process) return open(process, undefined);
@@ -99,6 +113,7 @@ export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
     failNextStart: (error) => void failures.set("start", error),
     failNextSuspend: (error) => void failures.set("suspend", error),
     failNextResume: (error) => void failures.set("resume", error),
+    failNextCapture: (step, error) => void failures.set(step, error),
     holdSuspensions() {
       const { promise, resolve } = Promise.withResolvers<void>();
       held = promise;
@@ -116,6 +131,7 @@ function openMachine(
     directory: string,
     signal: AbortSignal,
   ) => Promise<{ readonly bytes: number }>,
+  failIfTold: (step: CaptureStep) => void,
 ): Machine {
   const exit = Promise.withResolvers<MachineExit>();
   if (process.guestExit) exit.resolve(process.guestExit);
@@ -135,6 +151,11 @@ function openMachine(
     async suspend(directory, signal) {
       requireAlive("suspend");
       return suspend(process, directory, signal);
+    },
+    async capture(target, signal) {
+      signal.throwIfAborted();
+      requireAlive("capture");
+      return beginFakeCapture(process, target, requireAlive, failIfTold);
     },
     async pause() {
       requireAlive("pause");

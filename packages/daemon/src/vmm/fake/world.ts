@@ -17,6 +17,11 @@ export interface FakeProcess {
   paused: boolean;
   /** What the guest holds in its memory; survives a sleep. */
   memory: string;
+  /** The capture that the memory stands on. */
+  readonly origin: string | undefined;
+  /** The file that is written now; a capture switches it. */
+  disk: string;
+  isCaptured: boolean;
   /** Set once the guest ended while the process stayed. */
   guestExit: MachineExit | undefined;
 }
@@ -42,11 +47,11 @@ export class FakeWorld {
   async spawn(
     spec: MachineSpec,
     agent: FakeAgent,
-    asleep?: { readonly memory: string },
+    asleep?: { readonly memory: string; readonly origin: string | undefined },
   ): Promise<FakeProcess> {
     const attempted = `start machine ${spec.id}`;
     if (this.#processes.has(spec.directory)) throw new UniError("in_use", `${attempted}: it runs already`);
-    if (this.processes.some((process) => process.spec.writable.path === spec.writable.path)) {
+    if (this.processes.some((process) => process.disk === spec.writable.path)) {
       throw new UniError("in_use", `${attempted}: another machine has ${spec.writable.path} open`);
     }
     const run = join(spec.directory, "run");
@@ -71,6 +76,9 @@ export class FakeWorld {
       console: "",
       paused: asleep !== undefined,
       memory: asleep?.memory ?? "",
+      origin: asleep?.origin,
+      disk: spec.writable.path,
+      isCaptured: false,
       guestExit: undefined,
     };
     this.#processes.set(spec.directory, process);

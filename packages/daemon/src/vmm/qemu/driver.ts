@@ -254,9 +254,12 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     resume,
     checkSnapshot(directory) {
       const meta = inOneGo(readSleepSnapshot(directory));
-      if (typeof meta === "string") return meta;
-      return snapshots.find(meta.base) ? "good" : "corrupt";
+      if (meta === "missing") return { state: "missing" };
+      if (meta === "corrupt") return { state: "corrupt", reason: "its files are damaged" };
+      if (snapshots.find(meta.base)) return { state: "good" };
+      return { state: "corrupt", reason: "the boot snapshot that it stands on is gone" };
     },
+    snapshotFacts: () => ({ disk: undefined, standsOn: undefined }),
     adopt,
   };
 }

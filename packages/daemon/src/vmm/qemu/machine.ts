@@ -104,6 +104,10 @@ export class QemuMachine implements Machine {
     return this.#options.writeSnapshot(qmp, directory, signal);
   }
 
+  async capture(): Promise<never> {
+    throw new UniError("vmm_failed", `capture machine ${this.process.pid}: not yet`);
+  }
+
   async kill(): Promise<void> {
     if (this.#phase === "watched" || this.#phase === "released") this.#phase = "killed";
     this.#cancelRetry();

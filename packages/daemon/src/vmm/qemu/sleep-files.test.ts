@@ -226,10 +226,10 @@ test("what a machine or a sleeper stands on is kept; a sleeper whose ground is a
   await toDisk(machine, spec);
   age(boot);
   await own.prepare(machines.boot, { vcpus: 1, memoryMb: 192 }, never);
-  assert.equal(own.checkSnapshot(sleepOf(spec)), "good");
+  assert.equal(own.checkSnapshot(sleepOf(spec)).state, "good");
 
   renameSync(boot, `${boot}-hidden`);
-  assert.equal(own.checkSnapshot(sleepOf(spec)), "corrupt");
+  assert.equal(own.checkSnapshot(sleepOf(spec)).state, "corrupt");
   renameSync(`${boot}-hidden`, boot);
   const kept = { meta: readFileSync(join(boot, "meta.json")), state: readFileSync(join(boot, "state")) };
   const another = Buffer.from(kept.state);
@@ -237,7 +237,7 @@ test("what a machine or a sleeper stands on is kept; a sleeper whose ground is a
   const stateSha256 = createHash("sha256").update(another).digest("hex");
   writeFileSync(join(boot, "state"), another);
   writeFileSync(join(boot, "meta.json"), JSON.stringify({ ...JSON.parse(`${kept.meta}`), stateSha256 }));
-  assert.equal(own.checkSnapshot(sleepOf(spec)), "corrupt");
+  assert.equal(own.checkSnapshot(sleepOf(spec)).state, "corrupt");
   await assert.rejects(own.resume(spec, sleepOf(spec), never), /the boot snapshot that it stands on is gone/);
 
   rmSync(sleepOf(spec), { recursive: true });
