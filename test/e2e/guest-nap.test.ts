@@ -53,7 +53,7 @@ test("a nap in memory: the session goes on, the wall clock is right, the monoton
   await machine.pause();
   ahead += daysMs;
   await machine.resume();
-  await channel.refresh();
+  await channel.refresh([]);
   const later = await clocks(channel);
   assert.ok(later.wallS - before.wallS >= daysMs / 1000, `${before.wallS} then ${later.wallS}`);
   assert.ok(later.uptimeS - before.uptimeS < 3600, `${before.uptimeS} then ${later.uptimeS}`);
@@ -84,7 +84,7 @@ test("a nap on disk: output goes on where it was, a session ends, the counter is
     await machine.resume();
     channel = await connect(machine.agentSocket, offset);
     const rest = collect(channel);
-    await channel.refresh();
+    await channel.refresh([]);
     const later = await clocks(channel);
     assert.ok(later.wallS - before.wallS >= daysMs / 1000, twin);
     assert.ok(later.uptimeS - before.uptimeS < 3600, twin);

@@ -50,13 +50,15 @@ export async function qemuMachines(): Promise<QemuMachines> {
     if (known) return known;
     const made = connect(machine).then(async (channel) => {
       if (configured.has(machine.agentSocket)) {
-        await channel.refresh();
+        await channel.refresh([]);
         return channel;
       }
       await channel.configure({
+        instance: { id: "00000000-0000-4000-8000-000000000000", name: "test" },
         hostname: "test",
         network: { address: "10.0.0.2", gateway: "169.254.1.1", nameservers: [] },
         machineId: "0".repeat(32),
+        roms: [],
         mode: "maintenance",
         program: { argv: [], env: {}, user: "", workingDirectory: "/", stopSignal: 15 },
       });

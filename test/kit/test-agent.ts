@@ -43,7 +43,7 @@ export class TestAgent {
     return agent;
   }
 
-  async connect(logOffset = 0): Promise<GuestChannel> {
+  async connect(logOffset: number | "anew" = 0): Promise<GuestChannel> {
     const channel = await connector.connect(this.#socketPath, { logOffset, signal });
     this.#channels.push(channel);
     return channel;
@@ -129,9 +129,11 @@ export const fails = (pattern: RegExp) => (error: unknown) =>
   error instanceof UniError && pattern.test(error.message);
 
 export const configOf = (argv: readonly string[], change: Partial<GuestConfig> = {}): GuestConfig => ({
+  instance: { id: "11111111-1111-4111-8111-111111111111", name: "web" },
   hostname: "web",
   network: { address: "10.98.0.2", gateway: "169.254.1.1", nameservers: ["192.0.2.53"] },
   machineId: "0123456789abcdef0123456789abcdef",
+  roms: [],
   mode: "run",
   program: { argv, env: { COLOUR: "blue" }, user: "", workingDirectory: "/srv/here", stopSignal: 15 },
   ...change,

@@ -288,7 +288,7 @@ test("stats are of this machine, refresh is taken", async () => {
   const stats = await channel.stats();
   assert.ok(stats.memoryTotalKb > stats.memoryAvailableKb && stats.memoryAvailableKb > 0);
   assert.ok(stats.diskTotalKb > 0 && stats.cpuMs > 0);
-  await channel.refresh();
+  await channel.refresh([]);
 });
 
 test("power off kills, reports, says goodbye and ends", async () => {

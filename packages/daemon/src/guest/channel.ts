@@ -1,6 +1,6 @@
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { Log } from "../base/log.ts";
-import { encodeConfig, encodeMoment } from "./config-message.ts";
+import { encodeBecoming, encodeConfig, encodeRefresh } from "./config-message.ts";
 import type { EventQueue } from "./events.ts";
 import { startExec } from "./exec.ts";
 import { encodeFields, type Fields } from "./fields.ts";
@@ -9,7 +9,7 @@ import { createFileWriter } from "./file-writer.ts";
 import type { GuestChannel, GuestStats } from "./port.ts";
 import type { GuestSession } from "./session.ts";
 import { openGuestStream } from "./stream.ts";
-import { keys, maxNotice, ProtocolError, types } from "./wire.ts";
+import { childStatuses, failures, keys, maxNotice, ProtocolError, types } from "./wire.ts";
 
 /** Generous: an emulated guest on a busy host is slow, and a deadline only has to end what would hang for ever. */
 const deadlines = { configure: 120_000, request: 30_000, files: 60_000, powerOff: 60_000 };
@@ -82,9 +82,46 @@ export function createChannel(session: GuestSession, events: EventQueue, log: Lo
       const payload = encodeFields([[keys.text, text]]);
       await session.request(types.notify, payload, attempted, deadlines.request);
     },
-    async refresh() {
-      const payload = encodeMoment(session.clock);
+    async refresh(roms) {
+      const payload = encodeRefresh(roms, session.clock);
       await session.request(types.refresh, payload, "set the guest's clock", deadlines.request);
+    },
+    async become(becoming) {
+      const payload = encodeBecoming(becoming, session.clock);
+      const attempted = `let the guest go on as '${becoming.instance.name}'`;
+      await session.request(types.become, payload, attempted, deadlines.configure);
+    },
+    async answerTemplate(request, failure) {
+      const payload = encodeFields([
+        [keys.request, { u32: request }],
+        [keys.failure, { u32: failures[failure] }],
+      ]);
+      const attempted = "answer the guest's request for a template";
+      // The guest's next request may arrive together with its reply.
+      events.requests.answered("template-requested", request);
+      await session.request(types.answerTemplate, payload, attempted, deadlines.request);
+    },
+    async answerFork(request, outcome) {
+      const payload = encodeFields([
+        [keys.request, { u32: request }],
+        ...(typeof outcome === "string"
+          ? [[keys.failure, { u32: failures[outcome] }] as const]
+          : ([
+              [keys.child, outcome.id],
+              [keys.snapshot, outcome.snapshot],
+              [keys.createdS, { u64: BigInt(Math.trunc(outcome.createdAtMs / 1000)) }],
+            ] as const)),
+      ]);
+      events.requests.answered("fork-requested", request);
+      await session.request(types.answerFork, payload, "answer the guest's fork", deadlines.request);
+    },
+    async childChanged({ id, status, exitCode = 0 }) {
+      const payload = encodeFields([
+        [keys.child, id],
+        [keys.status, { u32: childStatuses[status] }],
+        [keys.code, { u32: exitCode }],
+      ]);
+      await session.request(types.childChanged, payload, "tell the guest of its child", deadlines.request);
     },
     closed: session.closed,
     close: () => session.close(),

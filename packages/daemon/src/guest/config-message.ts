@@ -1,25 +1,20 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { encodeFields, type FieldValue } from "./fields.ts";
-import type { GuestConfig } from "./port.ts";
-import { keys } from "./wire.ts";
+import type { GuestBecoming, GuestConfig, GuestIdentity, GuestRom } from "./port.ts";
+import { becomingKinds, keys } from "./wire.ts";
 
 const seedBytes = 64;
 
+type Field = [key: number, value: FieldValue];
+
 export function encodeConfig(config: GuestConfig, clock: Clock): Buffer {
-  const { program, network } = config;
+  const { program } = config;
   return encodeFields([
-    [keys.hostname, config.hostname],
-    [keys.address, network.address],
-    [keys.gateway, network.gateway],
-    ...network.nameservers.map((server): [number, FieldValue] => [keys.nameserver, server]),
-    [keys.machineId, config.machineId],
+    ...identityFields(config),
     [keys.mode, { u32: config.mode === "maintenance" ? 1 : 0 }],
-    ...program.argv.map((argument): [number, FieldValue] => [keys.argument, argument]),
-    ...Object.entries(program.env).map(([name, value]): [number, FieldValue] => [
-      keys.environment,
-      `${name}=${value}`,
-    ]),
+    ...program.argv.map((argument): Field => [keys.argument, argument]),
+    ...Object.entries(program.env).map(([name, value]): Field => [keys.environment, `${name}=${value}`]),
     [keys.user, program.user],
     [keys.workingDirectory, program.workingDirectory],
     [keys.stopSignal, { u32: program.stopSignal }],
@@ -27,10 +22,38 @@ export function encodeConfig(config: GuestConfig, clock: Clock): Buffer {
   ]);
 }
 
-/** The time and entropy that a restored or resumed guest lacks. */
-export const encodeMoment = (clock: Clock): Buffer => encodeFields(momentFields(clock));
+export function encodeBecoming(becoming: GuestBecoming, clock: Clock): Buffer {
+  return encodeFields([
+    ...identityFields(becoming),
+    [keys.kind, { u32: becomingKinds[becoming.kind] }],
+    [keys.mac, Buffer.from(becoming.mac.replaceAll(":", ""), "hex")],
+    ...momentFields(clock),
+  ]);
+}
 
-function momentFields(clock: Clock): [number, FieldValue][] {
+/** The time and entropy that a resumed guest lacks, and the ROMs that may have changed meanwhile. */
+export const encodeRefresh = (roms: readonly GuestRom[], clock: Clock): Buffer =>
+  encodeFields([...roms.map(romField), ...momentFields(clock)]);
+
+function identityFields({ instance, hostname, network, machineId, roms }: GuestIdentity): Field[] {
+  return [
+    [keys.instanceId, instance.id],
+    [keys.instanceName, instance.name],
+    [keys.hostname, hostname],
+    [keys.address, network.address],
+    [keys.gateway, network.gateway],
+    ...network.nameservers.map((server): Field => [keys.nameserver, server]),
+    [keys.machineId, machineId],
+    ...roms.map(romField),
+  ];
+}
+
+function romField({ name, at, slot }: GuestRom): Field {
+  const mounted: Field[] = at === undefined ? [] : [[keys.romAt, at]];
+  return [keys.rom, encodeFields([[keys.romName, name], [keys.romSlot, { u32: slot }], ...mounted])];
+}
+
+function momentFields(clock: Clock): Field[] {
   return [
     [keys.timeUs, { u64: BigInt(Math.trunc(clock.now() * 1000)) }],
     [keys.seed, randomBytes(seedBytes)],

@@ -34,7 +34,11 @@ export function createGuestConnector({ clock, log }: ConnectorDependencies): Gue
         await openSession(
           { socketPath, logOffset, clock, signal: AbortSignal.any([signal, patience.signal]) },
           (session) => {
-            channel = createChannel(session, new EventQueue(session, log, logOffset), log);
+            channel = createChannel(
+              session,
+              new EventQueue(session, log, logOffset === "anew" ? 0 : logOffset),
+              log,
+            );
           },
         );
       } finally {

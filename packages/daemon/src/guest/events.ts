@@ -7,6 +7,7 @@ import type { Log } from "../base/log.ts";
 import { Fields } from "./fields.ts";
 import type { WireFrame } from "./frames.ts";
 import type { GuestEvent } from "./port.ts";
+import { GuestRequests } from "./requests.ts";
 import type { GuestSession } from "./session.ts";
 import { eventKinds, keys, logStreams, logWindow, ProtocolError, types } from "./wire.ts";
 
@@ -25,6 +26,7 @@ const maxQueuedItems = 20_000;
 const ackBytes = 32 << 10;
 
 export class EventQueue {
+  readonly requests: GuestRequests;
   readonly #session: GuestSession;
   readonly #log: Log;
   #handler: Handler | undefined;
@@ -39,15 +41,19 @@ export class EventQueue {
     this.#log = log;
     this.#logDone = logOffset;
     this.#logAcked = logOffset;
+    this.requests = new GuestRequests(session.clock, (event) => void this.#handle(event));
+    void session.closed.then(() => this.requests.close());
   }
 
   handle(handler: Handler): void {
     this.#handler = handler;
+    this.requests.start();
     void this.#run();
   }
 
   /** True if the frame was an event's; throws ProtocolError if it is malformed. */
   take(frame: WireFrame): boolean {
+    if (this.#takeRequest(frame)) return true;
     const queued = this.#decode(frame);
     if (queued === undefined) return false;
     this.#queue.push(queued);
@@ -69,6 +75,29 @@ export class EventQueue {
     });
   }
 
+  /** A request: handed on aside from the queue, for what it asks for takes long. */
+  async #handle(event: GuestEvent): Promise<void> {
+    try {
+      await this.#handler?.(event);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #takeRequest({ type, payload }: WireFrame): boolean {
+    if (type !== types.event || payload.length < 9) return false;
+    const kind = payload.readUInt8(8);
+    if (kind !== eventKinds.templateRequested && kind !== eventKinds.forkRequested) return false;
+    const fields = new Fields(payload.subarray(9));
+    this.#session.send(0, types.eventAck, u64(payload.readBigUInt64LE()));
+    this.requests.take(
+      kind === eventKinds.forkRequested ? "fork-requested" : "template-requested",
+      fields.number(keys.request),
+      fields.number(keys.count) !== 0,
+    );
+    return true;
+  }
+
   async #run(): Promise<void> {
     if (this.#running || this.#handler === undefined) return;
     this.#running = true;
@@ -80,12 +109,16 @@ export class EventQueue {
       }
       this.#ackLog();
     } catch (error) {
-      // Not acknowledged: the agent repeats it to the next channel.
-      this.#log.error({ error }, "a guest event could not be handled");
-      this.#session.fail(error);
+      this.#fail(error);
     } finally {
       this.#running = false;
     }
+  }
+
+  /** What was not acknowledged, or has no answer, the agent repeats to the next channel. */
+  #fail(error: unknown): void {
+    this.#log.error({ error }, "a guest event could not be handled");
+    this.#session.fail(error);
   }
 
   #decode(frame: WireFrame): Queued | undefined {

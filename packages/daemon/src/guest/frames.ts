@@ -6,6 +6,7 @@
 import {
   frameHeader,
   helloMagic,
+  logAnew,
   maxToGuest,
   maxToHost,
   ProtocolError,
@@ -25,9 +26,9 @@ const maxStale = 16 << 20;
 const overhead = frameHeader + tagLength;
 
 /** A hello, behind enough zeros to end any frame that an older host left torn (see native/guest/src/frames.h). */
-export function encodeHello(token: Buffer, logOffset: number): Buffer {
+export function encodeHello(token: Buffer, logOffset: number | "anew"): Buffer {
   const offset = Buffer.alloc(8);
-  offset.writeBigUInt64LE(BigInt(logOffset));
+  offset.writeBigUInt64LE(logOffset === "anew" ? logAnew : BigInt(logOffset));
   return Buffer.concat([Buffer.alloc(overhead + maxToGuest), helloMagic, token, offset]);
 }
 

@@ -23,14 +23,62 @@ export interface GuestProgram {
   readonly stopSignal: number;
 }
 
-export interface GuestConfig {
+/** A read-only EROFS disk beside the root: `/dev/ukp_rom_<name>`, and mounted if `at` is given. */
+export interface GuestRom {
+  readonly name: string;
+  /** Absolute, neither `/uk` nor below it; made if missing. */
+  readonly at?: string;
+  /** Which of the machine's ROM disks (`MachineSpec.roms`) it is. One with other content is in another slot. */
+  readonly slot: number;
+}
+
+/** Who a machine is. */
+export interface GuestIdentity {
+  /** Programs read it in `/uk/libukp/instance`. */
+  readonly instance: { readonly id: string; readonly name: string };
   readonly hostname: string;
   readonly network: GuestNetwork;
   /** 32 hex digits for /etc/machine-id where the image has the file or systemd's place for it. */
   readonly machineId: string;
+  /** All of them: one that is not listed is unmounted. */
+  readonly roms: readonly GuestRom[];
+}
+
+export interface GuestConfig extends GuestIdentity {
   /** "maintenance" mounts the root and serves files and exec, and starts no program. */
   readonly mode: "run" | "maintenance";
   readonly program: GuestProgram;
+}
+
+/**
+ * What memory is to go on as. Writes that wait return accordingly: of a "template", those to `template_instance` succeed; of
+ * a "fork", the one to `fork` does, as in a child; all others belong to the machine that the memory was taken from, and fail
+ * with EIO. With "rewind" the machine stays who it is.
+ */
+export type BecomingKind = "template" | "fork" | "branch" | "checkpoint" | "rewind";
+
+export interface GuestBecoming extends GuestIdentity {
+  readonly kind: BecomingKind;
+  readonly mac: string;
+}
+
+/** Why a request of the guest's is not fulfilled; its write fails with EPERM, EAGAIN, ENOSPC or EIO. */
+export type RequestFailure = "refused" | "limit" | "no_space" | "failed";
+
+export interface ForkedChild {
+  readonly id: string;
+  /** What it was made from. */
+  readonly snapshot: string;
+  readonly createdAtMs: number;
+}
+
+export type ChildStatus = "starting" | "running" | "draining" | "stopping" | "stopped" | "template";
+
+export interface ChildState {
+  readonly id: string;
+  readonly status: ChildStatus;
+  /** Of one that has stopped. */
+  readonly exitCode?: number;
 }
 
 export type GuestEvent =
@@ -55,7 +103,13 @@ export type GuestEvent =
   /** The program could not be started: no such file (127), not executable (126), bad user. */
   | { readonly kind: "start-failed"; readonly code: number; readonly reason: string }
   /** The counter of inhibitors changed (see GuestStats); changes within some milliseconds come as one. */
-  | { readonly kind: "inhibited"; readonly count: number };
+  | { readonly kind: "inhibited"; readonly count: number }
+  /** A program waits for this machine to become a template: `answerTemplate`, or a clone's `become`. One at a time. */
+  | { readonly kind: "template-requested"; readonly request: number }
+  /** Nobody waits for it any more. */
+  | { readonly kind: "template-withdrawn"; readonly request: number }
+  /** A program waits for a copy of this machine: `answerFork`, which the next request waits for. */
+  | { readonly kind: "fork-requested"; readonly request: number };
 
 export interface GuestExecSpec {
   readonly argv: readonly string[];
@@ -136,16 +190,34 @@ export interface GuestChannel {
   stats(): Promise<GuestStats>;
   /** Gives a line to whoever reads `/uk/libukp/notify`; resolves when the agent has it. Nobody need be reading. */
   notify(text: string): Promise<void>;
-  /** Sets the clock and reseeds; used after every resume. */
-  refresh(): Promise<void>;
+  /** Sets the clock, reseeds, and mounts what changed; used after every resume of the same machine. */
+  refresh(roms: readonly GuestRom[]): Promise<void>;
+  /**
+   * The machine goes on as another, or as itself at an earlier time: the room adds clock and fresh entropy. When it resolves,
+   * all of it holds, programs were told, and nothing of the machine before is under way. Safe to repeat.
+   */
+  become(becoming: GuestBecoming): Promise<void>;
+  /** The template is not made: the writes that wait fail. A request that is no longer open is passed over. */
+  answerTemplate(request: number, failure: RequestFailure): Promise<void>;
+  /** The write returns, and its thread may read the child's id. A request that is no longer open is passed over. */
+  answerFork(request: number, outcome: ForkedChild | RequestFailure): Promise<void>;
+  /** Below `/uk/libukp/vm`. A child that the guest does not know is passed over. */
+  childChanged(child: ChildState): Promise<void>;
   /** Resolves when the connection is lost or closed. */
   readonly closed: Promise<void>;
   close(): Promise<void>;
 }
 
 export interface GuestConnector {
-  /** Connects, resynchronises, and replays what came after `logOffset`; offsets begin at 0 with each start of the machine. */
-  connect(socketPath: string, options: { logOffset: number; signal: AbortSignal }): Promise<GuestChannel>;
+  /**
+   * Connects, resynchronises, and replays what came after `logOffset`; offsets begin at 0 with each start of the machine.
+   * "anew" is for memory that is to become another's: output, events and requests from before are dropped, and offsets begin
+   * at 0 again. Such a guest asks for nothing until `become`.
+   */
+  connect(
+    socketPath: string,
+    options: { logOffset: number | "anew"; signal: AbortSignal },
+  ): Promise<GuestChannel>;
   /** Resolves when a freshly booted agent answers; used once per boot snapshot. Leaves no connection open. */
   awaitBooted(socketPath: string, signal: AbortSignal): Promise<void>;
 }

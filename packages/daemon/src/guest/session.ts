@@ -12,7 +12,7 @@ import { flagMore, keys, maxToGuest, ProtocolError, tokenLength, types } from ".
 
 export interface SessionOptions {
   readonly socketPath: string;
-  readonly logOffset: number;
+  readonly logOffset: number | "anew";
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }

@@ -35,6 +35,10 @@ export const types = {
   logAck: 8,
   eventAck: 9,
   goodbyeAck: 10,
+  become: 11,
+  answerTemplate: 12,
+  answerFork: 13,
+  childChanged: 14,
   openExec: 16,
   openRead: 17,
   openWrite: 18,
@@ -63,6 +67,8 @@ export const eventKinds = {
   exited: 4,
   startFailed: 5,
   inhibited: 6,
+  templateRequested: 7,
+  forkRequested: 8,
 } as const;
 export const logStreams = { 1: "stdout", 2: "stderr", 3: "system" } as const;
 
@@ -103,6 +109,34 @@ export const keys = {
   diskTotalKb: 37,
   connections: 38,
   inhibitors: 39,
+  mac: 40,
+  kind: 41,
+  instanceId: 42,
+  instanceName: 43,
+  rom: 44,
+  romName: 45,
+  romAt: 46,
+  romSlot: 47,
+  request: 48,
+  failure: 49,
+  child: 50,
+  snapshot: 51,
+  createdS: 52,
+  status: 53,
+} as const;
+
+/** In the place of a log offset in the hello: what was before is no concern of this host's. */
+export const logAnew = 0xffff_ffff_ffff_ffffn;
+
+export const becomingKinds = { template: 1, fork: 2, branch: 3, checkpoint: 4, rewind: 5 } as const;
+export const failures = { refused: 1, limit: 2, no_space: 3, failed: 4 } as const;
+export const childStatuses = {
+  starting: 1,
+  running: 2,
+  draining: 3,
+  stopping: 4,
+  stopped: 5,
+  template: 6,
 } as const;
 
 /** What a guest sent that no honest agent sends: its channel is closed. */

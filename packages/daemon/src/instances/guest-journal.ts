@@ -69,6 +69,11 @@ export class GuestJournal {
       // Asked for where it matters, when an instance may fall asleep.
       case "inhibited":
         return undefined;
+      // Nothing to write down: what comes of them is.
+      case "template-requested":
+      case "template-withdrawn":
+      case "fork-requested":
+        return undefined;
       case "exited":
       case "start-failed":
         if (this.#deps.registry.get(this.#id).status.exit !== null) return undefined;

@@ -24,6 +24,7 @@ export function guestConfig(
   }
   const hostname = spec.hostname ?? hostnameFor(record.name);
   return {
+    instance: { id: record.id, name: record.name },
     hostname,
     network: {
       address: record.address,
@@ -31,6 +32,7 @@ export function guestConfig(
       nameservers: spec.nameserver === null ? around.nameservers : [spec.nameserver],
     },
     machineId: record.id.replaceAll("-", ""),
+    roms: [],
     mode: around.mode,
     program: {
       argv,

@@ -35,7 +35,7 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
     },
     async unpause(record, { machine, channel }) {
       if (machine.paused) await machine.resume();
-      await channel.refresh();
+      await channel.refresh([]);
       await network.wake(attached(record));
     },
     async toDisk(record, live, signal) {

@@ -1,16 +1,38 @@
 /**
  * Guests that do what a word in their program says, for tests: `serve` runs until it is stopped, `exit CODE` ends at once,
- * `mute` never takes its configuration. They live as long as their pretended machines, so a second daemon finds them again.
+ * `mute` never takes its configuration, `template` waits to become one. They live as long as their pretended machines, so a
+ * second daemon finds them again.
  */
 import { connect, type Socket } from "node:net";
 import { PassThrough, Readable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
-import type { GuestChannel, GuestConfig, GuestConnector, GuestEvent, GuestExec } from "../guest/port.ts";
+import type {
+  ChildState,
+  ForkedChild,
+  GuestBecoming,
+  GuestChannel,
+  GuestConfig,
+  GuestConnector,
+  GuestEvent,
+  GuestExec,
+  GuestRom,
+  RequestFailure,
+} from "../guest/port.ts";
 import type { FakeProcess, FakeWorld } from "../vmm/fake/world.ts";
+
+type Request = Extract<GuestEvent, { kind: "template-requested" | "fork-requested" }>;
 
 interface Guest {
   readonly process: FakeProcess;
   config: GuestConfig | undefined;
+  /** What it went on as, once it has. */
+  becoming: GuestBecoming | undefined;
+  roms: readonly GuestRom[];
+  /** Without an answer: said again to each host, but for one that connects anew. */
+  requests: Request[];
+  lastRequest: number;
+  readonly answers: (RequestFailure | ForkedChild)[];
+  readonly children: ChildState[];
   output: string;
   exit: Extract<GuestEvent, { kind: "exited" }> | undefined;
   /** Until somebody has acknowledged them. */
@@ -51,14 +73,36 @@ export class ScriptedGuests {
 
   /** The program of an instance ends by itself. */
   async end(id: string, code: number): Promise<void> {
-    const process = this.#world.processes.find((each) => each.spec.id === id);
-    const guest = process === undefined ? undefined : this.#guests.get(process);
-    if (guest?.config !== undefined) await endProgram(guest, code);
+    const guest = this.#guestOf(id);
+    if (guest?.config !== undefined || guest?.becoming !== undefined) await endProgram(guest, code);
+  }
+
+  /** A program of the instance writes to the file of that name. */
+  request(id: string, kind: Request["kind"]): void {
+    const guest = this.#guestOf(id);
+    if (guest !== undefined) ask(guest, kind);
   }
 
   configOf(id: string): GuestConfig | undefined {
+    return this.#guestOf(id)?.config;
+  }
+
+  becomingOf(id: string): GuestBecoming | undefined {
+    return this.#guestOf(id)?.becoming;
+  }
+
+  romsOf(id: string): readonly GuestRom[] {
+    return this.#guestOf(id)?.roms ?? [];
+  }
+
+  /** What its requests came to, and what it was told of its children, in order. */
+  heardBy(id: string): Pick<Guest, "answers" | "children"> {
+    return this.#guestOf(id) ?? { answers: [], children: [] };
+  }
+
+  #guestOf(id: string): Guest | undefined {
     const process = this.#world.processes.find((each) => each.spec.id === id);
-    return process === undefined ? undefined : this.#guests.get(process)?.config;
+    return process === undefined ? undefined : this.#guests.get(process);
   }
 
   #guestOn(socketPath: string): Guest {
@@ -69,6 +113,12 @@ export class ScriptedGuests {
     const guest: Guest = {
       process,
       config: undefined,
+      becoming: undefined,
+      roms: [],
+      requests: [],
+      lastRequest: 0,
+      answers: [],
+      children: [],
       output: "",
       exit: undefined,
       unheard: [],
@@ -81,10 +131,11 @@ export class ScriptedGuests {
   #channel(
     guest: Guest,
     socket: Socket,
-    logOffset: number,
+    logOffset: number | "anew",
     before: (step: string) => Promise<void> | void,
   ): GuestChannel {
     this.channels += 1;
+    if (logOffset === "anew") forget(guest);
     let own: Guest["handler"];
     const closed = new Promise<void>((resolve) => {
       socket.once("close", () => {
@@ -103,7 +154,7 @@ export class ScriptedGuests {
       onEvent: (handler) => {
         own = handler;
         guest.handler = handler;
-        void replay(guest, logOffset);
+        void replay(guest, logOffset === "anew" ? 0 : logOffset);
       },
       signal: async (number) => {
         if (number === 15 || number === 9) await endProgram(guest, 128 + number, number);
@@ -131,7 +182,15 @@ export class ScriptedGuests {
         connections: 0,
         inhibitors: 0,
       }),
-      refresh: async () => {},
+      refresh: async (roms) => {
+        guest.roms = roms;
+      },
+      become: (becoming) => orBroken(become(guest, becoming, before)),
+      answerTemplate: async (request, failure) => answer(guest, "template-requested", request, failure),
+      answerFork: async (request, outcome) => answer(guest, "fork-requested", request, outcome),
+      childChanged: async (child) => {
+        guest.children.push(child);
+      },
       notify: async () => {},
       closed,
       close: async () => {
@@ -151,6 +210,7 @@ async function configure(
   const [word, argument] = config.program.argv;
   if (word === "mute") await new Promise<never>(() => {});
   guest.config = config;
+  guest.roms = config.roms;
   if (config.mode === "maintenance") return;
   guest.output = `${word} is up\n`;
   await say(guest, {
@@ -162,6 +222,46 @@ async function configure(
   });
   await say(guest, { kind: "started", us: 1 });
   if (word === "exit") await endProgram(guest, Number(argument));
+  if (word === "template") ask(guest, "template-requested");
+}
+
+async function become(
+  guest: Guest,
+  becoming: GuestBecoming,
+  before: (step: string) => Promise<void> | void,
+): Promise<void> {
+  await before("become");
+  guest.becoming = becoming;
+  guest.roms = becoming.roms;
+}
+
+function ask(guest: Guest, kind: Request["kind"]): void {
+  const request: Request = { kind, request: ++guest.lastRequest };
+  guest.requests.push(request);
+  hand(guest, request);
+}
+
+function hand(guest: Guest, request: Request): void {
+  const heard = async () => guest.handler?.(request);
+  heard().catch(() => {});
+}
+
+function answer(
+  guest: Guest,
+  kind: Request["kind"],
+  request: number,
+  outcome: RequestFailure | ForkedChild,
+): void {
+  const open = guest.requests.find((each) => each.kind === kind && each.request === request);
+  if (open === undefined) return;
+  guest.requests = guest.requests.filter((each) => each !== open);
+  guest.answers.push(outcome);
+}
+
+function forget(guest: Guest): void {
+  guest.unheard = [];
+  guest.requests = [];
+  guest.output = "";
 }
 
 async function endProgram(guest: Guest, code: number, signal = 0): Promise<void> {
@@ -186,6 +286,7 @@ async function replay(guest: Guest, logOffset: number): Promise<void> {
   const events = guest.unheard.filter((event) => event.kind !== "log" || event.offset >= logOffset);
   guest.unheard = [];
   for (const event of events) await say(guest, event);
+  for (const request of guest.requests) hand(guest, request);
 }
 
 function execOf(argv: readonly string[]): GuestExec {

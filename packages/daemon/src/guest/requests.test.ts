@@ -1,0 +1,73 @@
+/** However fast a guest asks, the host hears little of it. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ManualClock } from "../base/manual-clock.ts";
+import type { GuestEvent } from "./port.ts";
+import { GuestRequests, requestsApartMs } from "./requests.ts";
+import { ProtocolError } from "./wire.ts";
+
+function newRequests() {
+  const clock = new ManualClock();
+  const heard: GuestEvent[] = [];
+  const requests = new GuestRequests(clock, (event) => heard.push(event));
+  return { clock, heard, requests };
+}
+
+test("a request waits for somebody who listens, and is handed on once", () => {
+  const { heard, requests } = newRequests();
+  requests.take("fork-requested", 1, true);
+  assert.deepEqual(heard, []);
+  requests.start();
+  requests.take("fork-requested", 1, true);
+  assert.deepEqual(heard, [{ kind: "fork-requested", request: 1 }]);
+});
+
+test("the next fork waits for the answer, and then a while; an agent that does not wait is none", async () => {
+  const { clock, heard, requests } = newRequests();
+  requests.start();
+  requests.take("fork-requested", 1, true);
+  assert.throws(() => requests.take("fork-requested", 2, true), ProtocolError);
+  requests.answered("fork-requested", 1);
+  requests.take("fork-requested", 2, true);
+  assert.equal(heard.length, 1);
+  await clock.advance(requestsApartMs);
+  assert.deepEqual(heard.at(-1), { kind: "fork-requested", request: 2 });
+});
+
+test("programs that ask for a template and give up in a loop are heard ten times a second", async () => {
+  const { clock, heard, requests } = newRequests();
+  requests.start();
+  for (let request = 1; request <= 5000; request++) {
+    requests.take("template-requested", request, true);
+    requests.take("template-requested", request, false);
+    if (request % 500 === 0) await clock.advance(requestsApartMs / 10);
+  }
+  assert.ok(heard.length <= 4, `${heard.length} events`);
+  assert.deepEqual(heard.at(-1)?.kind, "template-withdrawn");
+});
+
+test("a newer request for a template withdraws the one that is open", async () => {
+  const { clock, heard, requests } = newRequests();
+  requests.start();
+  requests.take("template-requested", 1, true);
+  requests.take("template-requested", 4, true);
+  await clock.advance(requestsApartMs);
+  assert.deepEqual(heard, [
+    { kind: "template-requested", request: 1 },
+    { kind: "template-withdrawn", request: 1 },
+    { kind: "template-requested", request: 4 },
+  ]);
+  requests.answered("template-requested", 1);
+  requests.answered("template-requested", 4);
+});
+
+test("nothing is handed on after the end", async () => {
+  const { clock, heard, requests } = newRequests();
+  requests.start();
+  requests.take("fork-requested", 1, true);
+  requests.answered("fork-requested", 1);
+  requests.take("fork-requested", 2, true);
+  requests.close();
+  await clock.advance(1000);
+  assert.equal(heard.length, 1);
+});
