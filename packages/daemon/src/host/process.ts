@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Runs it without root's rights. */
+  readonly user?: { readonly uid: number; readonly gid: number };
   /** Called with each piece of stderr as it comes. */
   readonly onStderr?: (chunk: Buffer) => void;
   readonly onStdout?: (chunk: Buffer) => void;
@@ -39,6 +41,7 @@ export function run(command: string, args: readonly string[], options: RunOption
     cwd: options.cwd,
     env: childEnvironment(options.env),
     stdio: ["pipe", "pipe", "pipe"],
+    ...options.user,
     signal: options.signal,
     timeout: options.timeoutMs,
     killSignal: "SIGKILL",

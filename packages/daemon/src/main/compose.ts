@@ -126,7 +126,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     guests,
     network,
     images,
-    layers: createWritableLayers(join(dataDirectory, "disks")),
+    layers: createWritableLayers(join(dataDirectory, "disks"), join(dataDirectory, "layers")),
     directories,
     log,
     clock,

@@ -25,7 +25,7 @@ export interface LifecycleDependencies {
   readonly guests: GuestConnector;
   readonly network: Network;
   readonly images: Images;
-  readonly layers: WritableLayers;
+  readonly layers: Pick<WritableLayers, "ensure">;
   readonly directories: Directories;
   readonly log: Log;
   readonly clock: Clock;
@@ -49,8 +49,9 @@ export async function machineSpec(
 ): Promise<MachineSpec> {
   const uid = uidFor(record.address);
   await ensureDirectory(directories.instance(record.id), 0o711);
-  await ensureDirectory(directories.disk(record.id), 0o700);
-  await chown(directories.disk(record.id), uid, uid);
+  // Root's, so that a VMM that a guest took over puts nothing there for us to follow.
+  await ensureDirectory(directories.disk(record.id), 0o710);
+  await chown(directories.disk(record.id), 0, uid);
   const writable = await layers.ensure(directories.disk(record.id), uid);
   return {
     id: record.id,

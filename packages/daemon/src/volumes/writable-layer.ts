@@ -8,29 +8,46 @@ import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { ensureDirectory } from "../host/files.ts";
 import { runOk } from "../host/process.ts";
+import { DiskLayers, overlayName } from "./disk-layers.ts";
 
 export interface WritableLayers {
-  /** Path of the overlay, made if it is not there; `uid` alone may open it. */
-  ensure(directory: string, uid: number): Promise<string>;
+  /** Path of the overlay, made if it is not there, over a frozen layer if one is named; `uid` alone may open it. */
+  ensure(directory: string, uid: number, over?: string): Promise<string>;
+  readonly frozen: DiskLayers;
 }
 
 /** Size that the guest sees; on the host it is as large as what was written. */
 const layerBytes = 10 * 2 ** 30;
 const pristineName = "pristine-1.ext4";
 const templateName = "overlay-1.qcow2";
-const overlayName = "writable.qcow2";
+/** Over another qcow2. */
+const upperTemplateName = "upper-1.qcow2";
 
-export function createWritableLayers(directory: string): WritableLayers {
+export function createWritableLayers(directory: string, layersDirectory: string): WritableLayers {
   let made: Promise<void> | undefined;
+  const share = () => {
+    made ??= makeShared(directory).catch((error) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+  const frozen = new DiskLayers({
+    directory: layersDirectory,
+    pristine: join(directory, pristineName),
+    async copyTemplate(path) {
+      await share();
+      await copyFile(join(directory, upperTemplateName), path, constants.COPYFILE_FICLONE);
+    },
+  });
   return {
-    async ensure(target, uid) {
-      made ??= makeShared(directory).catch((error) => {
-        made = undefined;
-        throw error;
-      });
-      await made;
+    frozen,
+    async ensure(target, uid, over) {
+      await share();
       const overlay = join(target, overlayName);
       try {
+        await frozen.completeSwitch(target);
+        if (!(await exists(overlay)) && over !== undefined) await frozen.makeOverlay(overlay, over, uid);
         if (await exists(overlay)) {
           await chown(overlay, uid, uid);
           return overlay;
@@ -56,12 +73,18 @@ async function makeShared(directory: string): Promise<void> {
   await ensureDirectory(directory, 0o755);
   const pristine = join(directory, pristineName);
   if (!(await exists(pristine))) await makePristine(pristine);
-  const template = join(directory, templateName);
-  if (await exists(template)) return;
-  const aside = `${template}.tmp`;
+  await makeTemplate(join(directory, templateName), ["-F", "raw", "-b", pristine]);
+  // Its backing is written over in each copy.
+  const nowhere = ["-u", "-F", "qcow2", "-b", "/nowhere"];
+  await makeTemplate(join(directory, upperTemplateName), nowhere, [`${layerBytes}`]);
+}
+
+async function makeTemplate(path: string, over: readonly string[], size: readonly string[] = []) {
+  if (await exists(path)) return;
+  const aside = `${path}.tmp`;
   await rm(aside, { force: true });
-  await runOk("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "raw", "-b", pristine, aside]);
-  await rename(aside, template);
+  await runOk("qemu-img", ["create", "-q", "-f", "qcow2", ...over, aside, ...size]);
+  await rename(aside, path);
 }
 
 async function makePristine(path: string): Promise<void> {

@@ -1,0 +1,156 @@
+/**
+ * Disks of captured machines (decision 0020). `<layers>/<id>.qcow2` is a qcow2 file that nobody writes any more. A capture
+ * freezes what a machine writes: `prepareNext` gives that file a second name below `<layers>`, and puts an empty overlay
+ * over it beside it, `next.qcow2`; once the machine writes there, `completeSwitch` gives the overlay the disk's own name.
+ *
+ * A crash at any point is repaired by `completeSwitch`: over the same file, an overlay that is still empty shows what the
+ * file shows, also to a machine that never was switched and goes on writing below it.
+ */
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, chown, link, readdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { UniError } from "@uni/contract/errors";
+import { ensureDirectory } from "../host/files.ts";
+import { runOk } from "../host/process.ts";
+import { backingChain, writeBacking } from "../host/qcow2.ts";
+
+export const overlayName = "writable.qcow2";
+const nextName = "next.qcow2";
+const layerName = /^([0-9a-f-]{36})\.qcow2$/;
+
+/** QEMU takes a disk's layers on its command line, and every read may ask each of them. */
+const mostLayers = 64;
+/** A disk that stands on more is folded onto its lowest ones, which are the most shared. */
+const foldAbove = 8;
+const foldOnto = 4;
+const foldDeadlineMs = 600_000;
+/** A layer is linked before the disk that stands on it is there. */
+const youngMs = 60_000;
+
+export interface DiskLayersOptions {
+  /** For the layers; on the file system of the disks. */
+  readonly directory: string;
+  /** The lowest of every chain. */
+  readonly pristine: string;
+  /** Copies an empty overlay whose backing is qcow2; `writeBacking` gives it its own. */
+  readonly copyTemplate: (path: string) => Promise<void>;
+}
+
+export class DiskLayers {
+  readonly #options: DiskLayersOptions;
+
+  constructor(options: DiskLayersOptions) {
+    this.#options = options;
+  }
+
+  pathOf(id: string): string {
+    return join(this.#options.directory, `${id}.qcow2`);
+  }
+
+  /** An empty overlay at `path` over a layer; `uid` alone may open it. */
+  async makeOverlay(path: string, layer: string, uid: number): Promise<void> {
+    const aside = `${path}.tmp`;
+    await rm(aside, { force: true });
+    await this.#options.copyTemplate(aside);
+    writeBacking(aside, this.pathOf(layer));
+    await chown(aside, uid, uid);
+    await chmod(aside, 0o600);
+    await rename(aside, path);
+  }
+
+  /** For a capture: the layer that the disk becomes, and the path of what is to be written then. */
+  async prepareNext(disk: string, uid: number): Promise<{ readonly layer: string; readonly path: string }> {
+    await this.completeSwitch(disk);
+    const overlay = join(disk, overlayName);
+    if (this.chainOf(disk).length >= mostLayers) {
+      throw new UniError("quota_exceeded", `freeze the disk ${overlay}: it stands on ${mostLayers} layers`, {
+        hint: "Stop the instance and start it again: that folds them.",
+      });
+    }
+    await ensureDirectory(this.#options.directory, 0o711);
+    const layer = randomUUID();
+    await link(overlay, this.pathOf(layer));
+    const path = join(disk, nextName);
+    await this.makeOverlay(path, layer, uid);
+    return { layer, path };
+  }
+
+  /** Harmless where nothing is to be completed. */
+  async completeSwitch(disk: string): Promise<void> {
+    const next = join(disk, nextName);
+    if ((await stat(next).catch(ifThere)) === undefined) return;
+    for (const layer of this.#layersBelow(next)) {
+      const { uid, mode } = await stat(layer);
+      if (uid === 0 && (mode & 0o777) === 0o444) continue;
+      await chmod(layer, 0o444);
+      await chown(layer, 0, 0);
+    }
+    await rename(next, join(disk, overlayName));
+  }
+
+  /** Ids of the layers that a disk stands on, from the top down; of one that is being captured, with that one's too. */
+  chainOf(disk: string): string[] {
+    const ids = new Set<string>();
+    for (const name of [nextName, overlayName]) {
+      for (const id of this.#idsBelow(join(disk, name))) ids.add(id);
+    }
+    return [...ids];
+  }
+
+  /** Ids of the layers that a layer stands on, from the top down. */
+  below(layer: string): string[] {
+    return this.#idsBelow(this.pathOf(layer));
+  }
+
+  /** For a disk that no process has open: a chain that has grown is made shorter. What a crash leaves is as good. */
+  async fold(disk: string): Promise<void> {
+    await this.completeSwitch(disk);
+    const overlay = join(disk, overlayName);
+    const layers = this.#layersBelow(overlay);
+    if (layers.length <= foldAbove) return;
+    const onto = layers.at(-foldOnto) ?? this.#options.pristine;
+    const { uid, gid } = await stat(overlay);
+    // As the user of the disk: what the files hold was written by its VMM.
+    const args = ["rebase", "-q", "-f", "qcow2", "-F", "qcow2", "-b", onto, overlay];
+    await runOk("qemu-img", args, { timeoutMs: foldDeadlineMs, user: { uid, gid } }).catch((error) => {
+      if (!/No space left/.test(`${error}`)) throw error;
+      throw new UniError("no_space", `fold the disk ${overlay}: the disk of the data directory is full`, {
+        hint: "Remove instances or images, or move the data directory.",
+        cause: error,
+      });
+    });
+  }
+
+  /** Removes the layers that are not needed, and are not about to be. */
+  async sweep(needed: ReadonlySet<string>, now: number): Promise<string[]> {
+    const removed: string[] = [];
+    for (const name of (await readdir(this.#options.directory).catch(ifThere)) ?? []) {
+      const id = layerName.exec(name)?.[1];
+      const path = join(this.#options.directory, name);
+      if (id === undefined || needed.has(id) || now - (await stat(path)).ctimeMs < youngMs) continue;
+      await rm(path, { force: true });
+      removed.push(id);
+    }
+    return removed;
+  }
+
+  #idsBelow(path: string): string[] {
+    return this.#layersBelow(path).map((layer) => layerName.exec(basename(layer))?.[1] ?? "");
+  }
+
+  /** A header that names anything but layers and the pristine file was written by somebody else. */
+  #layersBelow(path: string): string[] {
+    if (!existsSync(path)) return [];
+    const chain = backingChain(path, mostLayers + 1);
+    const { directory, pristine } = this.#options;
+    const layers = chain.filter((each) => each !== pristine);
+    const strange = layers.find((each) => dirname(each) !== directory || !layerName.test(basename(each)));
+    if (strange === undefined && chain.at(-1) === pristine) return layers;
+    throw new UniError("vmm_failed", `read the disk ${path}: it stands on ${strange ?? "nothing"}`);
+  }
+}
+
+function ifThere(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== "ENOENT") throw error;
+}
