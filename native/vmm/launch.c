@@ -3,7 +3,7 @@
  *
  *   --uid N            user and group of the program, no supplementary groups
  *   --group N          one supplementary group (the one of /dev/kvm)
- *   --input PATH       opened for reading by root, handed to the program as descriptor 3; the next ones as 4 and 5
+ *   --input PATH       opened for reading by root, handed to the program as descriptor 3; the next ones as 4 to 9
  *   --env NAME=VALUE   added to the program's environment
  *   --die-with-parent  the kernel kills the program when the process that started us ends
  *
@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { input_descriptor = 3, most_inputs = 3, most_env = 16 };
+enum { input_descriptor = 3, most_inputs = 7, most_env = 16 };
 
 struct options {
   uid_t uid;

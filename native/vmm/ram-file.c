@@ -1,6 +1,6 @@
 /*
- * Preloaded into QEMU: opens the RAM file named by UNI_RAM_FILE for reading only, and lays a delta over its mapping if
- * UNI_DELTA names the descriptors of one, as "DELTA,INDEX".
+ * Preloaded into QEMU: opens the RAM file named by UNI_RAM_FILE for reading only, and lays deltas over its mapping, one
+ * over the other, if UNI_DELTAS names their descriptors: "DELTA,INDEX DELTA,INDEX ".
  *
  * A machine maps the RAM file of its snapshot privately (memory-backend-file,share=off), so it never writes to it. QEMU
  * 7.2 opens it for writing all the same (file_ram_open in softmmu/physmem.c; 8.2 falls back to reading), which would
@@ -84,13 +84,14 @@ static void lay_over(char *ram, size_t length, int protection, int delta, int in
 
 PUBLIC void *mmap64(void *address, size_t length, int protection, int flags, int fd, off64_t offset) {
   void *mapped = map(address, length, protection, flags, fd, offset);
-  const char *descriptors = getenv("UNI_DELTA");
+  const char *descriptors = getenv("UNI_DELTAS");
   if (mapped == MAP_FAILED || descriptors == NULL || fd < 0 || fd != ram_descriptor || protection == PROT_NONE)
     return mapped;
-  int delta, index;
-  errno = EINVAL;
-  if (sscanf(descriptors, "%d,%d", &delta, &index) != 2) fail("no descriptors");
-  lay_over(mapped, length, protection, delta, index);
-  unsetenv("UNI_DELTA");
+  for (int delta, index, used; *descriptors != '\0'; descriptors += used) {
+    errno = EINVAL;
+    if (sscanf(descriptors, "%d,%d %n", &delta, &index, &used) != 2) fail("no descriptors");
+    lay_over(mapped, length, protection, delta, index);
+  }
+  unsetenv("UNI_DELTAS");
   return mapped;
 }

@@ -6,21 +6,23 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { systemClock as clock } from "../../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../../packages/daemon/src/base/log.ts";
 import { createGuestConnector } from "../../packages/daemon/src/guest/connector.ts";
 import type { GuestChannel } from "../../packages/daemon/src/guest/port.ts";
+import type { CaptureSetup } from "../../packages/daemon/src/vmm/capture-conformance.ts";
 import { conformanceShape } from "../../packages/daemon/src/vmm/conformance.ts";
 import type { Machine, MachineSpec } from "../../packages/daemon/src/vmm/port.ts";
 import { createQemuVmm } from "../../packages/daemon/src/vmm/qemu/driver.ts";
-import type { SleepSetup } from "../../packages/daemon/src/vmm/sleep-conformance.ts";
+import { DiskLayers } from "../../packages/daemon/src/volumes/disk-layers.ts";
 import { bootFiles, cacheDirectory } from "./boot-files.ts";
 import { makeBusyboxRoot } from "./busybox-root.ts";
 
-export interface QemuMachines extends SleepSetup {
+export interface QemuMachines extends CaptureSetup {
   readonly directory: string;
+  readonly layers: DiskLayers;
   readonly awaitBooted: (agentSocket: string, signal: AbortSignal) => Promise<void>;
   /** Runs a shell line in a guest that was configured by the first call, and returns what it printed. */
   shell(machine: Machine, line: string): Promise<string>;
@@ -35,6 +37,11 @@ export async function qemuMachines(): Promise<QemuMachines> {
   writeFileSync(pristine, "");
   truncateSync(pristine, 256 << 20);
   execFileSync("mke2fs", ["-q", "-t", "ext4", pristine]);
+  const layers = new DiskLayers({
+    directory: join(directory, "layers"),
+    pristine,
+    copyTemplate: async (path) => makeOverlay(path, "/nowhere", ["-u", "-F", "qcow2"], `${256 << 20}`),
+  });
   const guests = createGuestConnector({ clock, log: silentLog });
   const channels = new Map<number, Promise<GuestChannel>>();
   /** Agents that have their configuration, by socket: it outlives a sleep. */
@@ -79,11 +86,17 @@ export async function qemuMachines(): Promise<QemuMachines> {
     return output;
   }
 
-  async function newSpec(user?: number): Promise<MachineSpec> {
+  const diskOf = ({ writable }: MachineSpec) => dirname(writable.path);
+
+  async function newSpec(user?: number, layer?: string): Promise<MachineSpec> {
     const number = ++count;
     const uid = user ?? 2 ** 30 + number;
-    const overlay = join(directory, `overlay${number}`);
-    execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "raw", "-b", pristine, overlay]);
+    const disk = join(directory, `disk${number}`);
+    mkdirSync(disk, { mode: 0o710 });
+    chownSync(disk, 0, uid);
+    const overlay = join(disk, "writable.qcow2");
+    if (layer === undefined) makeOverlay(overlay, pristine, ["-F", "raw"]);
+    else await layers.makeOverlay(overlay, layer, uid);
     chownSync(overlay, uid, uid);
     const tap = `t${number}`;
     execFileSync("ip", ["tuntap", "add", "dev", tap, "mode", "tap", "user", `${uid}`, "vnet_hdr"]);
@@ -102,10 +115,11 @@ export async function qemuMachines(): Promise<QemuMachines> {
 
   return {
     directory,
+    layers,
     awaitBooted: guests.awaitBooted,
     boot,
     shell,
-    newSpec,
+    newSpec: (uid) => newSpec(uid),
     newVmm: () =>
       createQemuVmm({
         ...{ clock, log: silentLog, cacheDirectory, awaitBooted: guests.awaitBooted },
@@ -126,6 +140,21 @@ export async function qemuMachines(): Promise<QemuMachines> {
       const channel = channels.get(machine.process.pid);
       channels.delete(machine.process.pid);
       await (await channel)?.close();
+    },
+    async store(machine, text) {
+      assert.equal(await shell(machine, `echo -n '${text}' >/stored && sync`), "");
+    },
+    load: (machine) => shell(machine, "echo 3 >/proc/sys/vm/drop_caches; cat /stored"),
+    async prepareNext(spec) {
+      const { layer, path } = await layers.prepareNext(diskOf(spec), spec.uid);
+      return { disk: layer, nextDisk: { ...spec.writable, path } };
+    },
+    completeSwitch: (spec) => layers.completeSwitch(diskOf(spec)),
+    async cloneSpec(layer) {
+      const spec = await newSpec(undefined, layer);
+      // Its memory has the configuration.
+      configured.add(join(spec.directory, "run", "agent"));
+      return spec;
     },
     async shutDownGuest(machine) {
       const channel = await channelOf(machine);
@@ -148,6 +177,10 @@ export async function qemuMachines(): Promise<QemuMachines> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+function makeOverlay(path: string, backing: string, format: readonly string[], ...size: string[]): void {
+  execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", ...format, "-b", backing, path, ...size]);
 }
 
 function makeRootImage(directory: string): string {

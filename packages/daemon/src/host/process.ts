@@ -113,6 +113,51 @@ export function startDetached(
   return child;
 }
 
+export interface Conversation {
+  /** Its next line of output, after it was told one; each is asked for once. Rejects with its stderr when it has ended. */
+  ask(line?: string): Promise<string>;
+  /** Kills it; harmless when it has ended. */
+  end(): void;
+}
+
+/** Starts a program that answers lines with lines. It should end with its input: then it does when this process does. */
+export function converse(command: string, args: readonly string[]): Conversation {
+  const child = spawn(command, args, { env: childEnvironment(), stdio: ["pipe", "pipe", "pipe"] });
+  const answers: PromiseWithResolvers<string>[] = [];
+  const stderr = new Tail(defaultKeep);
+  let asked = 0;
+  let heard = 0;
+  let rest = "";
+  let ended: UniError | undefined;
+  const answer = (at: number) => {
+    answers[at] ??= Promise.withResolvers<string>();
+    answers[at].promise.catch(() => {});
+    return answers[at];
+  };
+  child.stdout.on("data", (chunk: Buffer) => {
+    const lines = `${rest}${chunk}`.split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) answer(heard++).resolve(line);
+  });
+  child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+  child.stdin.on("error", () => {}); // "close" follows.
+  const onEnd = (reason: string) => {
+    ended ??= new UniError("failed", `${command}: ${stderr.bytes().toString().trim() || reason}`);
+    for (let at = heard; at < asked; at++) answer(at).reject(ended);
+  };
+  child.on("error", (error) => onEnd(error.message));
+  child.on("close", (code, signal) => onEnd(`it ended: ${signal ?? code}`));
+  return {
+    ask(line) {
+      const next = answer(asked++);
+      if (ended !== undefined) next.reject(ended);
+      else if (line !== undefined) child.stdin.write(`${line}\n`);
+      return next.promise;
+    },
+    end: () => void child.kill("SIGKILL"),
+  };
+}
+
 class Tail {
   #chunks: Buffer[] = [];
   #length = 0;

@@ -116,12 +116,12 @@ export function captureConformance(name: string, makeSetup: () => Promise<Captur
       const source = await start("shared", "shared");
       const snapshot = await captured(source);
       await assertHolds(source.machine, "shared", "shared");
-      await tell(source.machine, "source's", "source's");
+      await tell(source.machine, "of the source", "of the source");
       const clones = await Promise.all([cloneOf(snapshot), cloneOf(snapshot)]);
       for (const { machine } of clones) await assertHolds(machine, "shared", "shared");
       for (const [number, { machine }] of clones.entries())
         await tell(machine, `${number}`, `disk ${number}`);
-      await assertHolds(source.machine, "source's", "source's");
+      await assertHolds(source.machine, "of the source", "of the source");
       for (const [number, { machine }] of clones.entries()) {
         await assertHolds(machine, `${number}`, `disk ${number}`);
         await machine.kill();

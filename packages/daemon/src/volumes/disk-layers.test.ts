@@ -26,7 +26,7 @@ function newDisk(): string {
   return disk;
 }
 
-const overlayOf = (disk: string) => join(disk, "writable.qcow2");
+const _overlayOf = (disk: string) => join(disk, "writable.qcow2");
 const qemuIo = (path: string, command: string) =>
   execFileSync("qemu-io", ["-f", "qcow2", "-c", command, path], { encoding: "utf8" });
 /** One 64 KiB cluster, filled with a byte. */

@@ -241,23 +241,35 @@ function seal(path: string): void {
   closeSync(file);
 }
 
-const placeholder = Buffer.from(placeholderMac.replaceAll(":", ""), "hex");
+const placeholder = macBytes(placeholderMac);
 
-function macOffsets(state: Buffer): number[] {
+function macBytes(mac: string): Buffer {
+  const bytes = Buffer.from(mac.replaceAll(":", ""), "hex");
+  if (bytes.length === 6) return bytes;
+  throw new UniError("invalid_value", `start a machine with the MAC address ${mac}: it is not one`);
+}
+
+function macOffsets(state: Buffer, mac = placeholder): number[] {
   const offsets: number[] = [];
-  for (let at = state.indexOf(placeholder); at >= 0; at = state.indexOf(placeholder, at + 1))
-    offsets.push(at);
+  for (let at = state.indexOf(mac); at >= 0; at = state.indexOf(mac, at + 1)) offsets.push(at);
   return offsets;
 }
 
 /** The snapshot's devices with this machine's own MAC address: the guest's driver reads it when it is bound. */
 export function stateFor({ state, macOffsets }: BootSnapshot, mac: string): Buffer {
-  const bytes = Buffer.from(mac.replaceAll(":", ""), "hex");
-  if (bytes.length !== placeholder.length) {
-    throw new UniError("invalid_value", `start a machine with the MAC address ${mac}: it is not one`);
-  }
+  const bytes = macBytes(mac);
   const own = Buffer.from(state);
   for (const offset of macOffsets) bytes.copy(own, offset);
+  return own;
+}
+
+/**
+ * The devices of a machine that ran, with another MAC address. Where its guest chose an address of its own, there is
+ * nothing to replace: the guest is asked to change it.
+ */
+export function withAddress(state: Buffer, from: string, to: string): Buffer {
+  const own = Buffer.from(state);
+  for (const offset of macOffsets(state, macBytes(from))) macBytes(to).copy(own, offset);
   return own;
 }
 

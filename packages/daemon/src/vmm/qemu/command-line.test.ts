@@ -12,6 +12,7 @@ const boot: Boot = {
 };
 const restore: Restore = {
   kind: "restore",
+  backing: [],
   ramPath: "/cache/ram",
   stateDescriptor: 3,
   spec: {

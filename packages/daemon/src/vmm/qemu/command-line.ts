@@ -21,6 +21,8 @@ export interface Restore {
   readonly ramPath: string;
   readonly stateDescriptor: number;
   readonly spec: Pick<MachineSpec, "root" | "writable" | "network">;
+  /** What the writable disk stands on, from the top down; the last one is raw. */
+  readonly backing: readonly string[];
 }
 
 export interface CommandLineInput {
@@ -104,7 +106,7 @@ const placeholderDisks = [
   "driver=null-co,node-name=writable,size=1048576,read-zeroes=on,discard=unmap",
 ] as const;
 
-function realDisks({ spec }: Restore): readonly [string, string] {
+function realDisks({ spec, backing }: Restore): readonly [string, string] {
   const { root, writable } = spec;
   return [
     // Never written by anyone, so nothing to lock.
@@ -114,7 +116,17 @@ function realDisks({ spec }: Restore): readonly [string, string] {
       `file.driver=file,file.filename=${value(writable.path)},file.discard=unmap`,
       // Two machines can never write one disk: the second ends at once.
       "file.locking=on",
+      ...backing.flatMap(backingOptions),
     ].join(","),
+  ];
+}
+
+/** Never written any more, so nothing to lock: the machine that wrote it may still have it open for writing. */
+function backingOptions(path: string, depth: number, all: readonly string[]): string[] {
+  const option = "backing.".repeat(depth + 1);
+  return [
+    `${option}driver=${depth === all.length - 1 ? "raw" : "qcow2"},${option}read-only=on`,
+    `${option}file.driver=file,${option}file.filename=${value(path)},${option}file.locking=off`,
   ];
 }
 

@@ -14,7 +14,7 @@ import { runOk } from "../../host/process.ts";
 
 const root = join(import.meta.dirname, "../../../../..");
 const pageBytes = 4096;
-const mostRuns = 16384;
+const mostRuns = 10240;
 
 let directory: string;
 let writer: ChildProcess | undefined;

@@ -2,7 +2,8 @@
  * The QEMU driver. A start is a restore: the boot snapshot of kernel and shape, with this machine's disks and network. So
  * is waking a sleeper, with its own devices, and what it wrote laid over the same memory.
  */
-import { copyFileSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
@@ -11,11 +12,13 @@ import { readBootId } from "../../host/boot-id.ts";
 import { runOk } from "../../host/process.ts";
 import { waitUntilEnded } from "../../host/process-end.ts";
 import { type ProcessIdentity, signalProcess } from "../../host/process-identity.ts";
+import { backingChain } from "../../host/qcow2.ts";
 import type { Machine, MachineSpec, MachineTimings, Vmm } from "../port.ts";
 import { hostArchitecture, type QemuArchitecture, type RealAccelerator } from "./architecture.ts";
 import { dropLease, takeLease } from "./boot-leases.ts";
-import { type BootSnapshot, createBootSnapshots, stateFor } from "./boot-snapshot.ts";
-import { commandLine } from "./command-line.ts";
+import { type BootSnapshot, createBootSnapshots, stateFor, withAddress } from "./boot-snapshot.ts";
+import { QemuCapture } from "./capture.ts";
+import { commandLine, layoutVersion } from "./command-line.ts";
 import { deadline } from "./deadline.ts";
 import { runStateOf } from "./guest-state.ts";
 import { findNativeDirectory, hostFacts } from "./host-facts.ts";
@@ -36,11 +39,20 @@ import {
 import {
   inOneGo,
   letOthersRun,
-  readSleepSnapshot,
-  type SleepSnapshotFiles,
+  type MadeBy,
+  type Pieces,
+  type SleepSnapshotMeta,
   sleepSnapshotFiles,
 } from "./sleep-snapshot.ts";
-import { writeSleepSnapshot } from "./suspend.ts";
+import {
+  type BadHealth,
+  readLayers,
+  type SnapshotLayer,
+  snapshotFacts,
+  WholeCaptures,
+  whyUnfit,
+} from "./snapshot-layers.ts";
+import { type Suspension, writeSleepSnapshot } from "./suspend.ts";
 
 export interface QemuVmmOptions {
   readonly clock: Clock;
@@ -55,14 +67,23 @@ export interface QemuVmmOptions {
   readonly awaitBooted: (agentSocket: string, signal: AbortSignal) => Promise<void>;
 }
 
+/** A snapshot that is whole and fits, with what it stands on. */
+interface SnapshotGround {
+  readonly snapshot: BootSnapshot;
+  readonly layers: readonly SnapshotLayer[];
+  readonly top: SleepSnapshotMeta;
+}
+
 type Origin =
   | { readonly kind: "boot"; readonly snapshot: BootSnapshot }
-  | { readonly kind: "sleeper"; readonly snapshot: BootSnapshot; readonly files: SleepSnapshotFiles };
+  | ({ readonly kind: "sleeper" } & SnapshotGround);
 
 /** From process start to running guest; on an idle host it takes some 50 ms. */
 const startDeadlineMs = 30_000;
 const adoptDeadlineMs = 10_000;
 const loadPollMs = 1;
+/** Of no disk that this daemon makes. */
+const mostDiskLayers = 100;
 
 export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
   const { clock, log, accelerator } = options;
@@ -73,6 +94,12 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
   const version = await qemuVersion(program);
   const facts = hostFacts(options.cacheDirectory, nativeDirectory);
   const kernelArguments = await kernelArgumentsFor(architecture, accelerator, facts);
+  const hostCpu = accelerator === "kvm" ? await architecture.hostCpu() : "";
+  const whole = new WholeCaptures();
+  const here: MadeBy = {
+    ...{ qemu: version, accelerator, devices: layoutVersion },
+    cpu: createHash("sha256").update(`${architecture.cpu[accelerator]} ${hostCpu}`).digest("hex"),
+  };
   const snapshots = createBootSnapshots({
     ...options,
     architecture,
@@ -80,7 +107,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     nativeDirectory,
     version,
     kernelArguments,
-    hostCpu: accelerator === "kvm" ? await architecture.hostCpu() : "",
+    hostCpu,
   });
 
   /** The handle on a machine that runs or begins to; the record says what it stands on. */
@@ -90,15 +117,18 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     process: ProcessIdentity,
     timings: MachineTimings | undefined,
   ): QemuMachine {
-    const { id, base, shape } = record;
+    const { id, base, shape, mac, origin } = record;
     const bootDirectory = snapshots.directoryOf(base);
     const oldIndex = existsSync(places.index) ? places.index : undefined;
-    const suspension = { ...{ clock, id, places, shape, base, bootDirectory, nativeDirectory, oldIndex } };
+    const suspension: Suspension = {
+      ...{ clock, id, pid: process.pid, places, shape, base, bootDirectory, nativeDirectory },
+      ...{ oldIndex, madeBy: here, mac, origin },
+    };
     return new QemuMachine({
       ...{ clock, log, places, process, timings },
       accelerator: record.accelerator,
-      writeSnapshot: (qmp, directory, signal) =>
-        writeSleepSnapshot({ ...suspension, pid: process.pid }, qmp, directory, signal),
+      writeSnapshot: (qmp, directory, signal) => writeSleepSnapshot(suspension, qmp, directory, signal),
+      beginCapture: (machine, target, signal) => QemuCapture.begin(suspension, machine, target, signal),
       onKilled: () => dropLease(bootDirectory, places.record),
     });
   }
@@ -110,17 +140,27 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
 
   async function resume(spec: MachineSpec, directory: string, signal: AbortSignal): Promise<Machine> {
     const attempted = `resume machine ${spec.id} from ${directory}`;
-    const meta = await letOthersRun(readSleepSnapshot(directory), clock, signal);
-    if (typeof meta === "string") throw new UniError("wrong_state", `${attempted}: its snapshot is ${meta}`);
-    const snapshot = snapshots.find(meta.base);
-    if (snapshot === undefined) {
-      throw new UniError("wrong_state", `${attempted}: the boot snapshot that it stands on is gone`);
+    const found = await letOthersRun(examine(directory), clock, signal);
+    if ("state" in found) {
+      const why = "reason" in found ? found.reason : "there is no such snapshot";
+      throw new UniError("wrong_state", `${attempted}: ${why}`);
     }
-    if (meta.shape.vcpus !== spec.shape.vcpus || meta.shape.memoryMb !== spec.shape.memoryMb) {
+    const { shape } = found.top;
+    if (shape.vcpus !== spec.shape.vcpus || shape.memoryMb !== spec.shape.memoryMb) {
       throw new UniError("wrong_state", `${attempted}: it has other vCPUs or memory`);
     }
-    const files = sleepSnapshotFiles(directory);
-    return launchMachine(attempted, spec, { kind: "sleeper", snapshot, files }, signal);
+    return launchMachine(attempted, spec, { kind: "sleeper", ...found }, signal);
+  }
+
+  function* examine(directory: string): Pieces<SnapshotGround | BadHealth> {
+    const layers = yield* readLayers(directory, whole);
+    const top = Array.isArray(layers) ? layers.at(-1)?.meta : undefined;
+    if (!Array.isArray(layers) || top === undefined) return layers as BadHealth;
+    const unfit = whyUnfit(top, here);
+    if (unfit !== undefined) return { state: "unfit", reason: unfit };
+    const snapshot = snapshots.find(top.base);
+    if (snapshot) return { snapshot, layers, top };
+    return { state: "corrupt", reason: "the boot snapshot that it stands on is gone" };
   }
 
   /** Ends with a machine that runs if it comes from its boot, and one that stands still if it was a sleeper. */
@@ -143,7 +183,11 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       const { key, stateSha256 } = snapshot;
       const bootId = readBootId();
       const base = { key, stateSha256 };
-      let record: MachineRecord = { id, uid, bootId, accelerator, shape, base, phase: "starting" };
+      const origin = from.kind === "boot" ? undefined : originOf(from.layers);
+      let record: MachineRecord = {
+        ...{ id, uid, bootId, accelerator, shape, base, mac: spec.network.mac, phase: "starting" },
+        ...(origin !== undefined && { origin }),
+      };
       saveRecord(places, record);
       const bootDirectory = snapshots.directoryOf(base);
       await undo.add("lease", () => dropLease(bootDirectory, places.record));
@@ -157,7 +201,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
         accelerator,
         readOnlyRam: { path: snapshot.ramPath, preload },
         inputs,
-        hasDelta: from.kind === "sleeper",
+        deltas: from.kind === "boot" ? 0 : from.layers.length,
         logPath: places.log,
         args: commandLine({
           architecture,
@@ -165,7 +209,13 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
           shape: spec.shape,
           name: `uni-${id}`,
           files: places,
-          from: { kind: "restore", ramPath: snapshot.ramPath, stateDescriptor: inputDescriptor, spec },
+          from: {
+            kind: "restore",
+            ramPath: snapshot.ramPath,
+            stateDescriptor: inputDescriptor,
+            spec,
+            backing: backingChain(spec.writable.path, mostDiskLayers),
+          },
         }),
       });
       record = { ...record, process: launched.process };
@@ -253,13 +303,10 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     start,
     resume,
     checkSnapshot(directory) {
-      const meta = inOneGo(readSleepSnapshot(directory));
-      if (meta === "missing") return { state: "missing" };
-      if (meta === "corrupt") return { state: "corrupt", reason: "its files are damaged" };
-      if (snapshots.find(meta.base)) return { state: "good" };
-      return { state: "corrupt", reason: "the boot snapshot that it stands on is gone" };
+      const found = inOneGo(examine(directory));
+      return "state" in found ? found : { state: "good" };
     },
-    snapshotFacts: () => ({ disk: undefined, standsOn: undefined }),
+    snapshotFacts,
     adopt,
   };
 }
@@ -285,10 +332,20 @@ function layOutInputs(places: MachinePlaces, spec: MachineSpec, from: Origin): s
     writeFileSync(places.state, stateFor(from.snapshot, spec.network.mac), { mode: 0o600 });
     return [places.state];
   }
-  const { state, delta, index } = from.files;
-  // For the next time it is suspended, when these files may be gone.
-  copyFileSync(index, places.index);
-  return [state, delta, index];
+  const files = from.layers.map(({ directory }) => sleepSnapshotFiles(directory));
+  const [own, { mac, disk }] = [files.at(-1), from.top];
+  if (own === undefined) return [];
+  // A sleeper's, for the next time it is suspended, when these files may be gone.
+  if (disk === undefined) copyFileSync(own.index, places.index);
+  const deltas = files.flatMap(({ delta, index }) => [delta, index]);
+  if (mac === spec.network.mac) return [own.state, ...deltas];
+  writeFileSync(places.state, withAddress(readFileSync(own.state), mac, spec.network.mac), { mode: 0o600 });
+  return [places.state, ...deltas];
+}
+
+/** The capture that the machine stands on: pages of it are not the machine's own. */
+function originOf(layers: readonly SnapshotLayer[]): string | undefined {
+  return layers.findLast(({ meta }) => meta.disk !== undefined)?.directory;
 }
 
 function refuseIfRunning(attempted: string, spec: MachineSpec): void {

@@ -21,8 +21,8 @@ export interface Launch {
   readonly readOnlyRam?: { readonly path: string; readonly preload: string };
   /** Files given to QEMU as the descriptors from `inputDescriptor` on. */
   readonly inputs?: readonly string[];
-  /** The second and third input are a delta and its index, to be laid over the RAM. */
-  readonly hasDelta?: boolean;
+  /** The inputs after the first are so many pairs of a delta and its index, to be laid over the RAM one after the other. */
+  readonly deltas?: number;
   readonly dieWithParent?: boolean;
   /** Keeps what QEMU has to say. */
   readonly logPath: string;
@@ -72,7 +72,11 @@ function launcherArguments(options: Launch): string[] {
     args.push("--env", `LD_PRELOAD=${options.readOnlyRam.preload}`);
     args.push("--env", `UNI_RAM_FILE=${options.readOnlyRam.path}`);
   }
-  if (options.hasDelta) args.push("--env", `UNI_DELTA=${inputDescriptor + 1},${inputDescriptor + 2}`);
+  if (options.deltas !== undefined && options.deltas > 0) {
+    const first = (pair: number) => inputDescriptor + 1 + 2 * pair;
+    const pairs = Array.from({ length: options.deltas }, (_, pair) => `${first(pair)},${first(pair) + 1} `);
+    args.push("--env", `UNI_DELTAS=${pairs.join("")}`);
+  }
   // One arena instead of one per thread: QEMU's few threads rarely allocate at the same time.
   args.push("--env", "MALLOC_ARENA_MAX=1");
   return args;

@@ -40,6 +40,7 @@ async function watched(script: Script, clock: Clock = systemClock): Promise<Qemu
     ...{ clock, log: silentLog, places, process: identity },
     accelerator: "tcg",
     timings: undefined,
+    beginCapture: () => Promise.reject(new Error("no capture")),
     writeSnapshot: async () => ({ bytes: 1 }),
     onKilled: () => {},
   });

@@ -9,8 +9,9 @@ import type { Log } from "../../base/log.ts";
 import { hasEnded as processEnded, waitUntilEnded } from "../../host/process-end.ts";
 import { isAlive, type ProcessIdentity, signalProcess } from "../../host/process-identity.ts";
 import { readUsage } from "../../host/process-usage.ts";
-import type { Machine, MachineExit, MachineTimings } from "../port.ts";
+import type { Capture, CaptureTarget, Machine, MachineExit, MachineTimings } from "../port.ts";
 import type { RealAccelerator } from "./architecture.ts";
+import type { CapturedMachine } from "./capture.ts";
 import { readConsole } from "./console.ts";
 import { exitOf, hasEnded, runStateOf } from "./guest-state.ts";
 import { connectQmp, type Qmp, type QmpEvent } from "./qmp.ts";
@@ -28,6 +29,11 @@ export interface MachineOptions {
     directory: string,
     signal: AbortSignal,
   ) => Promise<{ readonly bytes: number }>;
+  readonly beginCapture: (
+    machine: CapturedMachine,
+    target: CaptureTarget,
+    signal: AbortSignal,
+  ) => Promise<Capture>;
   /** Called once the process has ended by `kill`. */
   readonly onKilled: () => void;
 }
@@ -52,6 +58,7 @@ export class QemuMachine implements Machine {
   #console: Promise<string> = Promise.resolve("");
   #cancelRetry: () => void = () => {};
   #paused = false;
+  #isCaptured = false;
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -96,16 +103,25 @@ export class QemuMachine implements Machine {
 
   async suspend(directory: string, signal: AbortSignal): Promise<{ readonly bytes: number }> {
     signal.throwIfAborted();
-    const qmp = await this.#connection("suspend");
-    const runState = runStateOf(await qmp.execute("query-status"));
-    if (!this.#paused || hasEnded(runState)) {
-      throw new UniError("wrong_state", `suspend machine ${this.process.pid}: it is ${runState}, not paused`);
-    }
-    return this.#options.writeSnapshot(qmp, directory, signal);
+    return this.#options.writeSnapshot(await this.#pausedConnection("suspend"), directory, signal);
   }
 
-  async capture(): Promise<never> {
-    throw new UniError("vmm_failed", `capture machine ${this.process.pid}: not yet`);
+  async capture(target: CaptureTarget, signal: AbortSignal): Promise<Capture> {
+    signal.throwIfAborted();
+    const qmp = await this.#connection("capture");
+    const refuse = (why: string) =>
+      new UniError("wrong_state", `capture machine ${this.process.pid}: ${why}`);
+    if (hasEnded(runStateOf(await qmp.execute("query-status")))) throw refuse("its guest has ended");
+    if (this.#isCaptured) throw refuse("it is being captured already");
+    this.#isCaptured = true;
+    const machine: CapturedMachine = {
+      connection: () => this.#connection("capture"),
+      pausedConnection: () => this.#pausedConnection("capture"),
+      onDone: () => {
+        this.#isCaptured = false;
+      },
+    };
+    return this.#options.beginCapture(machine, target, signal);
   }
 
   async kill(): Promise<void> {
@@ -241,6 +257,16 @@ export class QemuMachine implements Machine {
     cancel();
     if (qmp) return qmp;
     throw new UniError("vmm_failed", `${attempted}, machine ${this.process.pid}: QEMU does not answer`);
+  }
+
+  async #pausedConnection(attempted: string): Promise<Qmp> {
+    const qmp = await this.#connection(attempted);
+    const runState = runStateOf(await qmp.execute("query-status"));
+    if (this.#paused && !hasEnded(runState)) return qmp;
+    throw new UniError(
+      "wrong_state",
+      `${attempted} machine ${this.process.pid}: it is ${runState}, not paused`,
+    );
   }
 
   #settledQmp(): Promise<Qmp | undefined> {

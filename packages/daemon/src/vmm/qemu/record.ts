@@ -26,6 +26,9 @@ export interface MachineRecord {
   readonly shape: MachineShape;
   /** What its memory stands on. */
   readonly base: BootSnapshotId;
+  /** Directory of the capture that it stands on too. */
+  readonly origin?: string;
+  readonly mac: string;
   readonly process?: ProcessIdentity;
 }
 

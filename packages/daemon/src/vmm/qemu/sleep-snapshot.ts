@@ -1,6 +1,7 @@
 /**
- * The directory of a sleeper: `delta` (the pages written since the boot snapshot, one after the other), `index` (where
- * they belong, see native/vmm/delta-index.h), `state` (devices) and `meta.json`, which says what the others must be.
+ * The directory of a sleeper or a capture: `delta` (the pages written since what it stands on, one after the other),
+ * `index` (where they belong, see native/vmm/delta-index.h), `state` (devices) and `meta.json`, which says what the
+ * others must be. See snapshot-layers.ts for what it stands on.
  */
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
@@ -8,11 +9,28 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Clock } from "../../base/clock.ts";
 import type { MachineShape } from "../port.ts";
+import type { RealAccelerator } from "./architecture.ts";
 import type { BootSnapshotId } from "./boot-snapshot.ts";
+
+/** Memory and devices fit one build of QEMU, one accelerator, one processor and one set of devices. */
+export interface MadeBy {
+  readonly qemu: string;
+  readonly accelerator: RealAccelerator;
+  /** Digest of model and features. */
+  readonly cpu: string;
+  readonly devices: number;
+}
 
 export interface SleepSnapshotMeta {
   readonly base: BootSnapshotId;
   readonly shape: MachineShape;
+  readonly madeBy: MadeBy;
+  /** The machine's address, as it is in `state`. */
+  readonly mac: string;
+  /** Of a capture. */
+  readonly disk?: string;
+  /** The capture between the boot snapshot and this one, as a path from this directory: both may be moved together. */
+  readonly standsOn?: string;
   readonly stateSha256: string;
   readonly indexSha256: string;
   readonly deltaBytes: number;
@@ -34,11 +52,12 @@ export const sleepSnapshotFiles = (directory: string): SleepSnapshotFiles => ({
   meta: join(directory, "meta.json"),
 });
 
-export const sha256OfFile = (path: string): string =>
-  createHash("sha256").update(readFileSync(path)).digest("hex");
+const sha256Of = (bytes: string | Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+export const sha256OfFile = (path: string): string => sha256Of(readFileSync(path));
 
 /** Work that reads a whole delta, in pieces, so that its caller chooses whether others may run in between. */
-type Pieces<T> = Generator<undefined, T>;
+export type Pieces<T> = Generator<undefined, T>;
 
 const pieceBytes = 4 << 20;
 
@@ -58,12 +77,26 @@ export function* crc32OfFile(path: string): Pieces<number> {
   }
 }
 
-/** The snapshot's meta, "missing", or "corrupt" if any file is not what it says. */
-export function* readSleepSnapshot(directory: string): Pieces<SleepSnapshotMeta | "missing" | "corrupt"> {
+/** The snapshot's meta, "missing", or "corrupt" if it cannot be read. */
+export function readSleepMeta(directory: string): SleepSnapshotMeta | "missing" | "corrupt" {
   if (!existsSync(directory)) return "missing";
   try {
+    const { sha256, ...meta } = JSON.parse(readFileSync(sleepSnapshotFiles(directory).meta, "utf8"));
+    return sha256 === sha256Of(JSON.stringify(meta)) ? (meta as SleepSnapshotMeta) : "corrupt";
+  } catch {
+    return "corrupt";
+  }
+}
+
+export const sleepMetaText = (meta: SleepSnapshotMeta): string =>
+  `${JSON.stringify({ ...meta, sha256: sha256Of(JSON.stringify(meta)) })}\n`;
+
+/** As `readSleepMeta`, and "corrupt" if any file is not what it says. */
+export function* readSleepSnapshot(directory: string): Pieces<ReturnType<typeof readSleepMeta>> {
+  const meta = readSleepMeta(directory);
+  if (typeof meta === "string") return meta;
+  try {
     const files = sleepSnapshotFiles(directory);
-    const meta = JSON.parse(readFileSync(files.meta, "utf8")) as SleepSnapshotMeta;
     const good =
       statSync(files.delta).size === meta.deltaBytes &&
       sha256OfFile(files.state) === meta.stateSha256 &&

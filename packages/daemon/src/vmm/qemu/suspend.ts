@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { mkdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
 import { removeTree } from "../../host/files.ts";
@@ -15,9 +15,11 @@ import type { MachinePlaces } from "./record.ts";
 import {
   crc32OfFile,
   letOthersRun,
+  type MadeBy,
   type SleepSnapshotFiles,
   type SleepSnapshotMeta,
   sha256OfFile,
+  sleepMetaText,
   sleepSnapshotFiles,
 } from "./sleep-snapshot.ts";
 
@@ -30,8 +32,12 @@ export interface Suspension {
   readonly base: BootSnapshotId;
   readonly bootDirectory: string;
   readonly nativeDirectory: string;
-  /** The index of the snapshot that the machine was resumed from. */
+  /** The index of the snapshot that the machine was suspended to and resumed from: its pages are the machine's own. */
   readonly oldIndex: string | undefined;
+  readonly madeBy: MadeBy;
+  readonly mac: string;
+  /** Directory of the capture that it stands on. */
+  readonly origin: string | undefined;
 }
 
 /** Devices are some 10 KB; more than this is not what we asked for. */
@@ -45,17 +51,14 @@ export async function writeSleepSnapshot(
   signal: AbortSignal,
 ): Promise<{ readonly bytes: number }> {
   signal.throwIfAborted();
-  await removeAsides(directory);
-  const aside = `${directory}.aside-${randomBytes(3).toString("hex")}`;
+  const aside = await newAside(directory);
   const files = sleepSnapshotFiles(aside);
   try {
     await mkdir(aside, { mode: 0o700 });
     keepBootSnapshot(suspension, sleepSnapshotFiles(directory).meta);
     await writeFile(files.state, await saveDevices(qmp, suspension.places), { mode: 0o600 });
     await copyPages(suspension, files, signal);
-    await writeFile(files.meta, `${JSON.stringify(await describe(suspension, files, signal))}\n`, {
-      mode: 0o600,
-    });
+    await writeMeta(suspension, files, { directory, standsOn: suspension.origin }, signal);
     const bytes = await allocatedBytes(Object.values(files));
     signal.throwIfAborted();
     await replaceDirectory(aside, directory);
@@ -63,23 +66,24 @@ export async function writeSleepSnapshot(
     return { bytes };
   } catch (error) {
     signal.throwIfAborted();
-    throw suspendError(`suspend machine ${suspension.id} to ${directory}`, error);
+    throw snapshotError(`suspend machine ${suspension.id} to ${directory}`, error);
   } finally {
     await removeTree(aside);
     await rm(suspension.places.devices, { force: true });
   }
 }
 
-/** Of a daemon that died meanwhile. */
-async function removeAsides(directory: string): Promise<void> {
+/** The path of a directory that is not there, beside the one that it becomes; those of a daemon that died are removed. */
+export async function newAside(directory: string): Promise<string> {
   const parent = dirname(directory);
   for (const name of readdirSync(parent)) {
     if (name.startsWith(`${basename(directory)}.aside-`)) await removeTree(join(parent, name));
   }
+  return `${directory}.aside-${randomBytes(3).toString("hex")}`;
 }
 
 /** Before anything depends on it. A lease for a snapshot that then fails holds nothing. */
-function keepBootSnapshot({ bootDirectory }: Suspension, holder: string): void {
+export function keepBootSnapshot({ bootDirectory }: Suspension, holder: string): void {
   try {
     takeLease(bootDirectory, holder);
   } catch (cause) {
@@ -91,7 +95,7 @@ function keepBootSnapshot({ bootDirectory }: Suspension, holder: string): void {
 }
 
 /** QEMU can write into its own directory only. What lies there is its user's: no link is followed, no pipe waited for. */
-async function saveDevices(qmp: Qmp, { run, devices }: MachinePlaces): Promise<Buffer> {
+export async function saveDevices(qmp: Qmp, { run, devices }: MachinePlaces): Promise<Buffer> {
   await rm(devices, { recursive: true, force: true });
   try {
     // live=false: disks stay active, so that the machine can go on.
@@ -127,22 +131,32 @@ async function copyPages(
   await runOk(join(nativeDirectory, "delta"), args, { signal, timeoutMs: copyDeadlineMs });
 }
 
-async function describe(
-  { clock, base, shape }: Suspension,
-  { state, index, delta }: SleepSnapshotFiles,
+export interface Described {
+  readonly directory: string;
+  readonly disk?: string;
+  readonly standsOn: string | undefined;
+}
+
+/** Once all other files are complete. */
+export async function writeMeta(
+  { clock, base, shape, madeBy, mac }: Suspension,
+  { state, index, delta, meta: path }: SleepSnapshotFiles,
+  { directory, disk, standsOn }: Described,
   signal: AbortSignal,
-): Promise<SleepSnapshotMeta> {
-  return {
-    base,
-    shape,
+): Promise<void> {
+  const meta: SleepSnapshotMeta = {
+    ...{ base, shape, madeBy, mac },
+    ...(disk !== undefined && { disk }),
+    ...(standsOn !== undefined && { standsOn: relative(directory, standsOn) }),
     stateSha256: sha256OfFile(state),
     indexSha256: sha256OfFile(index),
     deltaBytes: (await stat(delta)).size,
     deltaCrc32: await letOthersRun(crc32OfFile(delta), clock, signal),
   };
+  await writeFile(path, sleepMetaText(meta), { mode: 0o600 });
 }
 
-async function allocatedBytes(paths: readonly string[]): Promise<number> {
+export async function allocatedBytes(paths: readonly string[]): Promise<number> {
   const sizes = await Promise.all(paths.map((path) => stat(path)));
   return sizes.reduce((sum, { blocks }) => sum + blocks * 512, 0);
 }
@@ -157,7 +171,7 @@ async function replaceDirectory(aside: string, directory: string): Promise<void>
   await removeTree(old);
 }
 
-function suspendError(attempted: string, error: unknown): UniError {
+export function snapshotError(attempted: string, error: unknown): UniError {
   const { code, message } = toUniError(error, "write the snapshot");
   if (code === "no_space" || /ENOSPC|No space left on device/.test(message)) {
     return new UniError("no_space", `${attempted}: the disk is full`, {
