@@ -26,6 +26,8 @@ export interface QemuMachines extends CaptureSetup {
   readonly awaitBooted: (agentSocket: string, signal: AbortSignal) => Promise<void>;
   /** Runs a shell line in a guest that was configured by the first call, and returns what it printed. */
   shell(machine: Machine, line: string): Promise<string>;
+  /** As `shell`, of a machine that was started anew where another one has been. */
+  shellAnew(machine: Machine, line: string): Promise<string>;
 }
 
 export async function qemuMachines(): Promise<QemuMachines> {
@@ -119,6 +121,10 @@ export async function qemuMachines(): Promise<QemuMachines> {
     awaitBooted: guests.awaitBooted,
     boot,
     shell,
+    shellAnew(machine, line) {
+      configured.delete(machine.agentSocket);
+      return shell(machine, line);
+    },
     newSpec: (uid) => newSpec(uid),
     newVmm: () =>
       createQemuVmm({

@@ -14,6 +14,7 @@ import { machinePids, pssBytes, rssBytes } from "./host-memory.ts";
 import { median } from "./median.ts";
 import { rawBoots } from "./raw-boot.ts";
 import { sleepFigures } from "./sleep.ts";
+import { snapshotFigures } from "./snapshots.ts";
 
 interface Figure {
   readonly what: string;
@@ -170,6 +171,7 @@ try {
 } finally {
   await daemon.stop();
 }
+await snapshotFigures(report, rounds);
 printTable();
 const host = { cpus: cpus().length, model: cpus()[0]?.model };
 const result = { at: new Date().toISOString(), rounds, host, figures };

@@ -1,7 +1,7 @@
 /*
  * Stands for a VMM whose guest wrote here and there: `scattered-writer FILE EVERY` maps the file privately, writes its own
- * text into every EVERY-th page and zeros into the one after each eighth of these, says "ready", and lives until its
- * input ends.
+ * text into every EVERY-th page (none if it is 0) and zeros into the one after each eighth of these, says "ready", and
+ * lives until its input ends. For each line "PAGE TEXT" of it, it writes the text there, zeros for "-", and says "done".
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,11 +27,19 @@ int main(int argc, char **argv) {
   if (ram == MAP_FAILED) return 1;
   for (size_t page = 0; page < bytes / page_bytes; page++) {
     char *at = ram + page * page_bytes;
-    if (page % every == 0) snprintf(at, page_bytes, "page %zu", page);
-    else if (page % (every * 8) == 1) memset(at, 0, page_bytes);
+    if (every != 0 && page % every == 0) snprintf(at, page_bytes, "page %zu", page);
+    else if (every != 0 && page % (every * 8) == 1) memset(at, 0, page_bytes);
   }
   puts("ready");
   fflush(stdout);
-  while (getchar() != EOF) {}
+  size_t page;
+  char text[64];
+  while (scanf("%zu %63s", &page, text) == 2 && page < bytes / page_bytes) {
+    char *at = ram + page * page_bytes;
+    if (strcmp(text, "-") == 0) memset(at, 0, page_bytes);
+    else strcpy(at, text);
+    puts("done");
+    fflush(stdout);
+  }
   return 0;
 }

@@ -1,0 +1,178 @@
+/** The helper that copies the pages of a process that goes on, and the library that lays deltas over each other. */
+import { enterOwnNamespaces } from "../../../../../test/kit/own-namespaces.ts";
+
+enterOwnNamespaces();
+
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, test } from "node:test";
+import {
+  buildWriter,
+  type Delta,
+  indexOf,
+  makeRam,
+  mostRuns,
+  nativeProgram,
+  pageBytes,
+  readDelta,
+  startWriter,
+  textOf,
+  type Writer,
+} from "../../../../../test/kit/vmm/scattered-writer.ts";
+import { type Conversation, converse } from "../../host/process.ts";
+
+let directory: string;
+let writer: Writer | undefined;
+let helper: Conversation | undefined;
+
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), "capture-"));
+  buildWriter(directory);
+});
+afterEach(async () => {
+  await writer?.end();
+  helper?.end();
+});
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+interface Capturing {
+  readonly writer: Writer;
+  readonly path: string;
+  ask(line?: string): Promise<string>;
+  read(): Delta;
+}
+
+async function capture(pages: number, every: number, oldIndexes: string[] = []): Promise<Capturing> {
+  const ram = makeRam(directory, pages);
+  writer = await startWriter(directory, ram, every);
+  const [path, index] = [join(directory, "delta"), join(directory, "index")];
+  for (const file of [path, index]) writeFileSync(file, "");
+  const talk = converse(nativeProgram("capture"), [
+    ...[`${writer.pid}`, `${statSync(ram).size}`, path, index],
+    ...oldIndexes,
+  ]);
+  helper = talk;
+  return { writer, path, ask: (line) => talk.ask(line), read: () => readDelta(path, index) };
+}
+
+test("what was written by the last look is in it, and nothing later", async () => {
+  const capturing = await capture(1000, 100);
+  assert.equal(await capturing.ask(), "copied 10", "zeros are there already");
+  assert.equal(statSync(capturing.path).size, 0, "the disk is written too early");
+  await capturing.writer.write(200, "again");
+  await capturing.writer.write(250, "new");
+  await capturing.writer.write(300, "-");
+  assert.equal(await capturing.ask("compare"), "compared 3");
+  assert.equal(await capturing.ask("compare"), "compared 0");
+  await capturing.writer.write(250, "newer");
+  assert.equal(await capturing.ask("compare"), "compared 1");
+  await capturing.writer.write(200, "late");
+  await capturing.writer.write(260, "late");
+  assert.equal(await capturing.ask("write"), "written 13");
+  const { pages } = capturing.read();
+  const texts = [100, 200, 250, 300, 1].map((page) => textOf(pages.get(page)));
+  assert.deepEqual(texts, ["page 100", "again", "newer", "", ""]);
+  assert.deepEqual(pages.get(300), Buffer.alloc(pageBytes));
+  assert.equal(pages.has(260), false);
+});
+
+test("pages of deltas that it is to stand in for are in it, and the many runs of a scattered one fit", async () => {
+  const olds = [join(directory, "old1"), join(directory, "old2")];
+  writeFileSync(olds[0] ?? "", indexOf([[151, 20]]));
+  writeFileSync(
+    olds[1] ?? "",
+    indexOf([
+      [5, 1],
+      [160, 15],
+    ]),
+  );
+  const capturing = await capture(2 * (mostRuns + 100), 2, olds);
+  assert.match(await capturing.ask(), /^copied /);
+  await capturing.writer.write(151, "mine");
+  await capturing.ask("compare");
+  assert.match(await capturing.ask("write"), /^written /);
+  const { pages, runs } = capturing.read();
+  assert.ok(runs <= mostRuns, `${runs} runs`);
+  assert.equal(textOf(pages.get(151)), "mine");
+  assert.deepEqual(pages.get(173), Buffer.alloc(pageBytes, "r"));
+  for (let page = 0; page < 2 * (mostRuns + 100); page += 2) {
+    assert.equal(textOf(pages.get(page)), `page ${page}`);
+  }
+});
+
+test("a full disk is told, and room on it lets it be written after all", async () => {
+  const small = join(directory, "small");
+  mkdirSync(small);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", small]);
+  try {
+    const capturing = await capture(1000, 2);
+    await capturing.ask();
+    helper?.end();
+    const index = join(small, "index");
+    const path = join(small, "delta");
+    for (const file of [path, index]) writeFileSync(file, "");
+    helper = converse(nativeProgram("capture"), [
+      ...[`${capturing.writer.pid}`, `${1000 * pageBytes}`, path, index],
+    ]);
+    await helper.ask();
+    await helper.ask("compare");
+    assert.equal(await helper.ask("write"), "failed No space left on device");
+    execFileSync("mount", ["-o", "remount,size=8m", small]);
+    assert.match(await helper.ask("write"), /^written /);
+    assert.equal(textOf(readDelta(path, index).pages.get(10)), "page 10");
+  } finally {
+    execFileSync("umount", ["-l", small]);
+  }
+});
+
+test("it ends with its input, and says why it ends when the process is gone", async () => {
+  const capturing = await capture(100, 2);
+  await capturing.ask();
+  const args = [`${capturing.writer.pid}`, `${100 * pageBytes}`, capturing.path, capturing.path];
+  const other = spawn(nativeProgram("capture"), args, { stdio: ["pipe", "pipe", "inherit"] });
+  await once(other.stdout, "data");
+  other.stdin.end();
+  assert.deepEqual(await once(other, "exit"), [0, null]);
+  await capturing.writer.end();
+  await assert.rejects(capturing.ask("compare"), /read the machine's/);
+  await assert.rejects(capturing.ask("compare"), /read the machine's/);
+});
+
+test("three deltas as scattered as they may be are laid over a machine's memory, the last one on top", async () => {
+  const pages = 6 * mostRuns;
+  const ram = makeRam(directory, pages);
+  const files: string[] = [];
+  for (const [at, offset] of [0, 2, 4].entries()) {
+    const [delta, index] = [join(directory, `delta${at}`), join(directory, `index${at}`)];
+    const runs = Array.from({ length: mostRuns - 1 }, (_, run) => [6 * run + offset, 1] as const);
+    // One page that each of them has.
+    writeFileSync(index, indexOf([...runs, [pages - 1, 1]]));
+    writeFileSync(delta, Buffer.alloc(mostRuns * pageBytes, `${at}`));
+    files.push(delta, index);
+  }
+  const uid = "1073741900";
+  for (const path of [directory, join(directory, "writer"), ram]) execFileSync("chmod", ["a+rx", path]);
+  const preload = join(directory, "ram-file.so");
+  execFileSync("install", ["-m", "444", nativeProgram("ram-file.so"), preload]);
+  const inputs = [ram, ...files].flatMap((path) => ["--input", path]);
+  const names = { LD_PRELOAD: preload, UNI_RAM_FILE: ram, UNI_DELTAS: "4,5 6,7 8,9 " };
+  const env = Object.entries(names).flatMap(([name, value]) => ["--env", `${name}=${value}`]);
+  const start = [nativeProgram("launch"), "--uid", uid, ...inputs, ...env, "--"];
+  writer = await startWriter(directory, ram, 0, start);
+  const maps = readFileSync(`/proc/${writer.pid}/maps`, "utf8").split("\n").length;
+  assert.ok(maps > 6 * (mostRuns - 1), `${maps} mappings: the deltas are not there`);
+  assert.ok(maps < 65530 - 1000, `${maps} mappings leave QEMU too few of its own`);
+  const [path, index] = [join(directory, "all"), join(directory, "all-index")];
+  for (const file of [path, index]) writeFileSync(file, "");
+  const everything = join(directory, "everything");
+  writeFileSync(everything, indexOf([[0, pages]]));
+  const args = [`${writer.pid}`, `${pages * pageBytes}`, path, index, everything];
+  execFileSync(nativeProgram("delta"), args);
+  const read = readDelta(path, index).pages;
+  const firstOf = (page: number) => read.get(page)?.toString("latin1", 0, 1);
+  assert.deepEqual([0, 1, 2, 3, 4, 5, pages - 1].map(firstOf), ["0", "r", "1", "r", "2", "r", "2"]);
+});
