@@ -4,6 +4,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, wr
 import { basename, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { UniError } from "@uni/contract/errors";
+import { conformanceShape } from "./conformance.ts";
 import type { Capture, CaptureTarget, Machine, MachineSpec, Vmm } from "./port.ts";
 import type { SleepSetup } from "./sleep-conformance.ts";
 
@@ -47,8 +48,8 @@ export function captureConformance(name: string, makeSetup: () => Promise<Captur
       readonly machine: Machine;
     }
 
-    async function start(memory: string, disk: string): Promise<Running> {
-      const spec = await setup.newSpec();
+    async function start(memory: string, disk: string, vcpus = 1): Promise<Running> {
+      const spec = { ...(await setup.newSpec()), shape: { ...conformanceShape, vcpus } };
       const machine = keep(await vmm.start(spec, never));
       await tell(machine, memory, disk);
       return { spec, machine };
@@ -86,8 +87,8 @@ export function captureConformance(name: string, makeSetup: () => Promise<Captur
       return target;
     }
 
-    async function cloneOf({ directory, disk }: CaptureTarget): Promise<Running> {
-      const spec = await setup.cloneSpec(disk);
+    async function cloneOf({ directory, disk }: CaptureTarget, vcpus = 1): Promise<Running> {
+      const spec = { ...(await setup.cloneSpec(disk)), shape: { ...conformanceShape, vcpus } };
       const machine = keep(await vmm.resume(spec, directory, never));
       assert.equal(machine.paused, true);
       await machine.resume();
@@ -133,6 +134,14 @@ export function captureConformance(name: string, makeSetup: () => Promise<Captur
       const again = keep(await vmm.start(source.spec, never));
       await setup.greetAgent(again);
       await again.kill();
+    });
+
+    test("with two processors, too", async () => {
+      const source = await start("two", "two", 2);
+      const clone = await cloneOf(await captured(source), 2);
+      await assertHolds(clone.machine, "two", "two");
+      await assertHolds(source.machine, "two", "two");
+      for (const { machine } of [clone, source]) await machine.kill();
     });
 
     test("clones of clones: a snapshot stands on one other at most", async () => {
