@@ -65,6 +65,7 @@ export async function copyCertificates(plan: EdgePlan): Promise<CertificateCopie
   const paths = new Set([
     plan.defaultCertificate,
     ...plan.groups.flatMap(({ domains }) => domains.map(({ certificate }) => certificate)),
+    ...(plan.challenges ?? []).flatMap((each) => (each.kind === "tls" ? [each.certificate] : [])),
   ]);
   const files = new Map<string, string>();
   const names = new Map<string, string>();

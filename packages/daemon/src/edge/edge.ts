@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { TaskQueue } from "../base/task-queue.ts";
 import { ensureDirectory, readTextIfExists, removeTree, writeFileAtomic } from "../host/files.ts";
+import { challengeAnswers, challengesFile, withoutChallengesOn } from "./challenges.ts";
 import { Configurations, copyCertificates } from "./configuration.ts";
 import { Haproxy } from "./haproxy.ts";
 import { countsFile } from "./member-counts.ts";
@@ -12,7 +13,7 @@ import { checkPlan } from "./names.ts";
 import type { Edge, EdgePlan } from "./port.ts";
 import { requireFreePorts, takenPorts } from "./ports.ts";
 import { configurationFile, portsOf, render } from "./render.ts";
-import { memberCommands, runCommands } from "./runtime.ts";
+import { memberCommands, replaceMap, runCommands } from "./runtime.ts";
 import { assignSlots, type SlotTable } from "./slots.ts";
 
 export interface EdgeOptions {
@@ -49,6 +50,8 @@ export async function createEdge({ directory, bind, clock, log }: EdgeOptions): 
     const text = await readTextIfExists(appliedPath);
     if (text !== undefined) applied = JSON.parse(text) as Applied;
   }
+  /** The answers to validations that the running HAProxy has; unknown at first. */
+  let answers: string | undefined;
   let cancel = () => {};
   let released = false;
 
@@ -92,14 +95,21 @@ export async function createEdge({ directory, bind, clock, log }: EdgeOptions): 
     };
     const files = render(plan, slots, options);
     const bare = { ...plan, groups: plan.groups.map((group) => ({ ...group, members: [] })) };
-    const structure = digestOf(render(bare, slots, options));
+    const lasting = render(bare, slots, options);
+    lasting.delete(challengesFile);
+    const structure = digestOf(lasting);
     if (haproxy.isAlive && structure === applied?.structure) {
       // The file first: whoever starts HAProxy again, it is with these members.
-      for (const name of [countsFile, configurationFile]) {
+      for (const name of [countsFile, challengesFile, configurationFile]) {
         await writeFileAtomic(join(configurations.current, name), files.get(name) ?? "");
       }
       await keep({ structure, slots });
-      if (await runCommands(haproxy.statsSocket, memberCommands(plan, slots), clock)) return;
+      const taken =
+        (await runCommands(haproxy.statsSocket, memberCommands(plan, slots), clock)) &&
+        (answers === files.get(challengesFile) ||
+          (await replaceMap(haproxy.statsSocket, challengesFile, challengeAnswers(plan), clock)));
+      answers = taken ? files.get(challengesFile) : undefined;
+      if (taken) return;
       log.warn({}, "the edge did not take a change at run time: it is reloaded");
     }
     const next = await configurations.write(files, certificates);
@@ -112,6 +122,7 @@ export async function createEdge({ directory, bind, clock, log }: EdgeOptions): 
     await configurations.use(next);
     wanted = true;
     await (haproxy.isAlive ? haproxy.reload() : haproxy.start());
+    answers = files.get(challengesFile);
     await keep({ structure, slots });
     await configurations.sweep();
   }
@@ -141,6 +152,7 @@ export async function createEdge({ directory, bind, clock, log }: EdgeOptions): 
 
 const withoutPorts = (plan: EdgePlan, taken: ReadonlySet<number>): EdgePlan => ({
   ...plan,
+  challenges: withoutChallengesOn(plan, taken),
   groups: plan.groups.map((group) => ({
     ...group,
     ports: group.ports.filter(({ port }) => !taken.has(port)),

@@ -50,10 +50,17 @@ export const backendOf = (
 
 const idPattern = /^[0-9a-zA-Z-]{1,64}$/;
 const namePattern = /^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+const tokenPattern = /^[0-9a-zA-Z_.-]{1,256}$/;
 const addressPattern = /^\d{1,3}(\.\d{1,3}){3}$/;
 
 /** Throws at the first word that the configuration would not take as the one word it should be. */
-export function checkPlan({ groups }: EdgePlan): void {
+export function checkPlan({ groups, challenges = [] }: EdgePlan): void {
+  for (const challenge of challenges) {
+    require(namePattern, challenge.fqdn, "domain");
+    if (challenge.kind === "tls") continue;
+    require(tokenPattern, challenge.token, "token");
+    require(tokenPattern, challenge.answer, "answer");
+  }
   for (const { id, domains, ports, softLimit, hardLimit, members } of groups) {
     require(idPattern, id, "group");
     for (const { fqdn } of domains) require(namePattern, fqdn, "domain");

@@ -3,7 +3,15 @@ export interface EdgePlan {
   readonly groups: readonly EdgeGroup[];
   /** PEM file of what is shown to clients that ask for no name that is known. */
   readonly defaultCertificate: string;
+  /** Validations of names by a certificate authority that are under way. */
+  readonly challenges?: readonly EdgeChallenge[];
 }
+
+export type EdgeChallenge =
+  /** Answered on port 80, whatever groups publish. */
+  | { readonly kind: "http"; readonly fqdn: string; readonly token: string; readonly answer: string }
+  /** The PEM file is shown on port 443 to whoever speaks `acme-tls/1`, and to nobody else. */
+  | { readonly kind: "tls"; readonly fqdn: string; readonly certificate: string };
 
 export interface EdgeGroup {
   /** UUID. */

@@ -1,4 +1,5 @@
 /** One frontend per public port: from a host name to the backend of a group. */
+import { answerChallenges, httpChallengePort } from "./challenges.ts";
 import { lookupCount } from "./member-counts.ts";
 import { backendOf, type Variant } from "./names.ts";
 import type { EdgeGroup, EdgePortRule } from "./port.ts";
@@ -14,9 +15,10 @@ export const certificatesFile = (port: number): string => `certificates-${port}.
 
 const redirect = "redirect";
 
-export function renderFrontend(port: number, routes: readonly Route[], bind: string): string[] {
-  const isTcp = routes.every(({ rule }) => rule.kind === "tcp");
-  return isTcp ? tcpFrontend(port, routes, bind) : httpFrontend(port, routes, bind);
+/** `listen`: HAProxy's words for where. Without routes it answers a validation, and nothing else. */
+export function renderFrontend(port: number, routes: readonly Route[], listen: string): string[] {
+  const isTcp = routes.length > 0 && routes.every(({ rule }) => rule.kind === "tcp");
+  return isTcp ? tcpFrontend(port, routes, listen) : httpFrontend(port, routes, listen);
 }
 
 /** Which name leads where; a wildcard stands in it as it is written. */
@@ -29,16 +31,17 @@ export function hostsMap(routes: readonly Route[]): string {
 const target = (group: EdgeGroup, rule: EdgePortRule): string =>
   rule.kind === "redirect" ? redirect : backendOf(group.id, rule.kind, rule.destinationPort, "plain").awake;
 
-function httpFrontend(port: number, routes: readonly Route[], bind: string): string[] {
+function httpFrontend(port: number, routes: readonly Route[], listen: string): string[] {
   const tls = routes.some(({ rule }) => rule.kind !== "redirect" && rule.tls);
   const unknown = "!{ var(txn.target) -m found }";
   return [
     `frontend port-${port}`,
     "  mode http",
-    `  bind ${bind}:${port}${tls ? ` ssl crt-list ${certificatesFile(port)} alpn h2,http/1.1` : ""}`,
+    `  bind ${listen}${tls ? ` ssl crt-list ${certificatesFile(port)} alpn h2,http/1.1` : ""}`,
     "  http-request set-var(txn.form) str(html)",
     "  http-request set-var(txn.form) str(json) if { req.hdr(accept) -i -m sub application/json }",
     "  http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)",
+    ...(port === httpChallengePort ? answerChallenges : []),
     ...findTarget("http-request", port),
     ...returnPage("unknown", unknown).map((line) => `  ${line}`),
     `  http-request redirect location https://%[var(txn.host)]%[pathq] code 308 if { var(txn.target) -m str ${redirect} }`,
@@ -81,14 +84,14 @@ function httpChoice(group: EdgeGroup, destinationPort: number): string[] {
   ];
 }
 
-function tcpFrontend(port: number, routes: readonly Route[], bind: string): string[] {
+function tcpFrontend(port: number, routes: readonly Route[], listen: string): string[] {
   const [only, ...others] = routes;
   const alone = only !== undefined && others.length === 0 ? target(only.group, only.rule) : undefined;
   return [
     `frontend port-${port}`,
     "  mode tcp",
     "  timeout client 1h",
-    `  bind ${bind}:${port} ssl crt-list ${certificatesFile(port)}`,
+    `  bind ${listen} ssl crt-list ${certificatesFile(port)}`,
     "  tcp-request content set-var(txn.host) ssl_fc_sni,lower",
     ...findTarget("tcp-request content", port),
     // Not every client of a raw protocol names the host.

@@ -1,4 +1,15 @@
 /** From the plan to HAProxy's files. Pure; what the plan holds was checked by `checkPlan`. */
+import {
+  behindTlsChallenges,
+  challengeCertificates,
+  challengeCertificatesFile,
+  challengePorts,
+  challengesFile,
+  challengesMap,
+  hasTlsChallenges,
+  tlsChallengePort,
+  tlsChallengeSections,
+} from "./challenges.ts";
 import { countsFile, countsMap } from "./member-counts.ts";
 import { backendsOf } from "./names.ts";
 import { pagesMap } from "./pages.ts";
@@ -24,10 +35,16 @@ export function render(plan: EdgePlan, slots: SlotTable, options: RenderOptions)
   const files = new Map([
     ["pages.map", pagesMap()],
     [countsFile, countsMap(plan.groups)],
+    [challengesFile, challengesMap(plan)],
+    [challengeCertificatesFile, challengeCertificates(plan, options)],
   ]);
   const sections = [globalSection(options), defaultsSection];
   for (const [port, routes] of routesByPort(plan)) {
-    sections.push(renderFrontend(port, routes, options.bind));
+    const isParted = port === tlsChallengePort && hasTlsChallenges(plan);
+    if (isParted) sections.push(...tlsChallengeSections(routes.length > 0, options));
+    if (isParted && routes.length === 0) continue;
+    const listen = isParted ? behindTlsChallenges(options) : `${options.bind}:${port}`;
+    sections.push(renderFrontend(port, routes, listen));
     files.set(hostsFile(port), hostsMap(routes));
     files.set(certificatesFile(port), certificateList(plan, routes, options));
   }
@@ -40,9 +57,9 @@ export function render(plan: EdgePlan, slots: SlotTable, options: RenderOptions)
 
 export const portsOf = (plan: EdgePlan): number[] => [...routesByPort(plan).keys()];
 
-function routesByPort({ groups }: EdgePlan): Map<number, Route[]> {
-  const ports = new Map<number, Route[]>();
-  for (const group of groups) {
+function routesByPort(plan: EdgePlan): Map<number, Route[]> {
+  const ports = new Map<number, Route[]>(challengePorts(plan).map((port) => [port, []]));
+  for (const group of plan.groups) {
     for (const rule of group.ports) {
       ports.set(rule.port, [...(ports.get(rule.port) ?? []), { group, rule }]);
     }

@@ -49,7 +49,7 @@ function serverCommands(backend: Backend, server: string, member: EdgeMember | u
   };
 }
 
-const perRequest = 100;
+const perRequest = 40;
 
 /** False when HAProxy did not take one of them: then its configuration is not the one that it should have. */
 export async function runCommands(
@@ -62,4 +62,18 @@ export async function runCommands(
     if (/No such|not found|Unable|Require|Unknown|Invalid|denied|can't|cannot/i.test(answer)) return false;
   }
   return true;
+}
+
+/** All at once: no request sees a part of it. False as above. */
+export async function replaceMap(
+  socket: string,
+  file: string,
+  entries: ReadonlyMap<string, string>,
+  clock: Clock,
+): Promise<boolean> {
+  const version = /version created: (\d+)/.exec(await askHaproxy(socket, `prepare map ${file}`, clock))?.[1];
+  if (version === undefined) return false;
+  const adds = [...entries].map(([key, value]) => `add map @${version} ${file} ${key} ${value}`);
+  const failed = !(await runCommands(socket, adds, clock));
+  return !failed && runCommands(socket, [`commit map @${version} ${file}`], clock);
 }
