@@ -47,6 +47,7 @@ export interface SleepRequest {
   readonly stillIdle: () => Promise<boolean>;
 }
 
+const wakingStatus = { state: "starting", intent: "run" } as const;
 /** A program that never listens gets the packets that woke it after this. */
 const listensWithinMs = 10_000;
 
@@ -253,8 +254,8 @@ export class Sleeper {
     const askedUs = clock.monotonicUs();
     const { state, intent } = record().status;
     if (intent !== "sleep") return tasks.idle();
-    // At once, so that a task on its way to sleep sees that it is not wanted any more.
-    await save(state === "standby" ? { state: "starting", intent: "run" } : { intent: "run" });
+    // One on its way to sleep keeps its wish until it is turned back: a daemon that finds it half-way knows what to do.
+    if (state === "standby") await save(wakingStatus);
     this.#descent?.abort(new UniError("wrong_state", "interrupted by a wake"));
     await tasks.run((signal) => this.#wakeNow(signal));
     this.#bed.onWoken((clock.monotonicUs() - askedUs) / 1000);
@@ -262,6 +263,8 @@ export class Sleeper {
 
   async #wakeNow(signal: AbortSignal): Promise<void> {
     const { lifecycle, record, save } = this.#bed;
+    // It slept before it could be turned back.
+    if (record().status.intent === "sleep" && record().status.state === "standby") await save(wakingStatus);
     const { state, intent, sleep } = record().status;
     if (intent !== "run" || sleep === null || (state !== "starting" && state !== "standby")) return;
     try {
