@@ -3,6 +3,8 @@
  * gives plus PATH, so no secret of the daemon leaks into a child.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
 
 export interface RunOptions {
@@ -108,6 +110,54 @@ export function startDetached(
   });
   child.unref();
   return child;
+}
+
+export interface ResidentProcess {
+  write(text: string): void;
+  /** Keeps this process going, or lets it end, while the child lives. */
+  ref(): void;
+  unref(): void;
+}
+
+export interface ResidentOptions {
+  /** Each line of stdout, without its end. */
+  readonly onLine: (line: string) => void;
+  /** Once, when it can be of no use any more. */
+  readonly onEnd: (reason: string) => void;
+}
+
+/** Starts a helper that answers lines with lines, and ends with its input: when this process does, however that ends. */
+export function startResident(
+  command: string,
+  args: readonly string[],
+  { onLine, onEnd }: ResidentOptions,
+): ResidentProcess {
+  const child = spawn(command, args, {
+    cwd: "/",
+    env: childEnvironment(),
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  // Pipes of a child are sockets (child_process's documentation), which its types do not say.
+  const handles = [child, child.stdin as Writable & Socket, child.stdout as Readable & Socket];
+  let rest = "";
+  child.stdout.setEncoding("utf8");
+  child.stdout.on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+  });
+  child.stdin.on("error", () => {}); // "close" follows.
+  child.once("error", (error) => onEnd(error.message));
+  child.once("close", (code, signal) => onEnd(`it ended: ${signal ?? code}`));
+  return {
+    write: (text) => void child.stdin.write(text),
+    ref() {
+      for (const handle of handles) handle.ref();
+    },
+    unref() {
+      for (const handle of handles) handle.unref();
+    },
+  };
 }
 
 class Tail {

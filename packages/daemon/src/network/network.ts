@@ -320,7 +320,7 @@ function parsePool(text: string): Prefix {
   return pool;
 }
 
-/** These words end up in scripts for `ip` and `nft`: nothing passes that is not exactly what `namesFor` makes. */
+/** These words end up in commands for `netlink` and `nft`: nothing passes that is not exactly what `namesFor` makes. */
 function validate(names: Names, attachment: Attachment): void {
   const { address, tap, mac, uid, ports } = attachment;
   if (tap !== tapFor(names, address) || mac !== macFor(names, address)) {
