@@ -66,7 +66,7 @@ export class InstanceOwner {
       log: this.#log,
       tasks: this.#tasks,
       record: () => this.#record(),
-      save: (status) => this.#save(status),
+      save: (status, options) => deps.registry.change(id, { status }, options),
       live: () => this.#live,
       setLive: (live) => this.#attachLive(live),
       hooks: () => this.#hooks(),

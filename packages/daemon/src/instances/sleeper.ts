@@ -11,6 +11,7 @@ import { toUniError, UniError } from "@uni/contract/errors";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { TaskQueue } from "../base/task-queue.ts";
+import type { SaveOptions } from "../store/instances.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
 import type { InstanceRecord, InstanceStatus } from "./record.ts";
 import { powerOff, stopPolitely } from "./run-end.ts";
@@ -25,7 +26,7 @@ export interface Bed {
   readonly log: Log;
   readonly tasks: TaskQueue;
   readonly record: () => InstanceRecord;
-  readonly save: (status: Partial<InstanceStatus>) => Promise<InstanceRecord>;
+  readonly save: (status: Partial<InstanceStatus>, options?: SaveOptions) => Promise<InstanceRecord>;
   readonly live: () => LiveInstance | undefined;
   /** Takes a machine over, or lets it go without drawing conclusions. */
   readonly setLive: (live: LiveInstance | undefined) => void;
@@ -255,7 +256,8 @@ export class Sleeper {
     const { state, intent } = record().status;
     if (intent !== "sleep") return tasks.idle();
     // One on its way to sleep keeps its wish until it is turned back: a daemon that finds it half-way knows what to do.
-    if (state === "standby") await save(wakingStatus);
+    // Not synced, which the packet would wait for: after a power cut it sleeps on, or its machine is gone in any case.
+    if (state === "standby") await save(wakingStatus, { synced: false });
     this.#descent?.abort(new UniError("wrong_state", "interrupted by a wake"));
     await tasks.run((signal) => this.#wakeNow(signal));
     this.#bed.onWoken((clock.monotonicUs() - askedUs) / 1000);

@@ -3,6 +3,7 @@
  * waker, then the processors stand. Waking: the route comes last, and with it the packets that were held.
  */
 import { toUniError } from "@uni/contract/errors";
+import { Laps } from "../base/laps.ts";
 import { Teardown } from "../base/teardown.ts";
 import { removeTree } from "../host/files.ts";
 import type { LiveInstance, SleepLifecycle, StartHooks } from "../instances/lifecycle.ts";
@@ -34,9 +35,17 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
       return !signal.aborted;
     },
     async unpause(record, { machine, channel }) {
+      const laps = new Laps(deps.clock);
+      // Said first: what the agent has to do waits for it when its processors go on.
+      const refreshed = channel.refresh();
+      refreshed.catch(() => {}); // Awaited below, if the machine goes on.
       if (machine.paused) await machine.resume();
-      await channel.refresh();
+      laps.lap("resumed");
+      await refreshed;
+      laps.lap("refreshed");
       await network.wake(attached(record));
+      laps.lap("admitted");
+      deps.log.debug({ instance: record.id, us: laps.us }, "a sleeper goes on");
     },
     async toDisk(record, live, signal) {
       const machine = live?.machine ?? (await findMachine(deps, record));
@@ -76,6 +85,7 @@ async function resumeMachine(
 ): Promise<LiveInstance> {
   const undo = new Teardown();
   try {
+    const laps = new Laps(deps.clock);
     const vmm = await deps.vmm();
     const image = await deps.images.resolve(record.spec.imageDigest);
     const { boot } = await (record.status.kernel === null
@@ -84,15 +94,23 @@ async function resumeMachine(
     const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath });
     const attachment = attachmentOf(deps.network, record, true);
     await deps.network.prepareWake(attachment);
+    laps.lap("attached");
     await undo.add("network", () => deps.network.sleep({ ...attachment, asleep: "disk" }));
     const machine = await vmm.resume(spec, deps.directories.sleep(record.id), signal);
     await undo.add("machine", () => killMachine(deps, record, machine));
+    laps.lap("loaded");
     const { sleep } = record.status;
     const logOffset = await deps.guestLogOffset(record);
     signal.throwIfAborted();
     await hooks.onProgress({ sleep: sleep === null ? null : { ...sleep, tier: "paused" } });
     await machine.resume();
+    laps.lap("resumed");
     const channel = await connect(deps, machine, { logOffset, ms: connectMs, signal });
+    laps.lap("reached");
+    deps.log.debug(
+      { instance: record.id, us: laps.us, process: machine.timings },
+      "a sleeper is off the disk",
+    );
     channel.onEvent(hooks.onEvent);
     return { machine, channel };
   } catch (error) {
