@@ -29,9 +29,14 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
   return {
     hold: (record) => network.sleep(attached(record, "paused")),
     async pause(record, live, stillIdle, signal) {
+      const laps = new Laps(deps.clock);
       await network.sleep(attached(record, "paused"));
+      laps.lap("held");
       if (signal.aborted || !(await stillIdle())) return false;
+      laps.lap("asked");
       await live.machine.pause();
+      laps.lap("paused");
+      deps.log.debug({ instance: record.id, us: laps.us }, "an instance stands still");
       return !signal.aborted;
     },
     async unpause(record, { machine, channel }) {
@@ -50,7 +55,10 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
     async toDisk(record, live, signal) {
       const machine = live?.machine ?? (await findMachine(deps, record));
       try {
-        await machine?.suspend(directories.sleep(record.id), signal);
+        const laps = new Laps(deps.clock);
+        const written = await machine?.suspend(directories.sleep(record.id), signal);
+        laps.lap("written");
+        deps.log.debug({ instance: record.id, us: laps.us, ...written }, "a sleeper is on the disk");
       } finally {
         if (live === undefined) await machine?.release();
       }
