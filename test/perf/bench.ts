@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { startDaemon, type TestDaemon } from "../kit/daemon.ts";
 import { buildBusybox, idle } from "../kit/machine-test.ts";
 import { enterOwnNamespaces } from "../kit/own-namespaces.ts";
+import { edgeFigures } from "./edge.ts";
 import { machinePids, pssBytes, rssBytes } from "./host-memory.ts";
 import { manySleepers } from "./many-sleepers.ts";
 import { median } from "./median.ts";
@@ -173,6 +174,7 @@ async function withDaemon(
   }
 }
 
+await edgeFigures(report, rounds);
 await withDaemon({}, async (daemon) => {
   await coldStart(daemon);
   await manyAtOnce(daemon);

@@ -62,7 +62,7 @@ test("answers come and go at run time, for their own name, and the redirect stay
 });
 
 test("port 80 answers though no group publishes it, and only meanwhile", async () => {
-  const ports = [{ kind: "http", port: 443, destinationPort: 8080, tls: true }] as const;
+  const ports = [{ kind: "http", port: 443, destinationPort: 8080, tls: true, proxy: false }] as const;
   await edge.apply(plan([http("one")], ports));
   assert.equal((await kit.curl(url("one"))).body, "one.print");
   assert.equal((await kit.curl(`http://${fqdn}/`)).status, 404);

@@ -3,6 +3,7 @@
  * a validation by TLS under way, nothing of it is on the path of other connections.
  */
 import type { EdgeChallenge, EdgePlan } from "./port.ts";
+import { expectProxy } from "./sources.ts";
 
 export const challengesFile = "challenges.map";
 export const challengeCertificatesFile = "challenges.list";
@@ -45,6 +46,7 @@ export interface TlsChallengeOptions {
   readonly bind: string;
   readonly uid: number;
   readonly emptyDirectory: string;
+  readonly proxies: readonly string[];
   readonly certificateFile: (path: string) => string;
 }
 
@@ -76,6 +78,7 @@ export function tlsChallengeSections(hasUsual: boolean, options: TlsChallengeOpt
       "frontend part-tls",
       "  mode tcp",
       `  bind ${options.bind}:${tlsChallengePort}`,
+      ...expectProxy(options.proxies),
       "  tcp-request inspect-delay 5s",
       `  tcp-request content accept if { req.ssl_alpn -m str ${protocol} }`,
       ...(hasUsual ? ["  tcp-request content accept if { req.ssl_hello_type 1 }"] : usual),

@@ -20,7 +20,7 @@ export interface EdgeGroup {
   readonly ports: readonly EdgePortRule[];
   /** Requests in flight per awake member before one that sleeps is used. */
   readonly softLimit: number;
-  /** Requests in flight per member beyond which all else is refused. */
+  /** Requests in flight per member; what is beyond that for all of them together, over all ports, is refused. */
   readonly hardLimit: number;
   readonly members: readonly EdgeMember[];
 }
@@ -40,13 +40,18 @@ export type EdgePortRule =
       readonly destinationPort: number;
       /** The edge ends TLS. */
       readonly tls: boolean;
+      /** Members are told in the PROXY protocol, version 2, who has connected. */
+      readonly proxy: boolean;
     };
 
 export interface EdgeMember {
   readonly id: string;
   readonly address: string;
-  /** draining: keeps what it has and gets nothing new. */
-  readonly state: "awake" | "asleep" | "draining";
+  /**
+   * asleep: the next packet wakes it. starting: it may still refuse connections, and whoever wants one is patient.
+   * draining: keeps what it has and gets nothing new.
+   */
+  readonly state: "awake" | "asleep" | "starting" | "draining";
 }
 
 export interface Edge {
@@ -55,6 +60,11 @@ export interface Edge {
    * words. Calls take effect in the order they are made. It keeps serving when this daemon ends.
    */
   apply(plan: EdgePlan): Promise<readonly string[]>;
+  /**
+   * Member `id` is about to get the packets that were held for it, or has just got them: responses that they waited for say
+   * so (`Server-Timing: wake`). Never fails: it is no reason to keep a member asleep.
+   */
+  noteWake(id: string): Promise<void>;
   /** `port_in_use` naming the owner. */
   checkPorts(ports: readonly number[]): Promise<void>;
   /** Ends the supervision; the load balancer goes on. */

@@ -134,6 +134,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     currentKernel: () => nodeVmm.currentKernel(),
     kernelOf: (version) => nodeVmm.kernelOf(version),
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
+    noteWake: (instance) => edge.noteWake(instance),
   });
   const owners: Owners = new Owners({
     registry,
@@ -148,6 +149,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   const edge = await createEdge({
     directory: join(dataDirectory, "haproxy"),
     bind: config.edgeBind,
+    proxies: config.edgeProxies,
     clock,
     log: log.child({ room: "edge" }),
   });

@@ -118,6 +118,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     otherAttachments: (record) => liveAttachments(network, registry.all(), record),
     currentKernel: async () => kernel,
     kernelOf: async () => kernel,
+    noteWake: async () => {},
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
   });
   const owners: Owners = new Owners({
@@ -157,6 +158,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     sleepToDiskAfterMs: 60_000,
     domain: "uni.localhost",
     edgeBind: "127.0.0.1",
+    edgeProxies: [],
   };
   const services = await openServices({
     db,
@@ -219,6 +221,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
 }
 
 const pretendedEdge: Edge = {
+  noteWake: async () => {},
   apply: async () => [],
   checkPorts: async () => {},
   release: async () => {},

@@ -97,6 +97,7 @@ async function withLifecycle(body: (scene: Scene) => Promise<void>): Promise<voi
       version: "6.1",
       boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" },
     }),
+    noteWake: async () => {},
     guestLogOffset: async () => 0,
   });
   const hooks: StartHooks = {

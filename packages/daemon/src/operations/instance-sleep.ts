@@ -26,6 +26,11 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
     const { asleep: _, ...awake } = attachmentOf(network, record, true);
     return asleep === undefined ? awake : { ...awake, asleep };
   };
+  const deliver = async (record: InstanceRecord) => {
+    await network.wake(attached(record));
+    // Those too that came in the meantime; nobody waits for this.
+    void deps.noteWake(record.id);
+  };
   return {
     hold: (record) => network.sleep(attached(record, "paused")),
     async pause(record, live, stillIdle, signal) {
@@ -41,6 +46,7 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
     },
     async unpause(record, { machine, channel }) {
       const laps = new Laps(deps.clock);
+      const noted = deps.noteWake(record.id);
       // Said first: what the agent has to do waits for it when its processors go on.
       const refreshed = channel.refresh();
       refreshed.catch(() => {}); // Awaited below, if the machine goes on.
@@ -48,7 +54,9 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
       laps.lap("resumed");
       await refreshed;
       laps.lap("refreshed");
-      await network.wake(attached(record));
+      await noted;
+      laps.lap("noted");
+      await deliver(record);
       laps.lap("admitted");
       deps.log.debug({ instance: record.id, us: laps.us }, "a sleeper goes on");
     },
@@ -78,7 +86,10 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
       await removeTree(directories.sleep(record.id));
       return machine !== undefined;
     },
-    admitPackets: (record) => network.wake(attached(record)),
+    async admitPackets(record) {
+      await deps.noteWake(record.id);
+      await deliver(record);
+    },
   };
 }
 

@@ -1,6 +1,8 @@
 /** What the steps of an instance's life share: what its machine is made of, finding it, ending it, and reaching its agent. */
+
 import { existsSync } from "node:fs";
 import { chown } from "node:fs/promises";
+import type { InstanceId } from "@uni/contract/ids";
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
 import type { Log } from "../base/log.ts";
@@ -36,6 +38,8 @@ export interface LifecycleDependencies {
   readonly kernelOf: (version: string) => Promise<BootableKernel>;
   /** How far the log of an instance has been stored, in the guest's own count. */
   readonly guestLogOffset: (record: InstanceRecord) => Promise<number>;
+  /** Before and after held packets are delivered: the edge tells whoever waited for it. Never fails. */
+  readonly noteWake: (id: InstanceId) => Promise<void>;
 }
 
 /** Restoring and connecting; a boot snapshot that must be made first has its own, longer deadline in the driver. */
