@@ -52,10 +52,8 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
       refreshed.catch(() => {}); // Awaited below, if the machine goes on.
       if (machine.paused) await machine.resume();
       laps.lap("resumed");
-      await refreshed;
+      await Promise.all([refreshed, noted]);
       laps.lap("refreshed");
-      await noted;
-      laps.lap("noted");
       await deliver(record);
       laps.lap("admitted");
       deps.log.debug({ instance: record.id, us: laps.us }, "a sleeper goes on");
