@@ -74,6 +74,7 @@ export const mutableInstanceProperties = [
   "sched_priority",
   "plugins",
   "annotations",
+  "ports",
 ] as const;
 export type MutableInstanceProperty = (typeof mutableInstanceProperties)[number];
 

@@ -130,7 +130,9 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     directories,
     log,
     clock,
-    otherAttachments: (record) => liveAttachments(network, registry.all(), record),
+    otherAttachments: ({ account, id: except }) =>
+      liveAttachments(network, registry.all(), { account, except }),
+    portsOfAll: () => registry.all().flatMap(({ spec }) => spec.ports),
     currentKernel: () => nodeVmm.currentKernel(),
     kernelOf: (version) => nodeVmm.kernelOf(version),
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,

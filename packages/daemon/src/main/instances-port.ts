@@ -27,6 +27,7 @@ import { waitUntil } from "../instances/waiting.ts";
 import type { Network } from "../network/port.ts";
 import { attachOutput } from "../operations/attach-output.ts";
 import { copyIn, copyOut } from "../operations/copy-files.ts";
+import { dial } from "../operations/dial.ts";
 import type { Directories } from "../operations/directories.ts";
 import { waitForConnections } from "../operations/drain.ts";
 import { execInGuest } from "../operations/exec-session.ts";
@@ -302,6 +303,11 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
         end();
         throw error;
       }
+    },
+
+    async dial(id, port, signal) {
+      await requireLive(id, `connect to port ${port} of`);
+      return dial(deps, registry.get(id), port, signal);
     },
 
     async copyOut(id, path) {

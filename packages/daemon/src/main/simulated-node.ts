@@ -115,7 +115,9 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     directories,
     log,
     clock,
-    otherAttachments: (record) => liveAttachments(network, registry.all(), record),
+    otherAttachments: ({ account, id: except }) =>
+      liveAttachments(network, registry.all(), { account, except }),
+    portsOfAll: () => registry.all().flatMap(({ spec }) => spec.ports),
     currentKernel: async () => kernel,
     kernelOf: async () => kernel,
     noteWake: async () => {},

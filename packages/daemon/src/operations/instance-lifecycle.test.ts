@@ -89,6 +89,7 @@ async function withLifecycle(body: (scene: Scene) => Promise<void>): Promise<voi
     log: silentLog,
     clock: systemClock,
     otherAttachments: () => [],
+    portsOfAll: () => [],
     currentKernel: after("kernel", async () => ({
       version: "6.1",
       boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" },

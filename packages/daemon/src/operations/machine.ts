@@ -10,7 +10,7 @@ import type { Teardown } from "../base/teardown.ts";
 import type { GuestChannel, GuestConnector } from "../guest/port.ts";
 import { ensureDirectory, removeTree } from "../host/files.ts";
 import type { Images } from "../images/port.ts";
-import type { InstanceRecord } from "../instances/record.ts";
+import type { InstancePort, InstanceRecord } from "../instances/record.ts";
 import type { Attachment, Network } from "../network/port.ts";
 import type { Machine, MachineSpec, Vmm } from "../vmm/port.ts";
 import type { WritableLayers } from "../volumes/writable-layer.ts";
@@ -33,6 +33,8 @@ export interface LifecycleDependencies {
   readonly clock: Clock;
   /** What live instances other than this one hold on the host. */
   readonly otherAttachments: (record: InstanceRecord) => readonly Attachment[];
+  /** Of every instance, stopped ones too. */
+  readonly portsOfAll: () => readonly InstancePort[];
   readonly currentKernel: () => Promise<BootableKernel>;
   /** Of the version that an instance booted. */
   readonly kernelOf: (version: string) => Promise<BootableKernel>;
