@@ -186,7 +186,7 @@ test("the other operations refuse as well", async (context) => {
     [set("image", "set", { url: "hello", credentials: "x" }), "Member 'credentials' is not supported yet"],
     [
       set("volumes", "set", []),
-      "Member 'prop' must be one of 'image', 'args', 'env', 'memory_mb', 'vcpus', 'scale_to_zero', 'tags', 'delete_lock', 'schedules', 'autokill', 'hostname', 'roms', 'dependencies', 'sched_priority', 'plugins', 'annotations', not 'volumes'",
+      "Member 'prop' must be one of 'image', 'args', 'env', 'memory_mb', 'vcpus', 'scale_to_zero', 'tags', 'delete_lock', 'schedules', 'autokill', 'hostname', 'roms', 'dependencies', 'sched_priority', 'plugins', 'annotations', 'ports', not 'volumes'",
     ],
     [set("schedules", "set", []), "Member 'schedules' is not supported yet"],
     [["GET", "/v1/instances?colour=red"], "Unknown member 'colour'"],
