@@ -2,6 +2,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Edge, EdgePlan } from "../edge/port.ts";
+import type { Drains } from "../instances/drains.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Certificates } from "../services/certificates.ts";
@@ -15,6 +16,7 @@ export interface EdgeApplierDependencies {
   readonly certificates: Certificates;
   readonly localCa: LocalCa;
   readonly registry: Registry;
+  readonly drains: Drains;
   readonly nodeDomain: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -95,9 +97,9 @@ const isSettled = (record: InstanceRecord | undefined, now: number): boolean =>
   (record.status.netTimeUs !== null || now - (record.status.startedAt ?? now) >= listensWithinMs);
 
 async function currentPlan(deps: EdgeApplierDependencies): Promise<EdgePlan> {
-  const { groups, registry, certificates, localCa, nodeDomain, clock } = deps;
+  const { groups, registry, certificates, localCa, nodeDomain, clock, drains } = deps;
   const instances = registry.all().flatMap((record) => {
-    const { id, name, address, status } = record;
+    const { id, name, address, status } = drains.shown(record);
     const group = groups.groupOf(id);
     if (group === undefined) return [];
     // From its first step on, falling asleep is turned back by a packet: no request is refused meanwhile.
