@@ -182,10 +182,10 @@ await withDaemon({}, async (daemon) => {
   await longList(daemon);
 });
 // Its log tells the steps of sleep; who sleeps paused stays so.
-await withDaemon({ UNI_LOG_LEVEL: "debug", UNI_SLEEP_TO_DISK_AFTER: "0" }, (daemon) =>
+await withDaemon({ UNI_LOG_LEVEL: "debug", UNI_SLEEP_TO_DISK_AFTER: "86400" }, (daemon) =>
   sleepFigures(daemon, report, rounds),
 );
-await withDaemon({ UNI_SLEEP_TO_DISK_AFTER: "0" }, (daemon) => manySleepers(daemon, report));
+await withDaemon({ UNI_SLEEP_TO_DISK_AFTER: "86400" }, (daemon) => manySleepers(daemon, report));
 printTable();
 const host = { cpus: cpus().length, model: cpus()[0]?.model };
 const result = { at: new Date().toISOString(), rounds, host, figures };
