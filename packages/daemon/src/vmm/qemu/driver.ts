@@ -30,6 +30,7 @@ import {
   type MachineRecord,
   makePlaces,
   placesIn,
+  removeAsides,
   removePlaces,
   saveRecord,
 } from "./record.ts";
@@ -228,6 +229,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       removePlaces(places);
       return undefined;
     }
+    removeAsides(places);
     const machine = handle(places, record, process, undefined);
     // A paused one may stand entirely still.
     signalProcess(process, "SIGCONT");

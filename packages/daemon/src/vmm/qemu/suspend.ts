@@ -1,8 +1,8 @@
 /** Writes what a paused machine needs to be resumed by another process: see sleep-snapshot.ts for the files. */
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { mkdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
 import { removeTree } from "../../host/files.ts";
@@ -11,7 +11,7 @@ import type { MachineShape } from "../port.ts";
 import { hasLeases, takeLease } from "./boot-leases.ts";
 import type { BootSnapshotId } from "./boot-snapshot.ts";
 import type { Qmp } from "./qmp.ts";
-import type { MachinePlaces } from "./record.ts";
+import { asidePrefix, type MachinePlaces, removeAsides } from "./record.ts";
 import {
   crc32OfFile,
   letOthersRun,
@@ -45,8 +45,8 @@ export async function writeSleepSnapshot(
   signal: AbortSignal,
 ): Promise<{ readonly bytes: number }> {
   signal.throwIfAborted();
-  await removeAsides(directory);
-  const aside = `${directory}.aside-${randomBytes(3).toString("hex")}`;
+  removeAsides(suspension.places);
+  const aside = join(suspension.places.directory, `${asidePrefix}${randomBytes(3).toString("hex")}`);
   const files = sleepSnapshotFiles(aside);
   try {
     await mkdir(aside, { mode: 0o700 });
@@ -67,14 +67,6 @@ export async function writeSleepSnapshot(
   } finally {
     await removeTree(aside);
     await rm(suspension.places.devices, { force: true });
-  }
-}
-
-/** Of a daemon that died meanwhile. */
-async function removeAsides(directory: string): Promise<void> {
-  const parent = dirname(directory);
-  for (const name of readdirSync(parent)) {
-    if (name.startsWith(`${basename(directory)}.aside-`)) await removeTree(join(parent, name));
   }
 }
 
