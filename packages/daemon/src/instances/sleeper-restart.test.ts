@@ -155,6 +155,21 @@ for (const [step, tier] of [
   });
 }
 
+test("died while its process was started to wake it: that one ends, and it wakes", async () => {
+  await withInstance(stateful, async (all) => {
+    await running(all);
+    await all.owners.of(id).sleep(keep);
+    await all.owners.of(id).sleepDeeper();
+    const died = dieAt(all, "from disk");
+    void all.owners.of(id).wake();
+    await died;
+    all.world.machine = "paused";
+    const next = await nextDaemon(all);
+    assert.equal(stateOf(next), "running");
+    assert.deepEqual([all.world.machine, all.world.packets], ["running", "guest"]);
+  });
+});
+
 test("died with its monitor after the wake's first instruction: an old snapshot is not resumed", async () => {
   await withInstance(stateful, async (all) => {
     await running(all);

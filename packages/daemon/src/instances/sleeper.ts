@@ -137,6 +137,8 @@ export class Sleeper {
     if (intent === "stop" || (intent === "run" && sleep?.tier === "off")) return false;
     if (intent === "run") {
       if (sleep === null) return false;
+      // What was begun has not run yet, else the record would call it paused.
+      if (sleep.tier === "disk") await lifecycle.leave(record(), undefined);
       await this.#wakeNow(signal).catch((error) => this.#bed.log.warn({ err: error }, "the wake failed"));
     } else if (state !== "standby") await this.#recoverFallingAsleep(signal);
     else if (sleep?.tier === "paused") {
