@@ -27,9 +27,9 @@ async function answerTo(request: ClientRequest): Promise<string> {
 }
 
 /** A new connection for each request. */
-export const httpClient = (name: string, host: string, port: number): Client => ({
+export const httpClient = (name: string, host: string, port: number, path = "/"): Client => ({
   name,
-  ask: () => answerTo(httpRequest({ host, port, agent: new HttpAgent({ keepAlive: false }) })),
+  ask: () => answerTo(httpRequest({ host, port, path, agent: new HttpAgent({ keepAlive: false }) })),
   close: () => {},
 });
 
@@ -73,24 +73,33 @@ export interface Failure {
 export interface Load {
   readonly failures: readonly Failure[];
   readonly answered: () => number;
+  /** Clients that have asked and have no answer yet. */
+  readonly waiting: () => readonly string[];
   /** Resolves when every client has its last answer. */
   readonly stop: () => Promise<void>;
 }
 
+export interface LoadOptions {
+  readonly gapMs: number;
+  readonly random: () => number;
+  /** Throws for a wrong answer. */
+  readonly check: (answer: string, client: Client) => void;
+  readonly isMuted?: (client: Client) => boolean;
+}
+
 /** Each client asks, checks its answer, and waits for up to `gapMs`. */
-export function startLoad(
-  clients: readonly Client[],
-  {
-    gapMs,
-    random,
-    check,
-  }: { gapMs: number; random: () => number; check: (answer: string, client: Client) => void },
-): Load {
+export function startLoad(clients: readonly Client[], { gapMs, random, check, isMuted }: LoadOptions): Load {
   const failures: Failure[] = [];
+  const waiting = new Set<string>();
   let answered = 0;
   let stopped = false;
   const loops = clients.map(async (client) => {
     while (!stopped) {
+      if (isMuted?.(client)) {
+        await pause(20);
+        continue;
+      }
+      waiting.add(client.name);
       const atMs = performance.now();
       try {
         check(await client.ask(), client);
@@ -99,6 +108,7 @@ export function startLoad(
         const reason = error instanceof Error ? `${error.message} ${error.cause ?? ""}` : String(error);
         failures.push({ client: client.name, atMs, tookMs: performance.now() - atMs, reason });
       }
+      waiting.delete(client.name);
       await pause(random() * gapMs);
     }
     client.close();
@@ -106,6 +116,7 @@ export function startLoad(
   return {
     failures,
     answered: () => answered,
+    waiting: () => [...waiting],
     async stop() {
       stopped = true;
       await Promise.all(loops);

@@ -1,5 +1,6 @@
 /** Instances that sleep: how deep, and whether what wakes is what fell asleep. */
 import type { TestDaemon } from "./daemon.ts";
+import { httpClient } from "./load.ts";
 import { runScript } from "./machine-test.ts";
 import { until } from "./until.ts";
 
@@ -13,10 +14,11 @@ const remember = [
 /** Options of an instance that falls asleep with its memory, and soon. */
 export const idly: readonly string[] = ["--scale-to-zero", "idle", "--cooldown", "0.3", "--stateful"];
 
-export async function page(url: string): Promise<string> {
-  const answer = await fetch(url, { headers: { connection: "close" } });
-  return (await answer.text()).trim();
-}
+/** Waits for as long as a person would; `fetch` gives a connection ten seconds, which a busy machine may need for a wake. */
+export const page = (url: string): Promise<string> => {
+  const { hostname, port } = new URL(url);
+  return httpClient(url, hostname, Number(port)).ask();
+};
 
 export async function memoryAt(url: string): Promise<{ nonce: string; count: number }> {
   const [nonce = "", count] = (await until("it counts", () => page(url))).split(" ");
