@@ -108,4 +108,6 @@ const defaultsSection: readonly string[] = [
   "  timeout tunnel 1h",
   "  timeout queue 100ms",
   "  option dontlognull",
+  // A reload takes no connection away from a client that is about to use it again.
+  "  option idle-close-on-response",
 ];
