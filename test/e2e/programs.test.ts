@@ -64,6 +64,14 @@ test("redis: keeps what redis-cli set over a stop and a start", async () => {
   const counted = await client("redis-cli", ["-h", address], { stdin: `${many}\n` });
   assert.equal(counted.code, 0);
   assert.equal((await client("redis-cli", ["-h", address, "get", "counter-3"])).stdout.trim(), "100");
+  const tunnel = uni.startUni(["tunnel", "redis:6379"]);
+  const [, port = ""] = await until(
+    "it listens",
+    () => /127\.0\.0\.1:(\d+)/.exec(tunnel.stdout()) ?? undefined,
+  );
+  assert.match((await client("redis-cli", ["-p", port, "get", "greeting"])).stdout, /^hello$/m);
+  tunnel.child.kill("SIGINT");
+  await tunnel.ended;
   await stopsWell("redis", [0]);
   await uni.ok(["start", "redis"]);
   const greeting = () => client("redis-cli", ["-h", address, "get", "greeting"]);

@@ -7,6 +7,14 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { beforeEach, test } from "node:test";
 import { buildBusybox, daemonForFile, runScript, serve } from "../kit/machine-test.ts";
+import {
+  idly,
+  memoryAt,
+  page,
+  reached as reachedOn,
+  runRemembering as runOn,
+  tierOf as tierOn,
+} from "../kit/sleepers.ts";
 import { until } from "../kit/until.ts";
 
 const uni = await daemonForFile({ env: { UNI_SLEEP_TO_DISK_AFTER: "1000" } });
@@ -17,44 +25,11 @@ beforeEach(async () => {
   if (names.length > 0) await uni.ok(["rm", "-f", ...names]);
 });
 
-/** Says what is in its memory, and how often it counted so far: a boot would begin anew. */
-const remember = [
-  "n=$(cat /proc/sys/kernel/random/uuid); i=0; mkdir -p /www",
-  'while :; do i=$((i+1)); echo "$n $i" >/www/new; mv /www/new /www/index.html; sleep 0.1; done &',
-  "exec httpd -f -p 8080 -h /www",
-].join("\n");
-const idly = ["--scale-to-zero", "idle", "--cooldown", "0.3", "--stateful"];
-
 const inspect = (name: string) => uni.json(["inspect", name]);
-const tierOf = async (name: string): Promise<string> => {
-  const { state, sleep } = await inspect(name);
-  return state === "standby" ? sleep.tier : state;
-};
-const reached = (name: string, goal: string) =>
-  until(`${name} is ${goal}`, async () => (await tierOf(name)) === goal);
-
-async function page(url: string): Promise<string> {
-  const answer = await fetch(url, { headers: { connection: "close" } });
-  return (await answer.text()).trim();
-}
+const tierOf = (name: string) => tierOn(uni, name);
+const reached = (name: string, goal: string) => reachedOn(uni, name, goal);
+const runRemembering = (name: string, options?: readonly string[]) => runOn(uni, name, options);
 const served = (url: string) => until(`${url} answers`, () => page(url).catch(() => undefined));
-
-async function memoryAt(url: string): Promise<{ nonce: string; count: number }> {
-  const [nonce = "", count] = (await until("it counts", () => page(url))).split(" ");
-  return { nonce, count: Number(count) };
-}
-
-async function runRemembering(name: string, options: readonly string[] = []): Promise<string> {
-  await runScript(uni, name, remember, options);
-  const url = `http://${(await inspect(name)).private_ip}:8080/`;
-  await until(`${name} counts`, () =>
-    page(url).then(
-      (text) => / \d+$/.test(text),
-      () => false,
-    ),
-  );
-  return url;
-}
 
 const machines = (): number =>
   readdirSync("/proc").filter((pid) => {

@@ -9,6 +9,8 @@ export interface TestBackend {
   readonly address: string;
   /** Requests taken so far. */
   readonly requests: () => number;
+  /** A request waits for `answerHeld`. */
+  readonly isHolding: () => boolean;
   /** Open requests are answered. */
   readonly answerHeld: () => void;
   readonly close: () => Promise<void>;
@@ -16,13 +18,16 @@ export interface TestBackend {
 
 export const backendPort = 8080;
 
-/** `/held` waits for `answerHeld`; everything else says who answers, and which headers came. */
+/** `/held…` waits for `answerHeld`, `…timed` has a `Server-Timing` of its own, `/status/N` the status N; everything else says who answers, and which headers came. */
 export async function startBackend(name: string, address: string): Promise<TestBackend> {
   const held: ServerResponse[] = [];
   let requests = 0;
   const server = createServer((request, response) => {
     requests += 1;
-    if (request.url === "/held") held.push(response);
+    if (request.url?.endsWith("timed")) response.setHeader("server-timing", "db;dur=3");
+    const status = /^\/status\/(\d+)$/.exec(request.url ?? "")?.[1];
+    if (status !== undefined) response.statusCode = Number(status);
+    if (request.url?.startsWith("/held")) held.push(response);
     else if (request.url === "/events") sendEvents(response);
     else response.end(JSON.stringify({ name, url: request.url, headers: request.headers }));
   });
@@ -32,6 +37,7 @@ export async function startBackend(name: string, address: string): Promise<TestB
     name,
     address,
     requests: () => requests,
+    isHolding: () => held.length > 0,
     answerHeld: () => {
       for (const response of held.splice(0)) response.end(JSON.stringify({ name }));
     },

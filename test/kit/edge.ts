@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { systemClock } from "../../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../../packages/daemon/src/base/log.ts";
 import { createEdge } from "../../packages/daemon/src/edge/edge.ts";
-import type { Edge, EdgeGroup, EdgePlan } from "../../packages/daemon/src/edge/port.ts";
+import type { Edge, EdgeGroup, EdgeMember, EdgePlan } from "../../packages/daemon/src/edge/port.ts";
 import { makeRoot, writeLeaf } from "./certificates.ts";
 import { backendPort } from "./edge-backends.ts";
 
@@ -15,12 +15,12 @@ export interface TestEdge {
   readonly directory: string;
   readonly rootFile: string;
   /** Opens the edge again, as the next daemon does. */
-  readonly open: () => Promise<Edge>;
+  readonly open: (options?: { readonly proxies?: readonly string[] }) => Promise<Edge>;
   readonly planOf: (...groups: readonly EdgeGroup[]) => EdgePlan;
   /** `members`: address and state of each. */
   readonly group: (
     name: string,
-    members: Readonly<Record<string, "awake" | "asleep" | "draining">>,
+    members: Readonly<Record<string, EdgeMember["state"]>>,
     rest?: Partial<EdgeGroup>,
   ) => EdgeGroup;
   readonly curl: (url: string, ...options: readonly string[]) => Promise<CurlAnswer>;
@@ -49,13 +49,14 @@ export async function makeTestEdge(): Promise<TestEdge> {
   return {
     directory,
     rootFile,
-    open: () => createEdge({ directory: join(directory, "h"), bind, clock: systemClock, log: silentLog }),
+    open: ({ proxies = [] } = {}) =>
+      createEdge({ directory: join(directory, "h"), bind, proxies, clock: systemClock, log: silentLog }),
     planOf: (...groups) => ({ groups, defaultCertificate: certificate }),
     group: (name, members, rest = {}) => ({
       id: name,
       domains: [{ fqdn: `${name}.example.com`, certificate }],
       ports: [
-        { kind: "http", port: 443, destinationPort: backendPort, tls: true },
+        { kind: "http", port: 443, destinationPort: backendPort, tls: true, proxy: false },
         { kind: "redirect", port: 80, toPort: 443 },
       ],
       softLimit: 1,

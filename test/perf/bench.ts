@@ -10,7 +10,9 @@ import { parseArgs } from "node:util";
 import { startDaemon, type TestDaemon } from "../kit/daemon.ts";
 import { buildBusybox, idle } from "../kit/machine-test.ts";
 import { enterOwnNamespaces } from "../kit/own-namespaces.ts";
+import { edgeFigures } from "./edge.ts";
 import { machinePids, pssBytes, rssBytes } from "./host-memory.ts";
+import { manySleepers } from "./many-sleepers.ts";
 import { median } from "./median.ts";
 import { rawBoots } from "./raw-boot.ts";
 import { sleepFigures } from "./sleep.ts";
@@ -160,17 +162,31 @@ function printTable(): void {
   }
 }
 
-const daemon = await startDaemon();
-try {
-  await buildBusybox(daemon);
+async function withDaemon(
+  env: Readonly<Record<string, string>>,
+  work: (daemon: TestDaemon) => Promise<void>,
+): Promise<void> {
+  const daemon = await startDaemon({ env });
+  try {
+    await buildBusybox(daemon);
+    await work(daemon);
+  } finally {
+    await daemon.stop();
+  }
+}
+
+await edgeFigures(report, rounds);
+await withDaemon({}, async (daemon) => {
   await coldStart(daemon);
   await manyAtOnce(daemon);
   prompt(daemon);
-  await sleepFigures(daemon, report, rounds);
   await longList(daemon);
-} finally {
-  await daemon.stop();
-}
+});
+// Its log tells the steps of sleep; who sleeps paused stays so.
+await withDaemon({ UNI_LOG_LEVEL: "debug", UNI_SLEEP_TO_DISK_AFTER: "86400" }, (daemon) =>
+  sleepFigures(daemon, report, rounds),
+);
+await withDaemon({ UNI_SLEEP_TO_DISK_AFTER: "86400" }, (daemon) => manySleepers(daemon, report));
 await snapshotFigures(report, rounds);
 printTable();
 const host = { cpus: cpus().length, model: cpus()[0]?.model };

@@ -14,7 +14,7 @@ struct frame {
 
 /* `peer_*`: the others who hold as many frames. */
 struct sleeper {
-  int64_t woken_ms, pinged_ms;
+  int64_t woken_ms, pinged_ms, reported_ms;
   uint32_t first, last, peer_next, peer_previous;
   uint8_t held;
   bool reported, was_woken, was_pinged;
@@ -90,6 +90,8 @@ enum fate sleepers_take(const uint8_t *bytes, size_t length, int64_t now_ms) {
     return FATE_BACK;
   }
   bool first = !s->reported;
+  /* Held for so long, its wake may have failed. */
+  bool again = s->reported && packet.origin != ORIGIN_ICMP && now_ms - s->reported_ms >= AGAIN_MS;
   if (first && packet.meek) return FATE_DROPPED;
   if (first && packet.origin == ORIGIN_ICMP) {
     if (s->was_pinged && now_ms - s->pinged_ms < PING_MS) return FATE_DROPPED;
@@ -99,8 +101,9 @@ enum fate sleepers_take(const uint8_t *bytes, size_t length, int64_t now_ms) {
   if (s->held == MOST_PER_ADDRESS || !make_room(s)) return FATE_DROPPED;
   append(index, bytes, length, now_ms);
   all.figures.dropped--;
-  if (!first) return FATE_HELD;
+  if (!first && !again) return FATE_HELD;
   s->reported = true;
+  s->reported_ms = now_ms;
   all.figures.reported++;
   return FATE_FIRST;
 }
@@ -196,7 +199,7 @@ static void unlink_frame(uint32_t at) {
   if (f->younger == NONE) all.youngest = f->older;
   else all.frames[f->younger].older = f->older;
   count(f->owner, -1);
-  /* With nothing left the next packet is worth a report again: the daemon may have failed to wake it. */
+  /* With nothing left the next packet is worth a report again. */
   if (s->held == 0) s->reported = false;
   f->next = all.unused;
   all.unused = at;

@@ -18,6 +18,8 @@ enum {
   HOLD_MS = 30000,
   /* A packet that was routed before the route changed may reach us after the release. */
   BELATED_MS = 2000,
+  /* Whoever is held for is reported again with a packet that comes so long after the last report. */
+  AGAIN_MS = 3000,
   /* Pings wake a sleeper at most this often. */
   PING_MS = 10000,
 };
@@ -25,7 +27,7 @@ enum {
 enum fate {
   FATE_DROPPED,
   FATE_HELD,
-  /* Held, and the first since the address fell asleep: to be reported. */
+  /* Held, and the first since the address fell asleep, or the first for a while: to be reported. */
   FATE_FIRST,
   /* Belongs back at once. */
   FATE_BACK,

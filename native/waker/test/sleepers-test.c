@@ -77,6 +77,15 @@ static void knows_the_edges_of_the_pool(void) {
   CHECK(sleepers_take(frame, sizeof frame, 0) == FATE_DROPPED);
 }
 
+static void reports_again_after_a_while(void) {
+  start();
+  sleepers_sleep(POOL + 1);
+  CHECK(send(1, 'a', 0) == FATE_FIRST && send(1, 'b', AGAIN_MS - 1) == FATE_HELD);
+  CHECK(send_as(ICMP, POOL + 1, 8, AGAIN_MS) == FATE_HELD);
+  CHECK(send(1, 'c', AGAIN_MS) == FATE_FIRST && send(1, 'd', AGAIN_MS + 1) == FATE_HELD);
+  CHECK(send(1, 'e', 2 * AGAIN_MS) == FATE_FIRST);
+}
+
 static void drops_what_is_too_old_and_then_reports_again(void) {
   start();
   CHECK(sleepers_expire(0) == -1);
@@ -84,7 +93,7 @@ static void drops_what_is_too_old_and_then_reports_again(void) {
   send(1, 'a', 100);
   send(1, 'b', 200);
   CHECK(sleepers_expire(100) == HOLD_MS && sleepers_expire(99 + HOLD_MS) == 1);
-  CHECK(sleepers_expire(100 + HOLD_MS) == 100 && send(1, 'c', 100 + HOLD_MS) == FATE_HELD);
+  CHECK(sleepers_expire(100 + HOLD_MS) == 100 && send(1, 'c', 100 + HOLD_MS) == FATE_FIRST);
   CHECK(sleepers_expire(100 + HOLD_MS + HOLD_MS) == -1 && sleepers_figures().expired == 3);
   CHECK(send(1, 'd', 200 + HOLD_MS) == FATE_FIRST && strcmp(woken(1, 0), "d") == 0);
 }
@@ -142,6 +151,7 @@ int main(void) {
   holds_and_gives_back_in_order();
   a_belated_packet_goes_straight_back();
   knows_the_edges_of_the_pool();
+  reports_again_after_a_while();
   drops_what_is_too_old_and_then_reports_again();
   pings_wake_seldom_and_answers_never();
   one_address_is_bounded();

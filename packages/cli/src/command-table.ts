@@ -4,7 +4,7 @@ import type { CommandEntry } from "./define.ts";
 const run = "Run programs:";
 const watch = "Look at instances:";
 const change = "Change instances:";
-const edge = "Services:";
+const edge = "Ports and services:";
 const images = "Images:";
 const daemon = "Daemon:";
 
@@ -144,6 +144,27 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/rm.ts")).rm,
   },
 
+  {
+    name: "expose",
+    group: edge,
+    summary: "lead a port of this machine to a port of an instance",
+    completes: "instances",
+    load: async () => (await import("./commands/expose.ts")).expose,
+  },
+  {
+    name: "unexpose",
+    group: edge,
+    summary: "take a port of this machine away from an instance",
+    completes: "instances",
+    load: async () => (await import("./commands/unexpose.ts")).unexpose,
+  },
+  {
+    name: "tunnel",
+    group: edge,
+    summary: "reach ports of instances through local ports, without exposing them",
+    completes: "instances",
+    load: async () => (await import("./commands/tunnel.ts")).tunnel,
+  },
   {
     name: "services",
     group: edge,

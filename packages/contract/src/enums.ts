@@ -41,7 +41,7 @@ export type PullPolicy = (typeof pullPolicies)[number];
 export const protocols = ["tcp", "udp"] as const;
 export type Protocol = (typeof protocols)[number];
 
-export const connectionHandlers = ["tls", "http", "redirect"] as const;
+export const connectionHandlers = ["tls", "http", "redirect", "proxy"] as const;
 export type ConnectionHandler = (typeof connectionHandlers)[number];
 
 export const volumeAccessModes = ["rwo", "rox", "rwx"] as const;
@@ -74,6 +74,7 @@ export const mutableInstanceProperties = [
   "sched_priority",
   "plugins",
   "annotations",
+  "ports",
 ] as const;
 export type MutableInstanceProperty = (typeof mutableInstanceProperties)[number];
 

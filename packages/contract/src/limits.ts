@@ -13,6 +13,8 @@ export const limits = {
   replicas: { minimum: 0, maximum: 252 },
   port: { minimum: 1, maximum: 65_535 },
   ports: 64,
+  /** Host ports that are picked from when none is asked for: below those that Linux gives to outgoing connections. */
+  exposedPorts: { minimum: 30_000, maximum: 32_767 },
   drainMs: { minimum: -1, maximum: 3_600_000 },
   /** -1 waits without limit. */
   timeoutS: { minimum: -1, maximum: 86_400 * 365 },

@@ -35,6 +35,7 @@ import {
   StopParams,
   SuspendParams,
   TagParams,
+  TunnelParams,
   UpdateParams,
   VersionParams,
   VmCopyInParams,
@@ -81,6 +82,8 @@ export const rpcMethods = {
   "VM.Logs": reply(LogsParams, "What its program printed"),
   "VM.Attach": raw(IdParams, "Its console from now on, raw"),
   "VM.Exec": upload(VmExecParams, "Run another program in it"),
+  /** Both sides send data frames and `end` when they have no more. */
+  "VM.Tunnel": upload(TunnelParams, "Connect to a TCP port of it"),
   "VM.Stats": reply(StatsParams, "Resources in use, of one or of all that run"),
   "VM.Update": reply(UpdateParams, "Change properties"),
   "VM.CopyOut": frames(CopyOutParams, "A tar of a file or tree in it"),
@@ -131,6 +134,7 @@ export interface RpcResults {
   "VM.Logs": { readonly id: string; readonly logs: string };
   "VM.Attach": undefined;
   "VM.Exec": ExecResult;
+  "VM.Tunnel": StatusOk;
   "VM.Stats": readonly VmStats[];
   "VM.Update": VmDetail;
   "VM.CopyOut": { readonly bytes: number };

@@ -135,6 +135,11 @@ export const ExecParams = request(execMembers);
 export type ExecParams = Static<typeof ExecParams>;
 export const VmExecParams = request({ id: reference, ...execMembers });
 
+export const TunnelParams = request({
+  id: reference,
+  port: integer("TCP port in the instance", limits.port),
+});
+
 export const StatsParams = request({ id: Type.Optional(reference) });
 
 export const UpdateParams = request({ id: reference, updates: list(InstanceUpdate, "Changes, in order") });

@@ -1,6 +1,6 @@
 /**
  * Frames on the unix socket after a JSON-RPC reply that opened a stream (VM.Exec, VM.Logs with follow, VM.CopyOut,
- * VM.CopyIn, Image.Build, Image.Load, Daemon.Events). Layout: kind u8, payload length u32 big endian, payload.
+ * VM.CopyIn, VM.Tunnel, Image.Build, Image.Load, Daemon.Events). Layout: kind u8, payload length u32 big endian, payload.
  * VM.Attach is the exception: its connection carries raw console bytes.
  */
 export const frameKinds = {
@@ -13,7 +13,7 @@ export const frameKinds = {
   signal: 4,
   /** JSON result; the last frame of a stream that went well. */
   result: 5,
-  /** Bytes of an upload or download (a tar or an archive). */
+  /** Bytes of an upload or download (a tar or an archive), or of a tunnel. */
   data: 6,
   /** No more data or stdin will come from this side. */
   end: 7,

@@ -7,6 +7,9 @@ test("handlers make a service; 443 alone is HTTPS with a redirect", () => {
   assert.deepEqual(parseServicePort("5432:5433/tls"), [
     { port: 5432, destination_port: 5433, handlers: ["tls"] },
   ]);
+  assert.deepEqual(parseServicePort("443:8080/http+tls+proxy"), [
+    { port: 443, destination_port: 8080, handlers: ["http", "tls", "proxy"] },
+  ]);
   assert.deepEqual(parseServicePort("80:443/redirect+http"), [
     { port: 80, destination_port: 443, handlers: ["redirect", "http"] },
   ]);

@@ -1,12 +1,12 @@
+import { type ConnectionHandler, connectionHandlers } from "@uni/contract/enums";
 import type { Service } from "@uni/contract/resources/service-parts";
 import { InvalidArgumentError } from "commander";
 import { parsePort } from "./port-map.ts";
 
-const form = "Write it as PUBLIC:GUEST/HANDLER+HANDLER with http, tls and redirect, or as 443:GUEST.";
+const form = "Write it as PUBLIC:GUEST/HANDLER+HANDLER with http, tls, redirect and proxy, or as 443:GUEST.";
 
-type Handler = NonNullable<Service["handlers"]>[number];
-
-const isHandler = (word: string): word is Handler => word === "http" || word === "tls" || word === "redirect";
+const isHandler = (word: string): word is ConnectionHandler =>
+  connectionHandlers.some((handler) => handler === word);
 
 /**
  * Undefined: a plain port of this machine. A service is what has handlers, `5432:5432/tls`, and `443:8080` alone, which

@@ -131,7 +131,7 @@ export type CreateInstanceRequest = Static<typeof CreateInstanceRequest>;
 /**
  * One change of one property. In the daemon `value` is already checked and brought to one form: image string; args
  * string[]; env and annotations map (set, add) or string[] of keys (del); memory_mb and vcpus number; tags string[];
- * hostname string; delete_lock boolean. `del` without value clears the property.
+ * hostname string; delete_lock boolean; ports ExposedPort[]. `del` without value clears the property.
  */
 export const InstanceUpdate = request({
   prop: words(mutableInstanceProperties),

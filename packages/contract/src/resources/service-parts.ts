@@ -10,7 +10,12 @@ export const Service = request({
   destination_port: Type.Optional(integer("Port in the instance; default the same", limits.port)),
   protocol: Type.Optional(words(protocols, "Default tcp")),
   ip: Type.Optional(Type.String({ description: "Public address, for udp" })),
-  handlers: Type.Optional(list(words(connectionHandlers), "What the edge does with a connection")),
+  handlers: Type.Optional(
+    list(
+      words(connectionHandlers),
+      "What the edge does with a connection. Uni: proxy tells the members in the PROXY protocol who has connected",
+    ),
+  ),
 });
 export type Service = Static<typeof Service>;
 

@@ -9,6 +9,8 @@ import type { LogLine } from "@uni/contract/rpc";
 import type { InstancesPort, StopOptions, Transition } from "./port.ts";
 
 export const fakeImage = "hello";
+/** Behind every other one somebody sends back what he gets. */
+export const closedPort = 9;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export interface Entry {
@@ -223,6 +225,11 @@ export function fakeInstances(entries: Map<string, Entry>, state: State): Instan
         signal: async (name) => void stdout.write(`[${name}]`),
         close: async () => void stdin.destroy(),
       };
+    },
+    async dial(id, port) {
+      entry(id);
+      if (port === closedPort) throw new UniError("unreachable", `connect to port ${port}: nobody listens`);
+      return new PassThrough();
     },
     async copyOut(id, path) {
       const content = entry(id).files.get(path);

@@ -175,7 +175,7 @@ test("the other operations refuse as well", async (context) => {
     [["PATCH", one], "The request needs a JSON body"],
     [
       set("colour", "set", 1),
-      "Member 'prop' must be one of 'image', 'args', 'env', 'memory_mb', 'vcpus', 'scale_to_zero', 'tags', 'delete_lock', 'schedules', 'autokill', 'hostname', 'roms', 'dependencies', 'sched_priority', 'plugins', 'annotations', not 'colour'",
+      "Member 'prop' must be one of 'image', 'args', 'env', 'memory_mb', 'vcpus', 'scale_to_zero', 'tags', 'delete_lock', 'schedules', 'autokill', 'hostname', 'roms', 'dependencies', 'sched_priority', 'plugins', 'annotations', 'ports', not 'colour'",
     ],
     [set("memory_mb", "add", 1), "Operation 'add' is not possible on 'memory_mb', only: set"],
     [set("memory_mb", "set"), "Missing member 'value'"],
@@ -186,7 +186,7 @@ test("the other operations refuse as well", async (context) => {
     [set("image", "set", { url: "hello", credentials: "x" }), "Member 'credentials' is not supported yet"],
     [
       set("volumes", "set", []),
-      "Member 'prop' must be one of 'image', 'args', 'env', 'memory_mb', 'vcpus', 'scale_to_zero', 'tags', 'delete_lock', 'schedules', 'autokill', 'hostname', 'roms', 'dependencies', 'sched_priority', 'plugins', 'annotations', not 'volumes'",
+      "Member 'prop' must be one of 'image', 'args', 'env', 'memory_mb', 'vcpus', 'scale_to_zero', 'tags', 'delete_lock', 'schedules', 'autokill', 'hostname', 'roms', 'dependencies', 'sched_priority', 'plugins', 'annotations', 'ports', not 'volumes'",
     ],
     [set("schedules", "set", []), "Member 'schedules' is not supported yet"],
     [["GET", "/v1/instances?colour=red"], "Unknown member 'colour'"],

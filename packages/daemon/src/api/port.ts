@@ -184,6 +184,8 @@ export interface InstancesPort {
   /** Raw output from now on; ends when the instance stops. A reader that does not read holds nobody up. */
   attach(id: InstanceId, signal: AbortSignal): Promise<Duplex>;
   exec(id: InstanceId, params: ExecParams, signal: AbortSignal): Promise<ExecSession>;
+  /** A connection to a TCP port of it; one that sleeps is woken. The caller destroys it. */
+  dial(id: InstanceId, port: number, signal: AbortSignal): Promise<Duplex>;
   /** A tar of the file or tree at `path`, named by its base name, as `docker cp` has it; running or stopped. */
   copyOut(id: InstanceId, path: string, signal: AbortSignal): Promise<Readable>;
   copyIn(

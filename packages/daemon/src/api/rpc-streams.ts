@@ -7,6 +7,7 @@ import type { FrameChannel } from "./frame-channel.ts";
 import type { InstancesPort } from "./port.ts";
 import { frames, type RpcAnswer, type RpcContext, value } from "./rpc-answer.ts";
 import { serveExec } from "./rpc-exec.ts";
+import { serveTunnel } from "./rpc-tunnel.ts";
 import { wholeLog } from "./rpc-vm.ts";
 
 export function vmStreamMethods(instances: InstancesPort) {
@@ -32,6 +33,13 @@ export function vmStreamMethods(instances: InstancesPort) {
     "VM.Exec": async ({ id, ...params }: RpcParams<"VM.Exec">, context: RpcContext): Promise<RpcAnswer> => {
       const session = await instances.exec(find(id, context), params, context.signal);
       return frames((channel) => serveExec(session, channel));
+    },
+    "VM.Tunnel": ({ id, port }: RpcParams<"VM.Tunnel">, context: RpcContext): RpcAnswer => {
+      const found = find(id, context);
+      const what = `connection to port ${port} of instance '${instances.get(found).name}'`;
+      return frames(async (channel) =>
+        serveTunnel(await instances.dial(found, port, channel.signal), channel, what),
+      );
     },
     "VM.CopyOut": async ({ id, path }: RpcParams<"VM.CopyOut">, context: RpcContext): Promise<RpcAnswer> => {
       const tar = await instances.copyOut(find(id, context), path, context.signal);

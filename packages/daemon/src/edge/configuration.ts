@@ -37,6 +37,11 @@ export class Configurations {
     await rename(aside, this.current);
   }
 
+  /** Changes files of the current one, which HAProxy has been told at run time or is told next. */
+  async amend(files: ReadonlyMap<string, string>): Promise<void> {
+    for (const [name, text] of files) await writeFileAtomic(join(this.current, name), text);
+  }
+
   async sweep(): Promise<void> {
     const used = await readlink(this.current).catch(() => "");
     for (const number of await this.#numbers()) {
@@ -57,7 +62,7 @@ export class Configurations {
 export interface CertificateCopies {
   /** File names to PEM texts. */
   readonly files: ReadonlyMap<string, string>;
-  /** The file name for a path of the plan. Named by content: a renewed certificate is another file. */
+  /** The file name for a path of the plan. Named by path: a renewed certificate takes the place of the one before. */
   readonly fileOf: (path: string) => string;
 }
 
@@ -65,14 +70,17 @@ export async function copyCertificates(plan: EdgePlan): Promise<CertificateCopie
   const paths = new Set([
     plan.defaultCertificate,
     ...plan.groups.flatMap(({ domains }) => domains.map(({ certificate }) => certificate)),
+    ...(plan.challenges ?? []).flatMap((each) => (each.kind === "tls" ? [each.certificate] : [])),
   ]);
   const files = new Map<string, string>();
   const names = new Map<string, string>();
   for (const path of paths) {
     const pem = await readFile(path, "utf8");
-    const name = `${createHash("sha256").update(pem).digest("hex").slice(0, 32)}.pem`;
+    const name = `${digestOf(path).slice(0, 32)}.pem`;
     files.set(name, pem);
     names.set(path, name);
   }
   return { files, fileOf: (path) => names.get(path) ?? "" };
 }
+
+export const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex");

@@ -227,7 +227,7 @@ test("gRPC reaches a member in HTTP/2, with its trailers", async () => {
 });
 
 test("groups share a raw TLS port by the name that the client asks for", async () => {
-  const ports = [{ kind: "tcp" as const, port: 6000, destinationPort: backendPort, tls: true }];
+  const ports = [{ kind: "tcp" as const, port: 6000, destinationPort: backendPort, tls: true, proxy: false }];
   await edge.apply(
     kit.planOf(kit.group("a", { [one]: "awake" }, { ports }), kit.group("b", { [two]: "asleep" }, { ports })),
   );
@@ -255,8 +255,8 @@ test("a port that somebody else holds is left out, and its owner is named", asyn
   const holder = createServer().listen(7001, "127.0.0.1");
   await once(holder, "listening");
   const ports = [
-    { kind: "tcp" as const, port: 7001, destinationPort: backendPort, tls: true },
-    { kind: "http" as const, port: 443, destinationPort: backendPort, tls: true },
+    { kind: "tcp" as const, port: 7001, destinationPort: backendPort, tls: true, proxy: false },
+    { kind: "http" as const, port: 443, destinationPort: backendPort, tls: true, proxy: false },
   ];
   const problems = await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" }, { ports })));
   assert.match(problems.join("\n"), new RegExp(`port 7001.*process ${process.pid}`));

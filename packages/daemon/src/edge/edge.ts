@@ -1,25 +1,29 @@
 /** Keeps HAProxy as the last plan says: at run time where it can be, by a seamless reload where it must be. */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { TaskQueue } from "../base/task-queue.ts";
 import { ensureDirectory, readTextIfExists, removeTree, writeFileAtomic } from "../host/files.ts";
-import { Configurations, copyCertificates } from "./configuration.ts";
+import { challengeAnswers, challengesFile, withoutChallengesOn } from "./challenges.ts";
+import { Configurations, copyCertificates, digestOf } from "./configuration.ts";
 import { Haproxy } from "./haproxy.ts";
-import { countsFile } from "./member-counts.ts";
+import { countFiles } from "./member-counts.ts";
 import { checkPlan } from "./names.ts";
 import type { Edge, EdgePlan } from "./port.ts";
 import { requireFreePorts, takenPorts } from "./ports.ts";
 import { configurationFile, portsOf, render } from "./render.ts";
-import { memberCommands, runCommands } from "./runtime.ts";
+import { memberCommands, renewCertificate, replaceMap, runCommands } from "./runtime.ts";
+import { askHaproxy } from "./runtime-socket.ts";
 import { assignSlots, type SlotTable } from "./slots.ts";
+import { loneMember, wakeCommands } from "./wakes.ts";
 
 export interface EdgeOptions {
   /** Short, for the sake of its sockets. */
   readonly directory: string;
   /** IPv4 address that is listened on. */
   readonly bind: string;
+  /** Networks (CIDR) of load balancers that speak the PROXY protocol: nobody else is believed. */
+  readonly proxies: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -29,13 +33,25 @@ interface Applied {
   /** Digest of everything that only a reload can change. */
   readonly structure: string;
   readonly slots: SlotTable;
+  /** Digests of the certificates by file. */
+  readonly certificates: Readonly<Record<string, string>>;
+}
+
+/** Of a running HAProxy; unknown at first. */
+interface Told {
+  readonly commands: ReadonlySet<string>;
+  /** The answers to validations. */
+  readonly answers: string | undefined;
+  readonly lone: ReadonlySet<string>;
 }
 
 /** Far above what systems hand out, and below the users of machines. */
 const edgeUid = 2 ** 30 - 1;
 const superviseMs = 300;
+/** Whoever wakes does not wait longer for its word. */
+const noteMs = 50;
 
-export async function createEdge({ directory, bind, clock, log }: EdgeOptions): Promise<Edge> {
+export async function createEdge({ directory, bind, proxies, clock, log }: EdgeOptions): Promise<Edge> {
   const empty = join(directory, "empty");
   const appliedPath = join(directory, "applied.json");
   await ensureDirectory(directory);
@@ -49,6 +65,7 @@ export async function createEdge({ directory, bind, clock, log }: EdgeOptions): 
     const text = await readTextIfExists(appliedPath);
     if (text !== undefined) applied = JSON.parse(text) as Applied;
   }
+  let told = nothingTold;
   let cancel = () => {};
   let released = false;
 
@@ -85,35 +102,65 @@ export async function createEdge({ directory, bind, clock, log }: EdgeOptions): 
     const certificates = await copyCertificates(plan);
     const options = {
       bind,
+      proxies,
       uid: edgeUid,
       statsSocket: haproxy.statsSocket,
       emptyDirectory: empty,
       certificateFile: certificates.fileOf,
     };
     const files = render(plan, slots, options);
-    const bare = { ...plan, groups: plan.groups.map((group) => ({ ...group, members: [] })) };
-    const structure = digestOf(render(bare, slots, options));
-    if (haproxy.isAlive && structure === applied?.structure) {
-      // The file first: whoever starts HAProxy again, it is with these members.
-      for (const name of [countsFile, configurationFile]) {
-        await writeFileAtomic(join(configurations.current, name), files.get(name) ?? "");
-      }
-      await keep({ structure, slots });
-      if (await runCommands(haproxy.statsSocket, memberCommands(plan, slots), clock)) return;
+    const next: Applied = {
+      structure: structureOf(plan, (bare) => render(bare, slots, options)),
+      slots,
+      certificates: Object.fromEntries([...certificates.files].map(([name, pem]) => [name, digestOf(pem)])),
+    };
+    if (haproxy.isAlive && next.structure === applied?.structure) {
+      if (await change(plan, next, files, certificates.files)) return;
       log.warn({}, "the edge did not take a change at run time: it is reloaded");
     }
-    const next = await configurations.write(files, certificates);
+    const directory = await configurations.write(files, certificates);
     try {
-      await haproxy.check(next);
+      await haproxy.check(directory);
     } catch (error) {
-      await removeTree(next);
+      await removeTree(directory);
       throw error;
     }
-    await configurations.use(next);
+    await configurations.use(directory);
     wanted = true;
     await (haproxy.isAlive ? haproxy.reload() : haproxy.start());
-    await keep({ structure, slots });
+    told = toldBy(plan, slots, files);
+    await keep(next);
     await configurations.sweep();
+  }
+
+  /** At run time; the files first: whoever starts HAProxy again, it is with these members. False as `runCommands`. */
+  async function change(
+    plan: EdgePlan,
+    next: Applied,
+    files: ReadonlyMap<string, string>,
+    certificates: ReadonlyMap<string, string>,
+  ): Promise<boolean> {
+    const socket = haproxy.statsSocket;
+    const before = { told, certificates: applied?.certificates };
+    const pems = [...certificates].filter(
+      ([name]) => before.certificates?.[name] !== next.certificates[name],
+    );
+    const changing = [...countFiles, challengesFile, configurationFile];
+    await configurations.amend(
+      new Map([...changing.map((name) => [name, files.get(name) ?? ""] as const), ...pems]),
+    );
+    // Kept at the end: what was not told then is told again.
+    told = nothingTold;
+    const now = toldBy(plan, next.slots, files);
+    const commands = [...now.commands].filter((command) => !before.told.commands.has(command));
+    if (!(await runCommands(socket, commands, clock))) return false;
+    for (const [name, pem] of pems) if (!(await renewCertificate(socket, name, pem, clock))) return false;
+    if (now.answers !== before.told.answers) {
+      if (!(await replaceMap(socket, challengesFile, challengeAnswers(plan), clock))) return false;
+    }
+    told = now;
+    await keep(next);
+    return true;
   }
 
   async function keep(next: Applied): Promise<void> {
@@ -121,10 +168,21 @@ export async function createEdge({ directory, bind, clock, log }: EdgeOptions): 
     await writeFileAtomic(appliedPath, JSON.stringify(next));
   }
 
+  async function noteWake(id: string): Promise<void> {
+    if (applied === undefined) return;
+    const commands = wakeCommands(applied.slots, told.lone, id, clock.now());
+    if (commands.length === 0) return;
+    await askHaproxy(haproxy.statsSocket, commands.join(";"), clock, noteMs).catch((error) =>
+      log.warn({ err: error }, "the edge was not told of a wake"),
+    );
+  }
+
   supervise();
   return {
     apply: (plan) => queue.run(() => apply(plan)),
-    checkPorts: (ports) => requireFreePorts(bind, ports, haproxy.processes()),
+    noteWake,
+    // In its turn: what the edge itself is giving up just now is free.
+    checkPorts: (ports) => queue.run(() => requireFreePorts(bind, ports, haproxy.processes())),
     async release() {
       released = true;
       cancel();
@@ -141,14 +199,25 @@ export async function createEdge({ directory, bind, clock, log }: EdgeOptions): 
 
 const withoutPorts = (plan: EdgePlan, taken: ReadonlySet<number>): EdgePlan => ({
   ...plan,
+  challenges: withoutChallengesOn(plan, taken),
   groups: plan.groups.map((group) => ({
     ...group,
     ports: group.ports.filter(({ port }) => !taken.has(port)),
   })),
 });
 
-function digestOf(files: ReadonlyMap<string, string>): string {
-  const hash = createHash("sha256");
-  for (const [name, text] of files) hash.update(`${name}\0${text}\0`);
-  return hash.digest("hex");
+const nothingTold: Told = { commands: new Set(), answers: undefined, lone: new Set() };
+
+const toldBy = (plan: EdgePlan, slots: SlotTable, files: ReadonlyMap<string, string>): Told => ({
+  commands: new Set(memberCommands(plan, slots)),
+  answers: files.get(challengesFile),
+  lone: new Set(plan.groups.flatMap((group) => loneMember(group)?.id ?? [])),
+});
+
+/** Digest of the files without what changes at run time. */
+function structureOf(plan: EdgePlan, renderPlan: (plan: EdgePlan) => Map<string, string>): string {
+  const groups = plan.groups.map((group) => ({ ...group, members: [], softLimit: 1, hardLimit: 1 }));
+  const lasting = renderPlan({ ...plan, groups });
+  lasting.delete(challengesFile);
+  return digestOf([...lasting].map(([name, text]) => `${name}\0${text}\0`).join(""));
 }

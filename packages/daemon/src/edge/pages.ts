@@ -4,6 +4,8 @@ interface Page {
   readonly status: number;
   readonly title: string;
   readonly text: string;
+  /** Seconds after which it is worth another try. */
+  readonly retryAfter?: number;
 }
 
 export const pages = {
@@ -16,11 +18,13 @@ export const pages = {
     status: 503,
     title: "No instance",
     text: "The service has no instance that could answer. Try again later.",
+    retryAfter: 10,
   },
   full: {
     status: 503,
     title: "Service is full",
     text: "Every instance of the service is at its limit. Try again in a moment.",
+    retryAfter: 1,
   },
   refused: {
     status: 502,
@@ -40,18 +44,98 @@ export const pages = {
   asleep: {
     status: 504,
     title: "Wake-up failed",
-    text: "The instance was asleep and did not wake up in time.",
+    text: "The instance was asleep or starting, and could not be reached in time.",
+    retryAfter: 10,
   },
 } as const satisfies Record<string, Page>;
 
 export type PageName = keyof typeof pages;
 
-export const pageKey = (name: PageName, form: "html" | "json"): string => `${name}-${form}`;
+const pageOf = (name: PageName): Page => pages[name];
+
+/** `txn.form` is what a client wants instead of HTML: json, or grpc, which has no page. */
+const pageKey = (name: PageName, form: "" | "json"): string => `${name}-${form}`;
+
+export const pagesFile = "pages.map";
+
+/** HAProxy's words for the body in the form that is wanted. */
+const body = (name: PageName): string => `%[str(${pageKey(name, "")}),concat(,txn.form),map(${pagesFile})]`;
+
+const isJson = "{ var(txn.form) -m str json }";
+const isGrpc = "{ var(txn.form) -m str grpc }";
+
+/** Of a client that speaks gRPC or wants JSON. */
+export const findForm: readonly string[] = [
+  "  http-request set-var(txn.form) str(json) if { req.hdr(accept) -i -m sub application/json }",
+  "  http-request set-var(txn.form) str(grpc) if { req.hdr(content-type) -m beg application/grpc }",
+];
+
+/** A backend that answers at once, with a page for each condition. gRPC: headers alone, and the status UNAVAILABLE. */
+export function answeringBackend(name: string, answers: readonly [PageName, string?][]): string[] {
+  return [
+    `backend ${name}`,
+    "  mode http",
+    ...answers.flatMap(([page, condition = ""]) => returnPage(page, condition)),
+    `  http-after-response set-header content-type application/grpc if ${isGrpc}`,
+  ];
+}
+
+function returnPage(name: PageName, condition: string): string[] {
+  const { status, title, retryAfter } = pageOf(name);
+  const retry = retryAfter === undefined ? "" : ` hdr retry-after ${retryAfter}`;
+  const page = (type: string) => `status ${status} content-type ${type} lf-string "${body(name)}"${retry}`;
+  const rule = (answer: string, form: string) => {
+    const when = `${condition} ${form}`.trim();
+    return `  http-request return ${answer}${when === "" ? "" : ` if ${when}`}`;
+  };
+  return [
+    rule(page("application/json"), isJson),
+    rule(`status 200 hdr grpc-status ${unavailable} hdr grpc-message "${title}"`, isGrpc),
+    rule(page("text/html"), ""),
+  ];
+}
+
+/** gRPC's code for "try again later"; its answers have the status 200 in HTTP. */
+const unavailable = 14;
+
+const mark = "x-uni-edge";
+
+/**
+ * What HAProxy says of a backend by itself, as pages. It has one status for whatever cannot be reached, 503, and one type
+ * of content for each status: the rest is put right afterwards, by a mark that does not leave.
+ */
+export function backendPages(unreachable: "refused" | "asleep"): string[] {
+  const { status, retryAfter } = pageOf(unreachable);
+  const reason = status === 502 ? "Bad Gateway" : "Gateway Timeout";
+  const error = (own: number, name: PageName) =>
+    `  http-error status ${own} content-type text/html lf-string "${body(name)}" hdr ${mark} ${name}`;
+  const marked = (name: PageName) => `{ res.hdr(${mark}) -m str ${name} }`;
+  const grpc = (name: PageName) => [
+    `  http-after-response set-header grpc-message "${pages[name].title}" if ${marked(name)} ${isGrpc}`,
+  ];
+  const after = (words: string, condition: string) => `  http-after-response ${words} if ${condition}`;
+  return [
+    error(503, unreachable),
+    error(502, "broken"),
+    error(504, "slow"),
+    `  http-response del-header ${mark} if { status ge 502 }`,
+    after("allow", `{ status lt 502 }`),
+    after("allow", `!{ res.hdr(${mark}) -m found }`),
+    after("set-header content-type application/json", isJson),
+    after(`set-status ${status} reason "${reason}"`, marked(unreachable)),
+    ...(retryAfter === undefined ? [] : [after(`set-header retry-after ${retryAfter}`, marked(unreachable))]),
+    ...([unreachable, "broken", "slow"] as const).flatMap(grpc),
+    after("set-header content-type application/grpc", isGrpc),
+    after(`set-header grpc-status ${unavailable}`, isGrpc),
+    after('set-status 200 reason "OK"', isGrpc),
+    `  http-after-response del-header ${mark}`,
+  ];
+}
 
 export function pagesMap(): string {
   return (Object.keys(pages) as PageName[])
     .flatMap((name) => [
-      `${pageKey(name, "html")} ${htmlPage(pages[name])}\n`,
+      `${pageKey(name, "")} ${htmlPage(pages[name])}\n`,
       `${pageKey(name, "json")} ${jsonPage(pages[name])}\n`,
     ])
     .join("");

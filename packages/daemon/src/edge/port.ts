@@ -3,7 +3,15 @@ export interface EdgePlan {
   readonly groups: readonly EdgeGroup[];
   /** PEM file of what is shown to clients that ask for no name that is known. */
   readonly defaultCertificate: string;
+  /** Validations of names by a certificate authority that are under way. */
+  readonly challenges?: readonly EdgeChallenge[];
 }
+
+export type EdgeChallenge =
+  /** Answered on port 80, whatever groups publish. */
+  | { readonly kind: "http"; readonly fqdn: string; readonly token: string; readonly answer: string }
+  /** The PEM file is shown on port 443 to whoever speaks `acme-tls/1`, and to nobody else. */
+  | { readonly kind: "tls"; readonly fqdn: string; readonly certificate: string };
 
 export interface EdgeGroup {
   /** UUID. */
@@ -12,7 +20,7 @@ export interface EdgeGroup {
   readonly ports: readonly EdgePortRule[];
   /** Requests in flight per awake member before one that sleeps is used. */
   readonly softLimit: number;
-  /** Requests in flight per member beyond which all else is refused. */
+  /** Requests in flight per member; what is beyond that for all of them together, over all ports, is refused. */
   readonly hardLimit: number;
   readonly members: readonly EdgeMember[];
 }
@@ -32,13 +40,18 @@ export type EdgePortRule =
       readonly destinationPort: number;
       /** The edge ends TLS. */
       readonly tls: boolean;
+      /** Members are told in the PROXY protocol, version 2, who has connected. */
+      readonly proxy: boolean;
     };
 
 export interface EdgeMember {
   readonly id: string;
   readonly address: string;
-  /** draining: keeps what it has and gets nothing new. */
-  readonly state: "awake" | "asleep" | "draining";
+  /**
+   * asleep: the next packet wakes it. starting: it may still refuse connections, and whoever wants one is patient.
+   * draining: keeps what it has and gets nothing new.
+   */
+  readonly state: "awake" | "asleep" | "starting" | "draining";
 }
 
 export interface Edge {
@@ -47,6 +60,11 @@ export interface Edge {
    * words. Calls take effect in the order they are made. It keeps serving when this daemon ends.
    */
   apply(plan: EdgePlan): Promise<readonly string[]>;
+  /**
+   * Member `id` is about to get the packets that were held for it, or has just got them: responses that they waited for say
+   * so (`Server-Timing: wake`). Never fails: it is no reason to keep a member asleep.
+   */
+  noteWake(id: string): Promise<void>;
   /** `port_in_use` naming the owner. */
   checkPorts(ports: readonly number[]): Promise<void>;
   /** Ends the supervision; the load balancer goes on. */

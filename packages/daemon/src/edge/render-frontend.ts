@@ -1,8 +1,11 @@
 /** One frontend per public port: from a host name to the backend of a group. */
-import { lookupCount } from "./member-counts.ts";
-import { backendOf, type Variant } from "./names.ts";
+import { answerChallenges, httpChallengePort } from "./challenges.ts";
+import { countInFlight, isFull, isSaturated } from "./member-counts.ts";
+import { asleepSuffix, grpcSuffix, targetName } from "./names.ts";
+import { findForm } from "./pages.ts";
 import type { EdgeGroup, EdgePortRule } from "./port.ts";
-import { returnPage } from "./render-backend.ts";
+import { acceptSources } from "./sources.ts";
+import { noteBeginning } from "./wakes.ts";
 
 export interface Route {
   readonly group: EdgeGroup;
@@ -14,39 +17,58 @@ export const certificatesFile = (port: number): string => `certificates-${port}.
 
 const redirect = "redirect";
 
-export function renderFrontend(port: number, routes: readonly Route[], bind: string): string[] {
-  const isTcp = routes.every(({ rule }) => rule.kind === "tcp");
-  return isTcp ? tcpFrontend(port, routes, bind) : httpFrontend(port, routes, bind);
+export interface FrontendOptions {
+  /** HAProxy's words for where. */
+  readonly listen: string;
+  /** Networks whose connections begin with the PROXY protocol. */
+  readonly proxies: readonly string[];
+}
+
+/** Without routes it answers a validation, and nothing else. */
+export function renderFrontend(port: number, routes: readonly Route[], options: FrontendOptions): string[] {
+  const isTcp = routes.length > 0 && routes.every(({ rule }) => rule.kind === "tcp");
+  return isTcp ? tcpFrontend(port, routes, options) : httpFrontend(port, routes, options);
 }
 
 /** Which name leads where; a wildcard stands in it as it is written. */
 export function hostsMap(routes: readonly Route[]): string {
   return routes
-    .flatMap(({ group, rule }) => group.domains.map(({ fqdn }) => `${fqdn} ${target(group, rule)}\n`))
+    .flatMap(({ group, rule }) => group.domains.map(({ fqdn }) => `${fqdn} ${targetOf(group, rule)}\n`))
     .join("");
 }
 
-const target = (group: EdgeGroup, rule: EdgePortRule): string =>
-  rule.kind === "redirect" ? redirect : backendOf(group.id, rule.kind, rule.destinationPort, "plain").awake;
+const targetOf = (group: EdgeGroup, rule: EdgePortRule): string =>
+  rule.kind === "redirect" ? redirect : targetName(group.id, rule);
 
-function httpFrontend(port: number, routes: readonly Route[], bind: string): string[] {
+function httpFrontend(
+  port: number,
+  routes: readonly Route[],
+  { listen, proxies }: FrontendOptions,
+): string[] {
   const tls = routes.some(({ rule }) => rule.kind !== "redirect" && rule.tls);
-  const unknown = "!{ var(txn.target) -m found }";
+  const redirects = routes.some(({ rule }) => rule.kind === "redirect");
   return [
     `frontend port-${port}`,
     "  mode http",
-    `  bind ${bind}:${port}${tls ? ` ssl crt-list ${certificatesFile(port)} alpn h2,http/1.1` : ""}`,
-    "  http-request set-var(txn.form) str(html)",
-    "  http-request set-var(txn.form) str(json) if { req.hdr(accept) -i -m sub application/json }",
+    `  bind ${listen}${tls ? ` ssl crt-list ${certificatesFile(port)} alpn h2,http/1.1` : ""}`,
+    ...acceptSources(proxies),
+    ...findForm,
     "  http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)",
-    ...findTarget("http-request", port),
-    ...returnPage("unknown", unknown).map((line) => `  ${line}`),
-    `  http-request redirect location https://%[var(txn.host)]%[pathq] code 308 if { var(txn.target) -m str ${redirect} }`,
+    ...(port === httpChallengePort ? answerChallenges : []),
+    ...findTarget("http-request", port, routes),
+    ...(redirects
+      ? [
+          `  http-request redirect location https://%[var(txn.host)]%[pathq] code 308 if { var(txn.target) -m str ${redirect} }`,
+        ]
+      : []),
     ...forwardedHeaders(port, tls),
-    ...routes.flatMap(({ group, rule }) =>
-      rule.kind === "redirect" ? [] : httpChoice(group, rule.destinationPort),
-    ),
+    noteBeginning,
+    ...countInFlight("http-request"),
+    `  http-request set-var(txn.target) var(txn.target),concat(${grpcSuffix}) if { var(txn.form) -m str grpc }`,
+    `  use_backend refused if ${isFull}`,
+    `  use_backend %[var(txn.target),concat(${asleepSuffix})] if ${isSaturated}`,
     "  use_backend %[var(txn.target)]",
+    "  default_backend unknown",
   ];
 }
 
@@ -56,75 +78,44 @@ function forwardedHeaders(port: number, tls: boolean): string[] {
     "  http-request del-header forwarded",
     "  http-request del-header x-forwarded- -m beg",
     "  http-request del-header x-real-ip",
-    "  http-request set-header x-forwarded-for %[src]",
-    `  http-request set-header x-forwarded-proto ${tls ? "https" : "http"}`,
-    "  http-request set-header x-forwarded-host %[req.hdr(host)]",
-    `  http-request set-header x-forwarded-port ${port}`,
+    "  http-request add-header x-forwarded-for %[src]",
+    `  http-request add-header x-forwarded-proto ${tls ? "https" : "http"}`,
+    "  http-request add-header x-forwarded-host %[req.hdr(host)]",
+    `  http-request add-header x-forwarded-port ${port}`,
   ];
 }
 
-function httpChoice(group: EdgeGroup, destinationPort: number): string[] {
-  const plain = backendOf(group.id, "http", destinationPort, "plain");
-  const grpc = backendOf(group.id, "http", destinationPort, "grpc");
-  const own = `{ var(txn.target) -m str ${plain.awake} }`;
-  const isGrpc = "{ req.hdr(content-type) -m beg application/grpc }";
-  const choose = (variant: Variant, condition: string): string[] => {
-    const { awake, asleep } = variant === "grpc" ? grpc : plain;
-    return measure("http-request", group, awake, asleep, condition);
-  };
-  return [
-    ...choose("plain", own),
-    ...choose("grpc", `${own} ${isGrpc}`),
-    `  use_backend ${grpc.asleep} if ${own} ${isGrpc} ${saturated(group)}`,
-    `  use_backend ${grpc.awake} if ${own} ${isGrpc}`,
-    `  use_backend ${plain.asleep} if ${own} ${saturated(group)}`,
-  ];
-}
-
-function tcpFrontend(port: number, routes: readonly Route[], bind: string): string[] {
+function tcpFrontend(port: number, routes: readonly Route[], { listen, proxies }: FrontendOptions): string[] {
   const [only, ...others] = routes;
-  const alone = only !== undefined && others.length === 0 ? target(only.group, only.rule) : undefined;
+  const alone = only !== undefined && others.length === 0 ? targetOf(only.group, only.rule) : undefined;
+  const act = "tcp-request content";
   return [
     `frontend port-${port}`,
     "  mode tcp",
     "  timeout client 1h",
-    `  bind ${bind}:${port} ssl crt-list ${certificatesFile(port)}`,
-    "  tcp-request content set-var(txn.host) ssl_fc_sni,lower",
-    ...findTarget("tcp-request content", port),
+    `  bind ${listen} ssl crt-list ${certificatesFile(port)}`,
+    ...acceptSources(proxies),
+    `  ${act} set-var(txn.host) ssl_fc_sni,lower`,
+    ...findTarget(act, port, routes),
     // Not every client of a raw protocol names the host.
-    ...(alone === undefined
-      ? []
-      : [`  tcp-request content set-var(txn.target) str(${alone}) if !{ ssl_fc_has_sni }`]),
-    "  tcp-request content reject if !{ var(txn.target) -m found }",
-    ...routes.flatMap(({ group, rule }) => {
-      if (rule.kind === "redirect") return [];
-      const { awake, asleep } = backendOf(group.id, "tcp", rule.destinationPort, "plain");
-      const own = `{ var(txn.target) -m str ${awake} }`;
-      return [
-        ...measure("tcp-request content", group, awake, asleep, own),
-        `  use_backend ${asleep} if ${own} ${saturated(group)}`,
-      ];
-    }),
+    ...(alone === undefined ? [] : [`  ${act} set-var(txn.target) str(${alone}) if !{ ssl_fc_has_sni }`]),
+    `  ${act} reject if !{ var(txn.target) -m found }`,
+    ...countInFlight(act),
+    `  ${act} reject if ${isFull}`,
+    `  use_backend %[var(txn.target),concat(${asleepSuffix})] if ${isSaturated}`,
     "  use_backend %[var(txn.target)]",
   ];
 }
 
-function findTarget(act: string, port: number): string[] {
+function findTarget(act: string, port: number, routes: readonly Route[]): string[] {
   const map = `map(${hostsFile(port)})`;
+  const wild = routes.some(({ group }) => group.domains.some(({ fqdn }) => fqdn.startsWith("*")));
   return [
     `  ${act} set-var(txn.target) var(txn.host),${map}`,
-    `  ${act} set-var(txn.target) 'var(txn.host),regsub("^[^.]*","*"),${map}' if !{ var(txn.target) -m found }`,
+    ...(wild
+      ? [
+          `  ${act} set-var(txn.target) 'var(txn.host),regsub("^[^.]*","*"),${map}' if !{ var(txn.target) -m found }`,
+        ]
+      : []),
   ];
 }
-
-/** How much more the members that are awake may get before one that sleeps is used. */
-function measure(act: string, group: EdgeGroup, awake: string, asleep: string, condition: string): string[] {
-  return [
-    `  ${act} set-var(txn.load) be_conn(${asleep}) if ${condition}`,
-    `  ${act} set-var(txn.load) be_conn(${awake}),add(txn.load) if ${condition}`,
-    `  ${act} set-var(txn.spare) ${lookupCount(group.id, "spare")},sub(txn.load) if ${condition}`,
-  ];
-}
-
-const saturated = ({ id }: EdgeGroup): string =>
-  `{ var(txn.spare) -m int le 0 } { ${lookupCount(id, "asleep")} gt 0 }`;

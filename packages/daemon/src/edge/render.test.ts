@@ -14,9 +14,9 @@ const group: EdgeGroup = {
     { fqdn: "*.shop.example.com", certificate: "/c/shop.pem" },
   ],
   ports: [
-    { kind: "http", port: 443, destinationPort: 8080, tls: true },
+    { kind: "http", port: 443, destinationPort: 8080, tls: true, proxy: false },
     { kind: "redirect", port: 80, toPort: 443 },
-    { kind: "tcp", port: 5432, destinationPort: 5432, tls: true },
+    { kind: "tcp", port: 5432, destinationPort: 5432, tls: true, proxy: false },
   ],
   softLimit: 2,
   hardLimit: 20,
@@ -32,6 +32,7 @@ const options = {
   statsSocket: "/e/stats",
   emptyDirectory: "/e/empty",
   uid: 7,
+  proxies: [],
   certificateFile: (path: string) => path.replace("/c/", "copy-"),
 };
 
@@ -59,10 +60,10 @@ test("each port has one frontend, with TLS where the handler says so", () => {
 });
 
 test("names lead to the group of the port, or to the redirection", () => {
-  assert.match(fileOf("hosts-443.map"), /^web\.example\.com http-g-a1-8080$/m);
-  assert.match(fileOf("hosts-443.map"), /^\*\.shop\.example\.com http-g-a1-8080$/m);
+  assert.match(fileOf("hosts-443.map"), /^web\.example\.com http\.a1\.8080$/m);
+  assert.match(fileOf("hosts-443.map"), /^\*\.shop\.example\.com http\.a1\.8080$/m);
   assert.match(fileOf("hosts-80.map"), /^web\.example\.com redirect$/m);
-  assert.match(fileOf("hosts-5432.map"), /^web\.example\.com tcp-g-a1-5432$/m);
+  assert.match(fileOf("hosts-5432.map"), /^web\.example\.com tcp\.a1\.5432$/m);
 });
 
 test("the default certificate comes first, then one for each name", () => {
@@ -77,8 +78,11 @@ test("the default certificate comes first, then one for each name", () => {
 test("a member is in use in one half only: among the awake or among the sleepers", () => {
   const used = (name: string) =>
     section(name).filter((line) => line.startsWith("server ") && !line.endsWith("disabled"));
-  assert.match(used("backend http-g-a1-8080").join("\n"), /^server s1 10\.0\.0\.1:8080 [^\n]*$/);
-  assert.match(used("backend http-g-a1-8080-asleep").join("\n"), /^server s2 10\.0\.0\.2:8080 [^\n]*$/);
+  assert.match(
+    used("backend http.a1.8080").join("\n"),
+    /^server a1\.s1 10\.0\.0\.1:8080 [^\n]*\nserver a1\.twin 10\.0\.0\.1:8080 [^\n]*$/,
+  );
+  assert.match(used("backend http.a1.8080.asleep").join("\n"), /^server a1\.s2 10\.0\.0\.2:8080 [^\n]*$/);
 });
 
 test("what would not stay one word is refused, whatever it is", () => {
@@ -129,7 +133,7 @@ test("whoever comes into use does so before others go out of it", () => {
   const commands = memberCommands(plan, assignSlots(plan, {}));
   const isReady = (command: string) => command.endsWith(" state ready");
   const away = commands.findIndex((command) => command.endsWith(" state maint"));
-  assert.ok(commands.slice(0, away).includes("set server http-g-a1-8080-asleep/s2 state ready"));
-  assert.ok(commands.slice(0, away).includes("set server http-g-a1-8080/s1 state ready"));
+  assert.ok(commands.slice(0, away).includes("set server http.a1.8080.asleep/a1.s2 state ready"));
+  assert.ok(commands.slice(0, away).includes("set server http.a1.8080/a1.s1 state ready"));
   assert.ok(away > 0 && !commands.slice(away).some(isReady), commands.join("\n"));
 });

@@ -1,11 +1,24 @@
 /** From the plan to HAProxy's files. Pure; what the plan holds was checked by `checkPlan`. */
-import { countsFile, countsMap } from "./member-counts.ts";
+import {
+  behindTlsChallenges,
+  challengeCertificates,
+  challengeCertificatesFile,
+  challengePorts,
+  challengesFile,
+  challengesMap,
+  hasTlsChallenges,
+  tlsChallengePort,
+  tlsChallengeSections,
+} from "./challenges.ts";
+import { countMaps, groupsTable } from "./member-counts.ts";
 import { backendsOf } from "./names.ts";
-import { pagesMap } from "./pages.ts";
+import { pagesFile, pagesMap } from "./pages.ts";
 import type { EdgePlan } from "./port.ts";
-import { renderBackend } from "./render-backend.ts";
+import { refusals, renderBackend } from "./render-backend.ts";
 import { certificatesFile, hostsFile, hostsMap, type Route, renderFrontend } from "./render-frontend.ts";
 import type { SlotTable } from "./slots.ts";
+import { sourcesTable } from "./sources.ts";
+import { wakesFile, wakesMap } from "./wakes.ts";
 
 export interface RenderOptions {
   readonly bind: string;
@@ -13,6 +26,8 @@ export interface RenderOptions {
   readonly statsSocket: string;
   readonly emptyDirectory: string;
   readonly uid: number;
+  /** Networks whose connections begin with the PROXY protocol. */
+  readonly proxies: readonly string[];
   /** The file, below the configuration's directory, in which a certificate of the plan was put. */
   readonly certificateFile: (path: string) => string;
 }
@@ -22,12 +37,21 @@ export const configurationFile = "haproxy.cfg";
 /** File names to texts. */
 export function render(plan: EdgePlan, slots: SlotTable, options: RenderOptions): Map<string, string> {
   const files = new Map([
-    ["pages.map", pagesMap()],
-    [countsFile, countsMap(plan.groups)],
+    [pagesFile, pagesMap()],
+    ...countMaps(plan.groups),
+    [wakesFile, wakesMap(plan, slots)],
+    [challengesFile, challengesMap(plan)],
+    [challengeCertificatesFile, challengeCertificates(plan, options)],
   ]);
-  const sections = [globalSection(options), defaultsSection];
+  const sections = [globalSection(options), defaultsSection, groupsTable, sourcesTable, refusals];
   for (const [port, routes] of routesByPort(plan)) {
-    sections.push(renderFrontend(port, routes, options.bind));
+    const isParted = port === tlsChallengePort && hasTlsChallenges(plan);
+    if (isParted) sections.push(...tlsChallengeSections(routes.length > 0, options));
+    if (isParted && routes.length === 0) continue;
+    const listen = isParted ? behindTlsChallenges(options) : `${options.bind}:${port}`;
+    // Behind those it is the parting frontend that hears them.
+    const proxies = isParted ? [] : options.proxies;
+    sections.push(renderFrontend(port, routes, { listen, proxies }));
     files.set(hostsFile(port), hostsMap(routes));
     files.set(certificatesFile(port), certificateList(plan, routes, options));
   }
@@ -40,9 +64,9 @@ export function render(plan: EdgePlan, slots: SlotTable, options: RenderOptions)
 
 export const portsOf = (plan: EdgePlan): number[] => [...routesByPort(plan).keys()];
 
-function routesByPort({ groups }: EdgePlan): Map<number, Route[]> {
-  const ports = new Map<number, Route[]>();
-  for (const group of groups) {
+function routesByPort(plan: EdgePlan): Map<number, Route[]> {
+  const ports = new Map<number, Route[]>(challengePorts(plan).map((port) => [port, []]));
+  for (const group of plan.groups) {
     for (const rule of group.ports) {
       ports.set(rule.port, [...(ports.get(rule.port) ?? []), { group, rule }]);
     }
@@ -83,6 +107,7 @@ const defaultsSection: readonly string[] = [
   "  timeout server 10m",
   "  timeout tunnel 1h",
   "  timeout queue 100ms",
-  "  retries 2",
   "  option dontlognull",
+  // A reload takes no connection away from a client that is about to use it again.
+  "  option idle-close-on-response",
 ];

@@ -8,9 +8,9 @@ const answerMs = 10_000;
 const longestAnswer = 4 << 20;
 
 /** `command` may hold several, with `;` between them. */
-export function askHaproxy(path: string, command: string, clock: Clock): Promise<string> {
+export function askHaproxy(path: string, command: string, clock: Clock, ms = answerMs): Promise<string> {
   const attempted = `ask the edge '${command.slice(0, 60)}'`;
-  return withDeadline({ clock, ms: answerMs, attempted }, (signal) => exchange(path, command, signal));
+  return withDeadline({ clock, ms, attempted }, (signal) => exchange(path, command, signal));
 }
 
 async function exchange(path: string, command: string, signal: AbortSignal): Promise<string> {

@@ -1,11 +1,11 @@
 /** Members that come, go, sleep and wake: commands to the running HAProxy instead of a reload. */
 import type { Clock } from "../base/clock.ts";
-import { countsFile, memberCounts } from "./member-counts.ts";
-import { type Backend, backendOf, backendsOf } from "./names.ts";
+import { countCommands } from "./member-counts.ts";
+import { asleepName, awakeName, type Backend, backendsOf, serverName, twinName } from "./names.ts";
 import type { EdgeMember, EdgePlan } from "./port.ts";
-import { serverName } from "./render-backend.ts";
 import { askHaproxy } from "./runtime-socket.ts";
 import type { SlotTable } from "./slots.ts";
+import { loneMember } from "./wakes.ts";
 
 /**
  * What the worker must be told so that its servers are as the plan says. Whoever comes into use does so before others go
@@ -13,17 +13,23 @@ import type { SlotTable } from "./slots.ts";
  */
 export function memberCommands(plan: EdgePlan, slots: SlotTable): string[] {
   const all = plan.groups.flatMap((group) =>
-    backendsOf(group).flatMap((backend) =>
-      (slots[group.id] ?? []).map((id, slot) => {
+    backendsOf(group).flatMap((backend) => [
+      ...(slots[group.id] ?? []).flatMap((id, slot) => {
         const member = group.members.find((each) => each.id === id);
-        return serverCommands(backend, serverName(slot), member);
+        const name = serverName(group.id, slot);
+        const limit = [`${awakeName(backend)}/${name}`, `${asleepName(backend)}/${name}`].map(
+          (server) => `set maxconn server ${server} ${group.hardLimit}`,
+        );
+        return [{ use: limit, rest: [] }, serverCommands(backend, name, member)];
       }),
-    ),
+      twinCommands(backend),
+    ]),
   );
-  const counts = plan.groups
-    .flatMap(memberCounts)
-    .map(([key, count]) => `set map ${countsFile} ${key} ${count}`);
-  return [...all.flatMap(({ use }) => use), ...counts, ...all.flatMap(({ rest }) => rest)];
+  return [
+    ...all.flatMap(({ use }) => use),
+    ...countCommands(plan.groups),
+    ...all.flatMap(({ rest }) => rest),
+  ];
 }
 
 interface ServerCommands {
@@ -31,25 +37,34 @@ interface ServerCommands {
   readonly rest: readonly string[];
 }
 
-function serverCommands(backend: Backend, server: string, member: EdgeMember | undefined): ServerCommands {
-  const { group, kind, destinationPort, variant } = backend;
-  const names = backendOf(group.id, kind, destinationPort, variant);
-  const awake = `${names.awake}/${server}`;
-  const asleep = `${names.asleep}/${server}`;
-  const state = (name: string, word: string) => `set server ${name} state ${word}`;
-  if (member === undefined) return { use: [], rest: [state(awake, "maint"), state(asleep, "maint")] };
+function serverCommands(backend: Backend, name: string, member: EdgeMember | undefined): ServerCommands {
+  const awake = `${awakeName(backend)}/${name}`;
+  const asleep = `${asleepName(backend)}/${name}`;
+  if (member === undefined) return { use: [], rest: [stateOf(awake, "maint"), stateOf(asleep, "maint")] };
   if (member.state === "draining") {
-    return { use: [], rest: [state(awake, "drain"), state(asleep, "drain")] };
+    return { use: [], rest: [stateOf(awake, "drain"), stateOf(asleep, "drain")] };
   }
   const [used, unused] = member.state === "awake" ? [awake, asleep] : [asleep, awake];
-  const address = `addr ${member.address} port ${destinationPort}`;
-  return {
-    use: [`set server ${used} ${address}`, state(used, "ready")],
-    rest: [state(unused, "maint")],
-  };
+  return { use: useOf(backend, used, member), rest: [stateOf(unused, "maint")] };
 }
 
-const perRequest = 100;
+function twinCommands(backend: Backend): ServerCommands {
+  const twin = `${awakeName(backend)}/${twinName(backend.group.id)}`;
+  const limit = `set maxconn server ${twin} ${backend.group.hardLimit}`;
+  const lone = loneMember(backend.group);
+  return lone === undefined
+    ? { use: [limit], rest: [stateOf(twin, "maint")] }
+    : { use: [limit, ...useOf(backend, twin, lone)], rest: [] };
+}
+
+const stateOf = (server: string, word: string): string => `set server ${server} state ${word}`;
+
+const useOf = ({ rule }: Backend, server: string, { address }: EdgeMember): string[] => [
+  `set server ${server} addr ${address} port ${rule.destinationPort}`,
+  stateOf(server, "ready"),
+];
+
+const perRequest = 40;
 
 /** False when HAProxy did not take one of them: then its configuration is not the one that it should have. */
 export async function runCommands(
@@ -62,4 +77,32 @@ export async function runCommands(
     if (/No such|not found|Unable|Require|Unknown|Invalid|denied|can't|cannot/i.test(answer)) return false;
   }
   return true;
+}
+
+/** New connections are shown it; open ones go on. False as above. */
+export async function renewCertificate(
+  socket: string,
+  file: string,
+  pem: string,
+  clock: Clock,
+): Promise<boolean> {
+  // An empty line would end it early.
+  const lines = pem.split(/\r?\n/).filter((line) => line.trim() !== "");
+  const set = await askHaproxy(socket, `set ssl cert ${file} <<\n${lines.join("\n")}\n`, clock);
+  if (!/Transaction (created|updated)/.test(set)) return false;
+  return (await askHaproxy(socket, `commit ssl cert ${file}`, clock)).includes("Success!");
+}
+
+/** All at once: no request sees a part of it. False as above. */
+export async function replaceMap(
+  socket: string,
+  file: string,
+  entries: ReadonlyMap<string, string>,
+  clock: Clock,
+): Promise<boolean> {
+  const version = /version created: (\d+)/.exec(await askHaproxy(socket, `prepare map ${file}`, clock))?.[1];
+  if (version === undefined) return false;
+  const adds = [...entries].map(([key, value]) => `add map @${version} ${file} ${key} ${value}`);
+  const failed = !(await runCommands(socket, adds, clock));
+  return !failed && runCommands(socket, [`commit map @${version} ${file}`], clock);
 }

@@ -1,7 +1,10 @@
 /** HAProxy through reloads, its own death and that of the daemon. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
+import { connect } from "node:tls";
+import { makeRoot, writeLeaf } from "../../../../test/kit/certificates.ts";
+import { bind, makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
 import { startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
 import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
 import { until } from "../../../../test/kit/until.ts";
@@ -32,6 +35,18 @@ after(async () => {
 });
 
 const processes = () => findProcesses(`${kit.directory}/h/master,mode,600`);
+const tlsOptions = { host: bind, port: 443, servername: "a.example.com", rejectUnauthorized: false };
+/** Undefined when no connection is made. */
+function shownCertificate(): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(tlsOptions, () => {
+      resolve(socket.getPeerCertificate().fingerprint256);
+      socket.destroy();
+    });
+    socket.on("error", () => {});
+    socket.once("close", () => resolve(undefined));
+  });
+}
 const nameIn = (body: string): string => JSON.parse(body).name;
 async function ask(): Promise<string> {
   const { status, body } = await kit.curl("https://a.example.com/");
@@ -70,6 +85,37 @@ test("a change of members is no reload", async () => {
     processes().filter((each) => !before.some(({ pid }) => pid === each.pid)),
     [],
   );
+});
+
+test("renewed certificates and other limits are no reload: open connections stay, new ones see the change", async () => {
+  const certificate = join(kit.directory, "renewed.pem");
+  const root = await makeRoot();
+  await writeLeaf(root, ["a.example.com"], certificate);
+  const group = (hardLimit: number) =>
+    kit.group("a", { [one]: "awake" }, { domains: [{ fqdn: "a.example.com", certificate }], hardLimit });
+  await edge.apply(kit.planOf(group(100)));
+  const before = processes();
+  const open = connect(tlsOptions);
+  open.write("GET /held HTTP/1.1\r\nHost: a.example.com\r\n\r\n");
+  await until("the request is with the member", () => backends[0]?.isHolding());
+  const shown = open.getPeerCertificate().fingerprint256;
+  await writeLeaf(root, ["a.example.com"], certificate);
+  await edge.apply(kit.planOf(group(1)));
+  const renewed = await shownCertificate();
+  assert.notEqual(renewed, shown);
+  assert.equal((await kit.curl("https://a.example.com/", "-k")).status, 503);
+  let text = "";
+  open.on("data", (chunk) => {
+    text += chunk;
+  });
+  backends[0]?.answerHeld();
+  await until("the open connection has its answer", () => text.includes("200 OK"));
+  open.destroy();
+  assert.deepEqual(processes(), before);
+  // The files have them too: who starts it again, it is with these.
+  for (const each of before) signalProcess(each, "SIGKILL");
+  const again = await until("it answers again", shownCertificate);
+  assert.equal(again, renewed);
 });
 
 test("killed, it comes back with the members that it had last", async () => {

@@ -1,15 +1,8 @@
-/** iproute2 and nftables as the network room needs them: batches on stdin, answers as JSON. */
+/** What iproute2 lists, as JSON, and nftables. Links are changed by link-commands.ts. */
 import { UniError } from "@uni/contract/errors";
 import { run, runOk } from "./process.ts";
 
 const timeoutMs = 20_000;
-
-/** One `ip` process for all lines. Stops at the first failure; with `force` it goes on and reports them all at the end. */
-export async function ipBatch(lines: readonly string[], options: { force?: boolean } = {}): Promise<void> {
-  if (lines.length === 0) return;
-  const args = options.force === true ? ["-force", "-batch", "-"] : ["-batch", "-"];
-  await runOk("ip", args, { stdin: `${lines.join("\n")}\n`, timeoutMs });
-}
 
 export async function ipJson(args: readonly string[]): Promise<unknown> {
   const { stdout } = await runOk("ip", ["-json", ...args], { timeoutMs });

@@ -3,6 +3,8 @@
  * gives plus PATH, so no secret of the daemon leaks into a child.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
 
 export interface RunOptions {
@@ -113,6 +115,66 @@ export function startDetached(
   return child;
 }
 
+export interface ResidentProcess {
+  write(text: string): void;
+  /** Keeps this process going, or lets it end, while the child lives. */
+  ref(): void;
+  unref(): void;
+  /** Kills it; harmless when it has ended. */
+  kill(): void;
+}
+
+export interface ResidentOptions {
+  /** Each line of stdout, without its end. */
+  readonly onLine: (line: string) => void;
+  /** Once, when it can be of no use any more; the reason is its stderr if it said something. */
+  readonly onEnd: (reason: string) => void;
+}
+
+/** Starts a helper that answers lines with lines, and ends with its input: when this process does, however that ends. */
+export function startResident(
+  command: string,
+  args: readonly string[],
+  { onLine, onEnd }: ResidentOptions,
+): ResidentProcess {
+  const child = spawn(command, args, {
+    cwd: "/",
+    env: childEnvironment(),
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  // Pipes of a child are sockets (child_process's documentation), which its types do not say.
+  const handles = [
+    child,
+    child.stdin as Writable & Socket,
+    child.stdout as Readable & Socket,
+    child.stderr as Readable & Socket,
+  ];
+  const stderr = new Tail(defaultKeep);
+  let rest = "";
+  child.stdout.setEncoding("utf8");
+  child.stdout.on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+  });
+  child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+  child.stdin.on("error", () => {}); // "close" follows.
+  child.once("error", (error) => onEnd(error.message));
+  child.once("close", (code, signal) =>
+    onEnd(stderr.bytes().toString().trim() || `it ended: ${signal ?? code}`),
+  );
+  return {
+    write: (text) => void child.stdin.write(text),
+    ref() {
+      for (const handle of handles) handle.ref();
+    },
+    unref() {
+      for (const handle of handles) handle.unref();
+    },
+    kill: () => void child.kill("SIGKILL"),
+  };
+}
+
 export interface Conversation {
   /** Its next line of output, after it was told one; each is asked for once. Rejects with its stderr when it has ended. */
   ask(line?: string): Promise<string>;
@@ -120,41 +182,32 @@ export interface Conversation {
   end(): void;
 }
 
-/** Starts a program that answers lines with lines. It should end with its input: then it does when this process does. */
+/** A resident that is asked one thing after the other. */
 export function converse(command: string, args: readonly string[]): Conversation {
-  const child = spawn(command, args, { env: childEnvironment(), stdio: ["pipe", "pipe", "pipe"] });
   const answers: PromiseWithResolvers<string>[] = [];
-  const stderr = new Tail(defaultKeep);
   let asked = 0;
   let heard = 0;
-  let rest = "";
   let ended: UniError | undefined;
   const answer = (at: number) => {
     answers[at] ??= Promise.withResolvers<string>();
     answers[at].promise.catch(() => {});
     return answers[at];
   };
-  child.stdout.on("data", (chunk: Buffer) => {
-    const lines = `${rest}${chunk}`.split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) answer(heard++).resolve(line);
+  const process = startResident(command, args, {
+    onLine: (line) => answer(heard++).resolve(line),
+    onEnd(reason) {
+      ended ??= new UniError("failed", `${command}: ${reason}`);
+      for (let at = heard; at < asked; at++) answer(at).reject(ended);
+    },
   });
-  child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
-  child.stdin.on("error", () => {}); // "close" follows.
-  const onEnd = (reason: string) => {
-    ended ??= new UniError("failed", `${command}: ${stderr.bytes().toString().trim() || reason}`);
-    for (let at = heard; at < asked; at++) answer(at).reject(ended);
-  };
-  child.on("error", (error) => onEnd(error.message));
-  child.on("close", (code, signal) => onEnd(`it ended: ${signal ?? code}`));
   return {
     ask(line) {
       const next = answer(asked++);
       if (ended !== undefined) next.reject(ended);
-      else if (line !== undefined) child.stdin.write(`${line}\n`);
+      else if (line !== undefined) process.write(`${line}\n`);
       return next.promise;
     },
-    end: () => void child.kill("SIGKILL"),
+    end: () => process.kill(),
   };
 }
 

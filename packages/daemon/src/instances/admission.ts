@@ -12,8 +12,8 @@
  *
  * `running` goes to `standby` and back as sleeper.ts draws it; on the way its intent is "sleep" while the state is `stopping`.
  *
- * `starting` and `stopping` belong to a task of the owner loop; nothing else leaves them. The states draining, template,
- * checkpoint and deleted of the wire are not entered yet.
+ * `starting` and `stopping` belong to a task of the owner loop; nothing else leaves them. `draining` is how a running one is
+ * shown while it finishes what it has, see drains.ts. The states template, checkpoint and deleted of the wire are not entered yet.
  */
 import type { InstanceState } from "@uni/contract/enums";
 import { messages } from "@uni/contract/envelope";

@@ -5,7 +5,8 @@
 import type { Digest } from "@uni/contract/ids";
 import type { GuestChannel, GuestEvent } from "../guest/port.ts";
 import type { Machine } from "../vmm/port.ts";
-import type { InstanceRecord, InstanceStatus } from "./record.ts";
+import type { PortWish } from "./port-changes.ts";
+import type { InstancePort, InstanceRecord, InstanceStatus } from "./record.ts";
 
 export interface LiveInstance {
   readonly machine: Machine;
@@ -65,6 +66,15 @@ export interface Lifecycle extends SleepLifecycle {
   adopt(record: InstanceRecord, hooks: StartHooks): Promise<LiveInstance | undefined>;
   /** Machine, network, snapshot and handles gone; harmless when they are already. */
   end(record: InstanceRecord, live: LiveInstance | undefined): Promise<void>;
+  /**
+   * Publishes these of the instance's ports and no others; what is free of those without a host port is picked. `save` has
+   * them written down before the act, and the former ones again if it fails.
+   */
+  publish(
+    record: InstanceRecord,
+    wishes: readonly PortWish[],
+    save: (ports: readonly InstancePort[]) => Promise<InstanceRecord>,
+  ): Promise<void>;
   /** Lets go of a machine that goes on without us. */
   release(live: LiveInstance): Promise<void>;
   /** Disks, log and directories gone. */

@@ -18,6 +18,7 @@ import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
 import type { LogStore } from "./log-store.ts";
 import { Maintenance } from "./maintenance.ts";
 import { applyPending, updateInstance } from "./pending-updates.ts";
+import { changePorts } from "./port-changes.ts";
 import type { InstanceRecord, InstanceStatus } from "./record.ts";
 import { interruptedBy, machineCause, powerOff, type StopRequest, stopPolitely } from "./run-end.ts";
 import { Sessions } from "./sessions.ts";
@@ -66,7 +67,7 @@ export class InstanceOwner {
       log: this.#log,
       tasks: this.#tasks,
       record: () => this.#record(),
-      save: (status) => this.#save(status),
+      save: (status, options) => deps.registry.change(id, { status }, options),
       live: () => this.#live,
       setLive: (live) => this.#attachLive(live),
       hooks: () => this.#hooks(),
@@ -162,7 +163,11 @@ export class InstanceOwner {
     await this.#enqueueAfter(wish, () => this.#deleteNow());
   }
 
+  /** Ports change behind what is under way, as every step of a run holds and gives back those of its beginning. */
   update(update: InstanceUpdate): Promise<void> {
+    if (update.prop === "ports") {
+      return this.#tasks.run(() => changePorts(this.#deps, this.#id, update));
+    }
     return updateInstance(this.#deps, this.#id, update);
   }
 

@@ -77,6 +77,7 @@ export class Registry {
   async change(
     id: InstanceId,
     patch: { readonly spec?: Partial<InstanceSpec>; readonly status?: Partial<InstanceStatus> },
+    options?: rows.SaveOptions,
   ): Promise<InstanceRecord> {
     const before = this.get(id);
     const after: InstanceRecord = {
@@ -86,10 +87,8 @@ export class Registry {
     };
     this.#byId.set(id, after);
     try {
-      await rows.saveInstance(this.#db, id, {
-        spec: JSON.stringify(after.spec),
-        status: JSON.stringify(after.status),
-      });
+      const columns = { spec: JSON.stringify(after.spec), status: JSON.stringify(after.status) };
+      await rows.saveInstance(this.#db, id, columns, options);
     } catch (error) {
       if (this.#byId.get(id) === after) this.#byId.set(id, before);
       throw error;

@@ -33,13 +33,20 @@ const stateOf = ({ registry }: Pick<World, "registry">) => {
   return sleep === null ? state : `${state} ${sleep.tier}`;
 };
 
-for (const step of ["hold", "pause"]) {
-  test(`died while falling asleep, at '${step}': awake again`, async () => {
+for (const [step, packet] of [
+  ["hold", false],
+  ["pause", false],
+  ["hold", true],
+  ["pause", true],
+] as const) {
+  const after = packet ? ", after a packet came" : "";
+  test(`died while falling asleep, at '${step}'${after}: awake again`, async () => {
     await withInstance(stateful, async (all) => {
       await running(all);
       const died = dieAt(all, step);
       void all.owners.of(id).sleep(keep);
       await died;
+      if (packet) void all.owners.of(id).wake();
       const next = await nextDaemon(all);
       assert.equal(stateOf(next), "running");
       assert.deepEqual([all.world.machine, all.world.packets], ["running", "guest"]);
@@ -147,6 +154,21 @@ for (const [step, tier] of [
     });
   });
 }
+
+test("died while its process was started to wake it: that one ends, and it wakes", async () => {
+  await withInstance(stateful, async (all) => {
+    await running(all);
+    await all.owners.of(id).sleep(keep);
+    await all.owners.of(id).sleepDeeper();
+    const died = dieAt(all, "from disk");
+    void all.owners.of(id).wake();
+    await died;
+    all.world.machine = "paused";
+    const next = await nextDaemon(all);
+    assert.equal(stateOf(next), "running");
+    assert.deepEqual([all.world.machine, all.world.packets], ["running", "guest"]);
+  });
+});
 
 test("died with its monitor after the wake's first instruction: an old snapshot is not resumed", async () => {
   await withInstance(stateful, async (all) => {

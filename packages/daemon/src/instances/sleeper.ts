@@ -11,6 +11,7 @@ import { toUniError, UniError } from "@uni/contract/errors";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { TaskQueue } from "../base/task-queue.ts";
+import type { SaveOptions } from "../store/instances.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
 import type { InstanceRecord, InstanceStatus } from "./record.ts";
 import { powerOff, stopPolitely } from "./run-end.ts";
@@ -25,7 +26,7 @@ export interface Bed {
   readonly log: Log;
   readonly tasks: TaskQueue;
   readonly record: () => InstanceRecord;
-  readonly save: (status: Partial<InstanceStatus>) => Promise<InstanceRecord>;
+  readonly save: (status: Partial<InstanceStatus>, options?: SaveOptions) => Promise<InstanceRecord>;
   readonly live: () => LiveInstance | undefined;
   /** Takes a machine over, or lets it go without drawing conclusions. */
   readonly setLive: (live: LiveInstance | undefined) => void;
@@ -47,6 +48,7 @@ export interface SleepRequest {
   readonly stillIdle: () => Promise<boolean>;
 }
 
+const wakingStatus = { state: "starting", intent: "run" } as const;
 /** A program that never listens gets the packets that woke it after this. */
 const listensWithinMs = 10_000;
 
@@ -135,6 +137,8 @@ export class Sleeper {
     if (intent === "stop" || (intent === "run" && sleep?.tier === "off")) return false;
     if (intent === "run") {
       if (sleep === null) return false;
+      // What was begun has not run yet, else the record would call it paused.
+      if (sleep.tier === "disk") await lifecycle.leave(record(), undefined);
       await this.#wakeNow(signal).catch((error) => this.#bed.log.warn({ err: error }, "the wake failed"));
     } else if (state !== "standby") await this.#recoverFallingAsleep(signal);
     else if (sleep?.tier === "paused") {
@@ -253,8 +257,9 @@ export class Sleeper {
     const askedUs = clock.monotonicUs();
     const { state, intent } = record().status;
     if (intent !== "sleep") return tasks.idle();
-    // At once, so that a task on its way to sleep sees that it is not wanted any more.
-    await save(state === "standby" ? { state: "starting", intent: "run" } : { intent: "run" });
+    // One on its way to sleep keeps its wish until it is turned back: a daemon that finds it half-way knows what to do.
+    // Not synced, which the packet would wait for: after a power cut it sleeps on, or its machine is gone in any case.
+    if (state === "standby") await save(wakingStatus, { synced: false });
     this.#descent?.abort(new UniError("wrong_state", "interrupted by a wake"));
     await tasks.run((signal) => this.#wakeNow(signal));
     this.#bed.onWoken((clock.monotonicUs() - askedUs) / 1000);
@@ -262,6 +267,8 @@ export class Sleeper {
 
   async #wakeNow(signal: AbortSignal): Promise<void> {
     const { lifecycle, record, save } = this.#bed;
+    // It slept before it could be turned back.
+    if (record().status.intent === "sleep" && record().status.state === "standby") await save(wakingStatus);
     const { state, intent, sleep } = record().status;
     if (intent !== "run" || sleep === null || (state !== "starting" && state !== "standby")) return;
     try {

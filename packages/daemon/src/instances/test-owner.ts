@@ -14,7 +14,7 @@ import { LogStore } from "./log-store.ts";
 import { OutputFeed } from "./output-feed.ts";
 import type { InstanceOwner } from "./owner.ts";
 import { Owners } from "./owners.ts";
-import type { InstanceRecord, InstanceSpec, InstanceStatus } from "./record.ts";
+import type { InstancePort, InstanceRecord, InstanceSpec, InstanceStatus } from "./record.ts";
 import { Registry } from "./registry.ts";
 import { account, digestOf, idOf, recordOf } from "./test-records.ts";
 
@@ -112,6 +112,10 @@ export class OwnerWorld {
         machine?.exit.resolve({ kind: "killed" });
       },
       release: async () => {},
+      publish: async (_record, wishes, save) => {
+        await alive();
+        await save(wishes as readonly InstancePort[]);
+      },
       erase: alive,
       resolveImage: async (reference) => ({ reference, digest: digestOf("1") }),
       ...neverSleeps,

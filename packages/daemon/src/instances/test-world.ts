@@ -16,7 +16,7 @@ import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
 import { LogStore } from "./log-store.ts";
 import { OutputFeed } from "./output-feed.ts";
 import { Owners } from "./owners.ts";
-import { type InstanceRecord, type InstanceSpec, neverStarted } from "./record.ts";
+import { type InstancePort, type InstanceRecord, type InstanceSpec, neverStarted } from "./record.ts";
 import { Registry } from "./registry.ts";
 
 const account = asAccountId("a");
@@ -143,6 +143,11 @@ export class FakeWorld implements Lifecycle {
     await this.#step("admit");
     this.packets = "guest";
   }
+
+  readonly publish: Lifecycle["publish"] = async (_record, wishes, save) => {
+    this.calls.push("publish");
+    await save(wishes as readonly InstancePort[]);
+  };
 
   async release(): Promise<void> {
     this.calls.push("release");

@@ -1,4 +1,5 @@
 /** Puts the daemon together: reads from top to bottom like a table of contents. No other file constructs a room. */
+
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { type AccountId, asAccountId } from "@uni/contract/ids";
@@ -9,6 +10,7 @@ import { Teardown } from "../base/teardown.ts";
 import { createEdge } from "../edge/edge.ts";
 import { createGuestConnector } from "../guest/connector.ts";
 import { createImages } from "../images/images.ts";
+import { Drains } from "../instances/drains.ts";
 import { LogStore } from "../instances/log-store.ts";
 import { OutputFeed } from "../instances/output-feed.ts";
 import { Owners } from "../instances/owners.ts";
@@ -119,6 +121,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
 
   const registry = await Registry.open(db);
   const feed = new OutputFeed(clock);
+  const drains = new Drains();
   const limits = nodeLimits();
   const latencies = new WakeLatencies();
   const lifecycle = createLifecycle({
@@ -130,10 +133,13 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     directories,
     log,
     clock,
-    otherAttachments: (record) => liveAttachments(network, registry.all(), record),
+    otherAttachments: ({ account, id: except }) =>
+      liveAttachments(network, registry.all(), { account, except }),
+    portsOfAll: () => registry.all().flatMap(({ spec }) => spec.ports),
     currentKernel: () => nodeVmm.currentKernel(),
     kernelOf: (version) => nodeVmm.kernelOf(version),
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
+    noteWake: (instance) => edge.noteWake(instance),
   });
   const owners: Owners = new Owners({
     registry,
@@ -148,6 +154,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   const edge = await createEdge({
     directory: join(dataDirectory, "haproxy"),
     bind: config.edgeBind,
+    proxies: config.edgeProxies,
     clock,
     log: log.child({ room: "edge" }),
   });
@@ -159,6 +166,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     clock,
     log,
     domain: config.domain,
+    drains,
     edge,
   });
   await undo.add("services", () => services.release());
@@ -191,6 +199,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
         stats: new StatsReader({ network, directories, clock }),
         exits: new ExitWatch(registry),
         latencies,
+        drains,
         services,
       }),
       images: createImagesPort(images, registry),

@@ -69,3 +69,16 @@ test("services are published on an IPv4 address, all of them by default", () => 
     assert.throws(() => readConfig(["--edge-bind", text], {}), { code: "invalid_value" }, text);
   }
 });
+
+test("balancers before the edge are networks of IPv4 addresses, or single ones", () => {
+  const proxiesOf = (text: string) => {
+    const command = readConfig(["--edge-proxies", text], {});
+    assert.ok(command.kind === "run");
+    return command.config.edgeProxies;
+  };
+  assert.deepEqual(proxiesOf(""), []);
+  assert.deepEqual(proxiesOf("10.0.0.5,10.1.0.0/16"), ["10.0.0.5", "10.1.0.0/16"]);
+  for (const text of ["10.0.0.0/33", "10.0.0", "::1", "a.example.com", "10.0.0.1/8/8", "10.0.0.1 if TRUE"]) {
+    assert.throws(() => proxiesOf(text), { code: "invalid_value" }, text);
+  }
+});

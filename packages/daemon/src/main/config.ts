@@ -18,6 +18,8 @@ export interface Config {
   readonly domain: string;
   /** IPv4 address on which services are published. */
   readonly edgeBind: string;
+  /** Networks of load balancers in front of it that speak the PROXY protocol. */
+  readonly edgeProxies: readonly string[];
 }
 
 export const usage = `Usage: unid [options]
@@ -32,6 +34,8 @@ Options:
   --sleep-to-disk-after SECONDS  how long sleepers keep their process; 0: not at all
                                 (UNI_SLEEP_TO_DISK_AFTER, default 60)
   --edge-bind ADDRESS     services are published on it (UNI_EDGE_BIND, default 0.0.0.0)
+  --edge-proxies CIDR,…   load balancers before it that speak the PROXY protocol, and must
+                                (UNI_EDGE_PROXIES, default none)
   --domain NAME           names of services lie below   (UNI_DOMAIN, default uni.localhost)
   --log-level LEVEL       debug, info, warn or error    (UNI_LOG_LEVEL, default info)
   --version               print the version
@@ -88,6 +92,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
         values["sleep-to-disk-after"] ?? env.UNI_SLEEP_TO_DISK_AFTER ?? "60",
       ),
       edgeBind: parseEdgeBind(values["edge-bind"] ?? env.UNI_EDGE_BIND ?? "0.0.0.0"),
+      edgeProxies: parseEdgeProxies(values["edge-proxies"] ?? env.UNI_EDGE_PROXIES ?? ""),
       domain: readHostName(values.domain ?? env.UNI_DOMAIN ?? defaultDomain, false),
     },
   };
@@ -104,6 +109,7 @@ function parseOptions(args: readonly string[]) {
         "cache-dir": { type: "string" },
         domain: { type: "string" },
         "edge-bind": { type: "string" },
+        "edge-proxies": { type: "string" },
         "log-level": { type: "string" },
         "sleep-to-disk-after": { type: "string" },
         help: { type: "boolean" },
@@ -139,6 +145,21 @@ function parseEdgeBind(text: string): string {
   throw new UniError("invalid_value", `publish services on '${text}': it is no IPv4 address`, {
     hint: "For example 0.0.0.0, which is all of this host's.",
   });
+}
+
+function parseEdgeProxies(text: string): readonly string[] {
+  const networks = text.split(",").filter((part) => part !== "");
+  for (const network of networks) {
+    const [address = "", bits, ...rest] = network.split("/");
+    const isLength = bits === undefined || (/^\d{1,2}$/.test(bits) && Number(bits) <= 32);
+    if (isIPv4(address) && isLength && rest.length === 0) continue;
+    throw new UniError(
+      "invalid_value",
+      `accept the PROXY protocol from '${network}': it is no network of IPv4 addresses`,
+      { hint: "For example 10.0.0.5 or 10.0.0.0/24, with commas between several." },
+    );
+  }
+  return networks;
 }
 
 export function parseListen(text: string): Config["listen"] {

@@ -2,6 +2,8 @@
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Edge, EdgePlan } from "../edge/port.ts";
+import type { Drains } from "../instances/drains.ts";
+import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Certificates } from "../services/certificates.ts";
 import { edgePlan } from "../services/edge-plan.ts";
@@ -14,6 +16,7 @@ export interface EdgeApplierDependencies {
   readonly certificates: Certificates;
   readonly localCa: LocalCa;
   readonly registry: Registry;
+  readonly drains: Drains;
   readonly nodeDomain: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -65,8 +68,13 @@ export function followChanges(deps: EdgeApplierDependencies): EdgeApplier {
     groups.onChange(() => void apply()),
     registry.onChange((after, before) => {
       const id = (after ?? before)?.id;
-      if (id === undefined || after?.status.state === before?.status.state) return;
-      if (groups.groupOf(id) !== undefined) void apply();
+      if (id === undefined || groups.groupOf(id) === undefined) return;
+      const now = clock.now();
+      if (after?.status.state === before?.status.state && isSettled(after, now) === isSettled(before, now))
+        return;
+      if (after?.status.state === "running" && !isSettled(after, now))
+        clock.after(listensWithinMs, () => void apply());
+      void apply();
     }),
   ];
   repeat();
@@ -81,14 +89,23 @@ export function followChanges(deps: EdgeApplierDependencies): EdgeApplier {
   };
 }
 
+/** A program that never listens is as good as one that does. */
+const listensWithinMs = 10_000;
+
+const isSettled = (record: InstanceRecord | undefined, now: number): boolean =>
+  record !== undefined &&
+  (record.status.netTimeUs !== null || now - (record.status.startedAt ?? now) >= listensWithinMs);
+
 async function currentPlan(deps: EdgeApplierDependencies): Promise<EdgePlan> {
-  const { groups, registry, certificates, localCa, nodeDomain } = deps;
-  const instances = registry.all().flatMap(({ id, name, address, status }) => {
+  const { groups, registry, certificates, localCa, nodeDomain, clock, drains } = deps;
+  const instances = registry.all().flatMap((record) => {
+    const { id, name, address, status } = drains.shown(record);
     const group = groups.groupOf(id);
     if (group === undefined) return [];
     // From its first step on, falling asleep is turned back by a packet: no request is refused meanwhile.
     const fallsAsleep = status.state === "stopping" && status.intent === "sleep";
-    return [{ id, name, address, state: fallsAsleep ? "standby" : status.state, group: group.id }];
+    const state = fallsAsleep ? "standby" : status.state;
+    return [{ id, name, address, state, settled: isSettled(record, clock.now()), group: group.id }];
   });
   const plan = edgePlan(groups.catalogue.all(), instances, {
     nodeDomain,

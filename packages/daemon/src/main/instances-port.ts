@@ -15,6 +15,7 @@ import type { Log } from "../base/log.ts";
 import { signalNumber } from "../base/signals.ts";
 import type { GuestChannel } from "../guest/port.ts";
 import { requireAdmitted } from "../instances/admission.ts";
+import type { Drains } from "../instances/drains.ts";
 import type { LiveInstance } from "../instances/lifecycle.ts";
 import type { OutputFeed } from "../instances/output-feed.ts";
 import type { Owners } from "../instances/owners.ts";
@@ -27,8 +28,9 @@ import { waitUntil } from "../instances/waiting.ts";
 import type { Network } from "../network/port.ts";
 import { attachOutput } from "../operations/attach-output.ts";
 import { copyIn, copyOut } from "../operations/copy-files.ts";
+import { dial } from "../operations/dial.ts";
 import type { Directories } from "../operations/directories.ts";
-import { waitForConnections } from "../operations/drain.ts";
+import { beginDrain } from "../operations/drain.ts";
 import { execInGuest } from "../operations/exec-session.ts";
 import { type CreateDependencies, createInstances } from "../operations/instance-create.ts";
 import { connectionsOf, type StatsReader, usageOfInstance } from "../operations/instance-stats.ts";
@@ -50,6 +52,7 @@ export interface InstancesDependencies extends CreateDependencies {
   readonly exits: ExitWatch;
   readonly services: Pick<OpenServices, "prepareJoin" | "groupOf" | "apply">;
   readonly latencies: WakeLatencies;
+  readonly drains: Drains;
 }
 
 /** How long those wait who need the guest of a sleeper. */
@@ -65,8 +68,13 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     deps.latencies.forget(before.id);
   });
 
+  const drainage = {
+    ...deps,
+    live: (id: InstanceId) => owners.of(id).live,
+    applyEdge: deps.services.apply,
+  };
   const view = (record: InstanceRecord): Instance =>
-    viewInstance(record, {
+    viewInstance(deps.drains.shown(record), {
       serviceGroup: deps.services.groupOf(record.id),
       now: clock.now(),
       gateway: network.gateway,
@@ -111,13 +119,12 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
   async function suspend(id: InstanceId, options: SuspendOptions, signal: AbortSignal): Promise<Transition> {
     const before = registry.get(id);
     const owner = owners.of(id);
-    const work = async () => {
-      await waitForConnections({ clock, live: () => owner.live }, options.drainMs, signal);
+    requireAdmitted("sleep", before);
+    const drained = await beginDrain(drainage, id, options.drainMs);
+    const done = drained(async () => {
       await owner.sleep({ keepMemory: true, stillIdle: async () => true });
       await owner.sleepDeeper();
-    };
-    requireAdmitted("sleep", before);
-    const done = work();
+    });
     inBackground(done, "suspend", id);
     if (options.waitMs <= 0) return transition(id, before, false);
     const isAsleep = (record: InstanceRecord | undefined) => record?.status.state === "standby";
@@ -128,17 +135,25 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
   }
 
   function transition(id: InstanceId, before: InstanceRecord, timedOut: boolean): Transition {
-    const now = registry.find(id) ?? before;
+    const now = deps.drains.shown(registry.find(id) ?? before);
     return { state: now.status.state, previousState: before.status.state, timedOut };
   }
 
   async function stop(id: InstanceId, options: StopOptions, signal: AbortSignal): Promise<Transition> {
     const before = registry.get(id);
-    if (options.ifState !== undefined && options.ifState !== before.status.state) {
+    const { state } = deps.drains.shown(before).status;
+    if (options.ifState !== undefined && options.ifState !== state) {
       return transition(id, before, false);
     }
-    const graceMs = options.graceMs;
-    inBackground(owners.of(id).stop({ force: options.force, graceMs }), "stop", id);
+    const request = { force: options.force, graceMs: options.graceMs };
+    // Whoever does not run has nothing to finish.
+    const drainMs = state === "running" ? options.drainMs : 0;
+    const drained = await beginDrain(drainage, id, drainMs);
+    inBackground(
+      drained(() => owners.of(id).stop(request)),
+      "stop",
+      id,
+    );
     const reached = options.waitMs <= 0 || (await waitFor(id, isDown)(options.waitMs, signal));
     return transition(id, before, !reached);
   }
@@ -302,6 +317,11 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
         end();
         throw error;
       }
+    },
+
+    async dial(id, port, signal) {
+      await requireLive(id, `connect to port ${port} of`);
+      return dial(deps, registry.get(id), port, signal);
     },
 
     async copyOut(id, path) {

@@ -9,6 +9,7 @@ import type { ApiDependencies } from "../api/port.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Edge } from "../edge/port.ts";
+import type { Drains } from "../instances/drains.ts";
 import type { Registry } from "../instances/registry.ts";
 import { type Join, prepareJoin } from "../operations/join-service.ts";
 import { watchEmptyGroups } from "../services/autokill.ts";
@@ -31,6 +32,7 @@ export interface ServicesSurroundings {
   readonly db: Database;
   readonly dataDirectory: string;
   readonly registry: Registry;
+  readonly drains: Drains;
   readonly clock: Clock;
   readonly log: Log;
   readonly domain: string;
@@ -79,7 +81,7 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
       },
     },
   };
-  const applier = followChanges({ ...shared, localCa, registry, log });
+  const applier = followChanges({ ...shared, localCa, registry, drains: surroundings.drains, log });
   const services = createServicesPort({ ...shared, nameOf: (id) => registry.find(id)?.name });
   const certificatesPort = createCertificatesPort(shared);
   return {

@@ -2,6 +2,7 @@
  * A whole node of pretended machines for tests: the real store, registry, owners, lifecycle, recovery and socket over a fake
  * VMM, network and image store and scripted guests. A daemon can be killed at any instant; the host goes on without it.
  */
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,6 +12,7 @@ import { startSocket } from "../api/socket.ts";
 import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import type { Edge } from "../edge/port.ts";
+import { Drains } from "../instances/drains.ts";
 import { LogStore } from "../instances/log-store.ts";
 import { OutputFeed } from "../instances/output-feed.ts";
 import { Owners } from "../instances/owners.ts";
@@ -115,9 +117,12 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     directories,
     log,
     clock,
-    otherAttachments: (record) => liveAttachments(network, registry.all(), record),
+    otherAttachments: ({ account, id: except }) =>
+      liveAttachments(network, registry.all(), { account, except }),
+    portsOfAll: () => registry.all().flatMap(({ spec }) => spec.ports),
     currentKernel: async () => kernel,
     kernelOf: async () => kernel,
+    noteWake: async () => {},
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
   });
   const owners: Owners = new Owners({
@@ -157,7 +162,9 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     sleepToDiskAfterMs: 60_000,
     domain: "uni.localhost",
     edgeBind: "127.0.0.1",
+    edgeProxies: [],
   };
+  const drains = new Drains();
   const services = await openServices({
     db,
     dataDirectory: host.directory,
@@ -165,6 +172,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     clock,
     log,
     domain: config.domain,
+    drains,
     edge: pretendedEdge,
   });
   const node = createNodePort({
@@ -183,6 +191,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
       stats: new StatsReader({ network, directories, clock }),
       exits: new ExitWatch(registry),
       latencies: new WakeLatencies(),
+      drains,
       services,
     }),
     images: createImagesPort(images, registry),
@@ -219,6 +228,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
 }
 
 const pretendedEdge: Edge = {
+  noteWake: async () => {},
   apply: async () => [],
   checkPorts: async () => {},
   release: async () => {},

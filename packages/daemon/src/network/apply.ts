@@ -1,7 +1,8 @@
 /** Carries out plans. With `forget.ts` the room's only file that changes the host. */
 import type { Log } from "../base/log.ts";
 import { readNetSetting, writeNetSetting } from "../host/device-settings.ts";
-import { ipBatch, nftScript } from "../host/network-commands.ts";
+import { changeLinks } from "../host/link-commands.ts";
+import { nftScript } from "../host/network-commands.ts";
 import { type Actual, settingPath, settingsWantedOf } from "./actual.ts";
 import type { Names } from "./names.ts";
 import { type Plan, poolRoute } from "./plan.ts";
@@ -13,7 +14,7 @@ import type { Table } from "./ruleset.ts";
  */
 export async function applyPlan(names: Names, plan: Plan, options: { force?: boolean } = {}): Promise<void> {
   const results = await Promise.allSettled([
-    ipBatch([...removeDevices(names, plan.remove), ...plan.ip], options),
+    changeLinks([...removeDevices(names, plan.remove), ...plan.ip], options),
     nftScript(plan.nft.length === 0 ? "" : `${plan.nft.join("\n")}\n`),
   ]);
   const tuned = await Promise.allSettled(plan.tune.map((device) => tune(names, device)));

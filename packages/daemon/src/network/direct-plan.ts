@@ -1,7 +1,7 @@
 /** The usual changes without looking at the host first: nothing of the guest is there yet, or exactly what was put there. */
 import { UniError } from "@uni/contract/errors";
 import type { Change } from "./changes.ts";
-import { addElement, deleteElement, elementsOf } from "./elements.ts";
+import { addElement, deleteElement, type Element, elementsOf, elementText } from "./elements.ts";
 import type { Names } from "./names.ts";
 import { deviceCommands, noRouteCommand, type Plan, routeCommand } from "./plan.ts";
 import type { Attachment } from "./port.ts";
@@ -11,6 +11,7 @@ export function directPlan(names: Names, change: Change, before: Attachment | un
   const { kind, attachment } = change;
   if (kind === "attach") return attachPlan(names, attachment);
   if (before === undefined) throw new UniError("internal", `${kind} ${attachment.tap}: not attached by us`);
+  if (kind === "publish") return publishPlan(names, before, attachment);
   return kind === "detach" ? detachPlan(names, before) : movePlan(before, attachment);
 }
 
@@ -27,6 +28,22 @@ export const detachPlan = (names: Names, attachment: Attachment): Plan => ({
   nft: elementsOf(attachment).map((element) => deleteElement(names, element)),
   forget: [attachment.address],
 });
+
+/** What goes is deleted first: one of its ports may lead to another port of the guest from now on. */
+function publishPlan(names: Names, before: Attachment, after: Attachment): Plan {
+  const [old, wanted] = [elementsOf(before), elementsOf(after)];
+  const without = (elements: readonly Element[], others: readonly Element[]) => {
+    const texts = new Set(others.map(elementText));
+    return elements.filter((element) => !texts.has(elementText(element)));
+  };
+  return {
+    ...nothing,
+    nft: [
+      ...without(old, wanted).map((element) => deleteElement(names, element)),
+      ...without(wanted, old).map((element) => addElement(names, element)),
+    ],
+  };
+}
 
 /** Elements stay, so a sleeper's published ports lead to the waker. */
 export function movePlan(before: Attachment, after: Attachment): Plan {

@@ -4,12 +4,15 @@
  */
 import type { Log } from "../base/log.ts";
 import { deleteConnections, trackedSenders } from "../host/tracked-connections.ts";
+import type { PublishedPort } from "./port.ts";
 
 export interface Forgetter {
   /** Resolves when it is done. Never rejects: an instance must be able to stop. */
   forget(addresses: readonly string[]): Promise<void>;
   /** For crashes between giving back and forgetting. */
   forgetWhere(ask: (address: string) => boolean): Promise<void>;
+  /** Ends what came to the guest at `address` through these: its next packet is one to the host itself. */
+  forgetPublished(address: string, ports: readonly PublishedPort[]): Promise<void>;
   /**
    * A client that kept sending UDP while a port was not published is tracked as connected to the host itself, and each
    * packet keeps that alive: it would never be translated.
@@ -50,6 +53,14 @@ export function createForgetter(log: Log): Forgetter {
       for (const address of addresses) waiting.addresses.add(address);
       await waiting.done;
     },
+    forgetPublished: (address, ports) =>
+      guarded(() =>
+        deleteConnections(
+          ports.map(
+            ({ protocol, hostPort }) => `-p ${protocol} --orig-port-dst ${hostPort} --reply-src ${address}`,
+          ),
+        ),
+      ),
     forgetUdpPorts: (ports) =>
       guarded(() => deleteConnections(ports.map((port) => `-p udp --orig-port-dst ${port}`))),
   };

@@ -16,8 +16,14 @@ import { gatewayAddress, macFor, type Names, namesOf, tapFor } from "./names.ts"
 import { readNameservers } from "./nameservers.ts";
 import { type Plan, planChanges } from "./plan.ts";
 import { choosePool, hostPrefixes } from "./pool.ts";
-import type { Attachment, Network } from "./port.ts";
-import { refuseTaken, refuseTakenOnHost, validateLocal, validatePorts } from "./published-ports.ts";
+import type { Attachment, Network, PublishedPort } from "./port.ts";
+import {
+  mappingText,
+  refuseTaken,
+  refuseTakenOnHost,
+  validateLocal,
+  validatePorts,
+} from "./published-ports.ts";
 import { rulesetOf } from "./ruleset.ts";
 import { Waker } from "./waker.ts";
 
@@ -214,12 +220,18 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
       }
       refuseTaken(attachment.ports, others);
       accounts.claim(attachment.account, attachment.address);
-      known.set(attachment.address, attachment);
+      known.set(attachment.address, wantedOf(kind, attachment));
       return undefined;
     } catch (error) {
       return error;
     }
   }
+
+  /** One that is published otherwise sleeps or not as before. */
+  const wantedOf = (kind: Change["kind"], attachment: Attachment): Attachment =>
+    kind === "publish"
+      ? { ...attachment, ...known.get(attachment.address), ports: attachment.ports }
+      : attachment;
 
   const isUnused = (address: string) => {
     const value = parseAddress(address);
@@ -253,8 +265,19 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
       validate(names, attachment);
       validateLocal(attachment.ports);
       await changes.submit({ kind: "attach", attachment });
-      const udp = attachment.ports.filter(({ protocol }) => protocol === "udp");
-      await forgetter.forgetUdpPorts(udp.map(({ hostPort }) => hostPort));
+      await forgetter.forgetUdpPorts(udpPorts(attachment.ports));
+    },
+    async publish(attachment) {
+      validate(names, attachment);
+      validateLocal(attachment.ports);
+      const before = known.get(attachment.address)?.ports ?? [];
+      await changes.submit({ kind: "publish", attachment });
+      const after = new Set(attachment.ports.map(mappingText));
+      await forgetter.forgetPublished(
+        attachment.address,
+        before.filter((port) => !after.has(mappingText(port))),
+      );
+      await forgetter.forgetUdpPorts(udpPorts(attachment.ports));
     },
     async detach(attachment) {
       validate(names, attachment);
@@ -314,13 +337,16 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   };
 }
 
+const udpPorts = (ports: readonly PublishedPort[]): readonly number[] =>
+  ports.filter(({ protocol }) => protocol === "udp").map(({ hostPort }) => hostPort);
+
 function parsePool(text: string): Prefix {
   const pool = parsePrefix(text);
   if (pool === undefined) throw new UniError("invalid_value", `network pool "${text}": no IPv4 prefix`);
   return pool;
 }
 
-/** These words end up in scripts for `ip` and `nft`: nothing passes that is not exactly what `namesFor` makes. */
+/** These words end up in commands for `netlink` and `nft`: nothing passes that is not exactly what `namesFor` makes. */
 function validate(names: Names, attachment: Attachment): void {
   const { address, tap, mac, uid, ports } = attachment;
   if (tap !== tapFor(names, address) || mac !== macFor(names, address)) {

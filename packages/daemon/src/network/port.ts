@@ -63,6 +63,8 @@ export interface Network {
   /** `port_in_use` if somebody listens on it, with the owner (instance or process) in the message. */
   checkPorts(ports: readonly PublishedPort[], attached: readonly Attachment[]): Promise<void>;
   attach(attachment: Attachment): Promise<void>;
+  /** Of what `attach` was called for: its ports become these, asleep or awake. Connections through others end. */
+  publish(attachment: Attachment): Promise<void>;
   /** Harmless when nothing is there. */
   detach(attachment: Attachment): Promise<void>;
   /**

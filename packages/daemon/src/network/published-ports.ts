@@ -12,6 +12,9 @@ import type { Attachment, PublishedPort } from "./port.ts";
 export const portText = (port: PublishedPort): string =>
   `${port.hostAddress}:${port.hostPort}/${port.protocol}`;
 
+/** Two with the same text are the same. */
+export const mappingText = (port: PublishedPort): string => `${portText(port)} ${port.guestPort}`;
+
 /** `invalid_value` for what cannot be published on any host. */
 export function validatePorts(ports: readonly PublishedPort[]): void {
   for (const port of ports) {

@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { ensureDirectory, readTextIfExists } from "../host/files.ts";
 import { findProcesses } from "../host/find-process.ts";
+import { findNativeProgram } from "../host/native-program.ts";
 import { startDetached } from "../host/process.ts";
 import { waitUntilEnded } from "../host/process-end.ts";
 import { signalProcess } from "../host/process-identity.ts";
@@ -73,7 +74,7 @@ export class Waker {
     const args = [`--device=${device}`, `--pool=${pool}`, `--socket=${this.#socketPath}`];
     let child: ReturnType<typeof startDetached>;
     try {
-      child = startDetached(findProgram(), args, { stderr: logFile });
+      child = startDetached(findNativeProgram("waker/waker"), args, { stderr: logFile });
     } finally {
       closeSync(logFile);
     }
@@ -156,16 +157,4 @@ export class Waker {
       await waitUntilEnded(found, this.#options.clock, endDeadlineMs);
     }
   }
-}
-
-/** `build/waker` of the checkout: beside the bundle, or found from this source file. */
-function findProgram(): string {
-  const places = ["waker/waker", "../../../../build/waker/waker"].map((place) =>
-    join(import.meta.dirname, place),
-  );
-  const found = places.find((place) => existsSync(place));
-  if (found !== undefined) return found;
-  throw new UniError("host_unfit", `find the waker in ${places[1]}: it is not built`, {
-    hint: "Run ./scripts/setup, which builds it.",
-  });
 }

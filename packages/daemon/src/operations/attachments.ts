@@ -1,17 +1,21 @@
 /** What an instance holds on the host's side of the network, from its record. */
+import type { AccountId, InstanceId } from "@uni/contract/ids";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Attachment, Network } from "../network/port.ts";
 import { uidFor } from "./directories.ts";
 
-/** What live instances hold on the host, under their names; `except` is not among them. */
+/** What live instances hold on the host, under names that `account` may know; `except` is not among them. */
 export function liveAttachments(
   network: Network,
   records: readonly InstanceRecord[],
-  except?: InstanceRecord,
+  { account, except }: { readonly account: AccountId; readonly except?: InstanceId },
 ): readonly Attachment[] {
   return records
-    .filter((record) => record.status.state !== "stopped" && record.id !== except?.id)
-    .map((record) => ({ ...attachmentOf(network, record, true), instanceId: record.name }));
+    .filter((record) => record.status.state !== "stopped" && record.id !== except)
+    .map((record) => ({
+      ...attachmentOf(network, record, true),
+      instanceId: record.account === account ? record.name : "of another account",
+    }));
 }
 
 /** What the host holds for an instance that runs; ports are left out while only its files are looked at. */

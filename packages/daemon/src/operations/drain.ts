@@ -1,17 +1,49 @@
+import type { InstanceId } from "@uni/contract/ids";
 import type { Clock } from "../base/clock.ts";
+import type { Drains } from "../instances/drains.ts";
 import type { LiveInstance } from "../instances/lifecycle.ts";
+import type { Registry } from "../instances/registry.ts";
 import { connectionsOf } from "./instance-stats.ts";
+
+export interface DrainDependencies {
+  readonly clock: Clock;
+  readonly drains: Drains;
+  readonly registry: Registry;
+  readonly live: (id: InstanceId) => LiveInstance | undefined;
+  /** Resolves when the edge goes by what instances are now. */
+  readonly applyEdge: () => Promise<void>;
+}
 
 const lookAgainMs = 200;
 
-/** Resolves when the guest has no open connection, is gone, or `drainMs` are over. */
-export async function waitForConnections(
-  { clock, live }: { readonly clock: Clock; readonly live: () => LiveInstance | undefined },
+/**
+ * When it resolves, nothing new comes by the edge; that lasts until the work is done which the returned function is given. It
+ * begins when the guest has no open connection or `drainMs` are over, unless it is another run by then, or none.
+ */
+export async function beginDrain(
+  deps: DrainDependencies,
+  id: InstanceId,
   drainMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const endUs = clock.monotonicUs() + drainMs * 1000;
-  while (clock.monotonicUs() < endUs && (await connectionsOf(live())) > 0) {
-    await clock.sleep(Math.min(lookAgainMs, (endUs - clock.monotonicUs()) / 1000), signal);
-  }
+): Promise<(work: () => Promise<void>) => Promise<void>> {
+  const { clock, drains, registry, live, applyEdge } = deps;
+  if (drainMs <= 0) return (work) => work();
+  const run = registry.get(id).status.startCount;
+  const runs = () => {
+    const status = registry.find(id)?.status;
+    return status?.state === "running" && status.startCount === run;
+  };
+  const end = drains.begin(id);
+  await applyEdge();
+  return async (work) => {
+    try {
+      const endUs = clock.monotonicUs() + drainMs * 1000;
+      while (runs() && clock.monotonicUs() < endUs && (await connectionsOf(live(id))) > 0) {
+        await clock.sleep(Math.min(lookAgainMs, (endUs - clock.monotonicUs()) / 1000));
+      }
+      if (runs()) await work();
+    } finally {
+      end();
+      void applyEdge();
+    }
+  };
 }

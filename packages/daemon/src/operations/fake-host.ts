@@ -35,6 +35,10 @@ export function createFakeNetwork(): FakeNetwork {
     async attach(attachment) {
       attached.set(attachment.address, attachment);
     },
+    async publish({ address, ports }) {
+      const before = attached.get(address);
+      if (before !== undefined) attached.set(address, { ...before, ports });
+    },
     async detach({ address }) {
       attached.delete(address);
     },

@@ -39,7 +39,10 @@ export async function createInstances(
   checkLimits(deps.limits, deps.registry.ofAccount(account), { spec, created: count, started });
   // A stopped instance does not hold its ports: whether they are free is asked where it starts.
   if (request.autostart === true) {
-    await deps.network.checkPorts(spec.ports, liveAttachments(deps.network, deps.registry.all()));
+    await deps.network.checkPorts(
+      spec.ports,
+      liveAttachments(deps.network, deps.registry.all(), { account }),
+    );
   }
   const names = replicaNames(request.name, reference, count);
   return insertWithAddresses(deps, account, names, spec);

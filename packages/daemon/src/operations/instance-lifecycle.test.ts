@@ -89,6 +89,7 @@ async function withLifecycle(body: (scene: Scene) => Promise<void>): Promise<voi
     log: silentLog,
     clock: systemClock,
     otherAttachments: () => [],
+    portsOfAll: () => [],
     currentKernel: after("kernel", async () => ({
       version: "6.1",
       boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" },
@@ -97,6 +98,7 @@ async function withLifecycle(body: (scene: Scene) => Promise<void>): Promise<voi
       version: "6.1",
       boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" },
     }),
+    noteWake: async () => {},
     guestLogOffset: async () => 0,
   });
   const hooks: StartHooks = {

@@ -21,6 +21,7 @@ import {
   machineSpec,
   undoSteps,
 } from "./machine.ts";
+import { createPublish } from "./publish-ports.ts";
 
 /** A machine that lives is not given up soon: after the start of a daemon all of them are asked at once. */
 const adoptMs = 60_000;
@@ -31,6 +32,7 @@ export function createLifecycle(deps: LifecycleDependencies): Lifecycle {
     ...createSleepLifecycle(deps),
     adopt: (record, hooks) => adoptMachine(deps, record, hooks),
     end: (record, live) => endMachine(deps, record, live),
+    publish: createPublish(deps),
     async release(live) {
       await live.channel.close();
       await live.machine.release();

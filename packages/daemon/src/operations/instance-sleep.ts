@@ -3,6 +3,7 @@
  * waker, then the processors stand. Waking: the route comes last, and with it the packets that were held.
  */
 import { toUniError } from "@uni/contract/errors";
+import { Laps } from "../base/laps.ts";
 import { Teardown } from "../base/teardown.ts";
 import { removeTree } from "../host/files.ts";
 import type { LiveInstance, SleepLifecycle, StartHooks } from "../instances/lifecycle.ts";
@@ -25,23 +26,45 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
     const { asleep: _, ...awake } = attachmentOf(network, record, true);
     return asleep === undefined ? awake : { ...awake, asleep };
   };
+  const deliver = async (record: InstanceRecord) => {
+    await network.wake(attached(record));
+    // Those too that came in the meantime; nobody waits for this.
+    void deps.noteWake(record.id);
+  };
   return {
     hold: (record) => network.sleep(attached(record, "paused")),
     async pause(record, live, stillIdle, signal) {
+      const laps = new Laps(deps.clock);
       await network.sleep(attached(record, "paused"));
+      laps.lap("held");
       if (signal.aborted || !(await stillIdle())) return false;
+      laps.lap("asked");
       await live.machine.pause();
+      laps.lap("paused");
+      deps.log.debug({ instance: record.id, us: laps.us }, "an instance stands still");
       return !signal.aborted;
     },
     async unpause(record, { machine, channel }) {
+      const laps = new Laps(deps.clock);
+      const noted = deps.noteWake(record.id);
+      // Said first: what the agent has to do waits for it when its processors go on.
+      const refreshed = channel.refresh([]);
+      refreshed.catch(() => {}); // Awaited below, if the machine goes on.
       if (machine.paused) await machine.resume();
-      await channel.refresh([]);
-      await network.wake(attached(record));
+      laps.lap("resumed");
+      await Promise.all([refreshed, noted]);
+      laps.lap("refreshed");
+      await deliver(record);
+      laps.lap("admitted");
+      deps.log.debug({ instance: record.id, us: laps.us }, "a sleeper goes on");
     },
     async toDisk(record, live, signal) {
       const machine = live?.machine ?? (await findMachine(deps, record));
       try {
-        await machine?.suspend(directories.sleep(record.id), signal);
+        const laps = new Laps(deps.clock);
+        const written = await machine?.suspend(directories.sleep(record.id), signal);
+        laps.lap("written");
+        deps.log.debug({ instance: record.id, us: laps.us, ...written }, "a sleeper is on the disk");
       } finally {
         if (live === undefined) await machine?.release();
       }
@@ -61,7 +84,10 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
       await removeTree(directories.sleep(record.id));
       return machine !== undefined;
     },
-    admitPackets: (record) => network.wake(attached(record)),
+    async admitPackets(record) {
+      await deps.noteWake(record.id);
+      await deliver(record);
+    },
   };
 }
 
@@ -76,6 +102,7 @@ async function resumeMachine(
 ): Promise<LiveInstance> {
   const undo = new Teardown();
   try {
+    const laps = new Laps(deps.clock);
     const vmm = await deps.vmm();
     const image = await deps.images.resolve(record.spec.imageDigest);
     const { boot } = await (record.status.kernel === null
@@ -84,15 +111,23 @@ async function resumeMachine(
     const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath });
     const attachment = attachmentOf(deps.network, record, true);
     await deps.network.prepareWake(attachment);
+    laps.lap("attached");
     await undo.add("network", () => deps.network.sleep({ ...attachment, asleep: "disk" }));
     const machine = await vmm.resume(spec, deps.directories.sleep(record.id), signal);
     await undo.add("machine", () => killMachine(deps, record, machine));
+    laps.lap("loaded");
     const { sleep } = record.status;
     const logOffset = await deps.guestLogOffset(record);
     signal.throwIfAborted();
     await hooks.onProgress({ sleep: sleep === null ? null : { ...sleep, tier: "paused" } });
     await machine.resume();
+    laps.lap("resumed");
     const channel = await connect(deps, machine, { logOffset, ms: connectMs, signal });
+    laps.lap("reached");
+    deps.log.debug(
+      { instance: record.id, us: laps.us, process: machine.timings },
+      "a sleeper is off the disk",
+    );
     channel.onEvent(hooks.onEvent);
     return { machine, channel };
   } catch (error) {

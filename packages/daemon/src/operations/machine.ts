@@ -1,6 +1,8 @@
 /** What the steps of an instance's life share: what its machine is made of, finding it, ending it, and reaching its agent. */
+
 import { existsSync } from "node:fs";
 import { chown } from "node:fs/promises";
+import type { InstanceId } from "@uni/contract/ids";
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
 import type { Log } from "../base/log.ts";
@@ -8,7 +10,7 @@ import type { Teardown } from "../base/teardown.ts";
 import type { GuestChannel, GuestConnector } from "../guest/port.ts";
 import { ensureDirectory, removeTree } from "../host/files.ts";
 import type { Images } from "../images/port.ts";
-import type { InstanceRecord } from "../instances/record.ts";
+import type { InstancePort, InstanceRecord } from "../instances/record.ts";
 import type { Attachment, Network } from "../network/port.ts";
 import type { Machine, MachineSpec, Vmm } from "../vmm/port.ts";
 import type { WritableLayers } from "../volumes/writable-layer.ts";
@@ -31,11 +33,15 @@ export interface LifecycleDependencies {
   readonly clock: Clock;
   /** What live instances other than this one hold on the host. */
   readonly otherAttachments: (record: InstanceRecord) => readonly Attachment[];
+  /** Of every instance, stopped ones too. */
+  readonly portsOfAll: () => readonly InstancePort[];
   readonly currentKernel: () => Promise<BootableKernel>;
   /** Of the version that an instance booted. */
   readonly kernelOf: (version: string) => Promise<BootableKernel>;
   /** How far the log of an instance has been stored, in the guest's own count. */
   readonly guestLogOffset: (record: InstanceRecord) => Promise<number>;
+  /** Before and after held packets are delivered: the edge tells whoever waited for it. Never fails. */
+  readonly noteWake: (id: InstanceId) => Promise<void>;
 }
 
 /** Restoring and connecting; a boot snapshot that must be made first has its own, longer deadline in the driver. */

@@ -27,6 +27,7 @@ const member = (digit: number, state: InstanceState) => ({
   name: `web-${digit}`,
   address: `10.0.0.${digit}`,
   state,
+  settled: true,
   group: groupRecord().id,
 });
 
@@ -39,9 +40,9 @@ test("ports become rules, limits are handed on", () => {
   const group = groupRecord({ services, softLimit: 3, hardLimit: 4 });
   const [planned] = edgePlan([group], [], certificates()).groups;
   assert.deepEqual(planned?.ports, [
-    { kind: "http", port: 443, destinationPort: 8080, tls: true },
+    { kind: "http", port: 443, destinationPort: 8080, tls: true, proxy: false },
     { kind: "redirect", port: 80, toPort: 443 },
-    { kind: "tcp", port: 5432, destinationPort: 5432, tls: true },
+    { kind: "tcp", port: 5432, destinationPort: 5432, tls: true, proxy: false },
   ]);
   assert.deepEqual([planned?.softLimit, planned?.hardLimit], [3, 4]);
 });
@@ -51,7 +52,7 @@ test("members are those that answer or can be woken, each in the group that it b
   const elsewhere = { ...member(9, "running"), group: asCertificateId("x") as never };
   const [planned] = edgePlan([groupRecord()], [...all, elsewhere], certificates()).groups;
   assert.deepEqual(Object.fromEntries((planned?.members ?? []).map(({ name, state }) => [name, state])), {
-    "web-1": "awake",
+    "web-1": "starting",
     "web-2": "awake",
     "web-3": "draining",
     "web-4": "draining",

@@ -39,14 +39,16 @@ export type EdgePortRule =
       readonly destinationPort: number;
       /** The edge ends TLS. */
       readonly tls: boolean;
+      /** Members are told in the PROXY protocol who has connected. */
+      readonly proxy: boolean;
     };
 
 export interface EdgeMember {
   readonly id: InstanceId;
   readonly name: string;
   readonly address: string;
-  /** draining: keeps what it has and gets nothing new. */
-  readonly state: "awake" | "asleep" | "draining";
+  /** starting: it may still refuse connections. draining: keeps what it has and gets nothing new. */
+  readonly state: "awake" | "asleep" | "starting" | "draining";
 }
 
 export interface EdgeInstance {
@@ -54,6 +56,8 @@ export interface EdgeInstance {
   readonly name: string;
   readonly address: string;
   readonly state: InstanceState;
+  /** Its program has listened somewhere, or has had its time for it. */
+  readonly settled: boolean;
   readonly group: ServiceGroupId;
 }
 
@@ -99,15 +103,16 @@ function edgeCertificate(
 function portRule({ port, destinationPort, handlers }: GroupService): EdgePortRule {
   if (handlers.includes("redirect")) return { kind: "redirect", port, toPort: destinationPort };
   const kind = handlers.includes("http") ? "http" : "tcp";
-  return { kind, port, destinationPort, tls: handlers.includes("tls") };
+  return { kind, port, destinationPort, tls: handlers.includes("tls"), proxy: handlers.includes("proxy") };
 }
 
 /** What neither runs nor can be woken is no member; one that starts answers once it listens. */
-function edgeMember({ id, name, address, state }: EdgeInstance): EdgeMember[] {
+function edgeMember({ id, name, address, state, settled }: EdgeInstance): EdgeMember[] {
   switch (state) {
     case "running":
+      return [{ id, name, address, state: settled ? "awake" : "starting" }];
     case "starting":
-      return [{ id, name, address, state: "awake" }];
+      return [{ id, name, address, state: "starting" }];
     case "standby":
       return [{ id, name, address, state: "asleep" }];
     case "draining":

@@ -30,6 +30,11 @@ const refusals: readonly [string, readonly Service[], RegExp][] = [
   ["443 without http", [{ port: 443, handlers: ["tls"] }], /Port 443 needs the handler 'http'/],
   ["443 without tls", [{ port: 443, handlers: ["http"] }], /Port 443 needs the handler 'tls'/],
   ["redirect on 443", [{ port: 443, handlers: ["http", "tls", "redirect"] }], /only port 80 redirects/],
+  [
+    "redirect with proxy",
+    [{ port: 80, handlers: ["http", "redirect", "proxy"] }],
+    /nobody to tell in the PROXY protocol/,
+  ],
   ["redirect elsewhere", [{ port: 80, destination_port: 8443, handlers: ["http", "redirect"] }], /443 only/],
   ["clear text", [{ port: 5432 }], /Port 5432 needs the handler 'tls'/],
   ["http elsewhere", [{ port: 8080, handlers: ["http", "tls"] }], /only ports 80 and 443/],

@@ -33,6 +33,9 @@ function readService({ port, destination_port, protocol = "tcp", ip, handlers = 
   if (has.has("redirect") && destinationPort !== httpsPort) {
     throw refused(`Port 80 redirects to 443 only, not to ${destinationPort}`);
   }
+  if (has.has("redirect") && has.has("proxy")) {
+    throw refused(`Port ${port} redirects: there is nobody to tell in the PROXY protocol`);
+  }
   const needsHttp = port === httpPort || port === httpsPort;
   const needsTls = port !== httpPort;
   if (needsHttp && !has.has("http")) throw refused(`Port ${port} needs the handler 'http'`);
@@ -46,5 +49,5 @@ function readService({ port, destination_port, protocol = "tcp", ip, handlers = 
 
 const refused = (message: string) =>
   new UniError("invalid_value", message, {
-    hint: "Port 80 is http or http+redirect, 443 is http+tls, any other port is tls.",
+    hint: "Port 80 is http or http+redirect, 443 is http+tls, any other port is tls; proxy may go with each but redirect.",
   });

@@ -1,5 +1,6 @@
 import { UniError } from "@uni/contract/errors";
 import type { Insertable, Selectable } from "kysely";
+import { withoutSync } from "./node-sqlite-dialect.ts";
 import type { Database } from "./open.ts";
 import type { CoreTables } from "./schema.ts";
 
@@ -35,12 +36,19 @@ export async function insertInstances(
   });
 }
 
+export interface SaveOptions {
+  /** False: it survives the end of this process at once, and a power cut only after the next save that is synced. */
+  readonly synced?: boolean | undefined;
+}
+
 export async function saveInstance(
   db: Database,
   uuid: string,
   columns: { readonly spec: string; readonly status: string },
+  { synced = true }: SaveOptions = {},
 ): Promise<void> {
-  await db.updateTable("instances").set(columns).where("uuid", "=", uuid).execute();
+  const save = (on: Database) => on.updateTable("instances").set(columns).where("uuid", "=", uuid).execute();
+  await (synced ? save(db) : withoutSync(db, save));
 }
 
 export async function deleteInstance(db: Database, uuid: string, now: number): Promise<void> {

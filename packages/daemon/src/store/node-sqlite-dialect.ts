@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { SqliteDialect } from "kysely";
+import { type Kysely, SqliteDialect, sql } from "kysely";
 
 /** Kysely's SQLite dialect speaks better-sqlite3; this gives it node:sqlite in that shape. */
 export function nodeSqliteDialect(path: string): SqliteDialect {
@@ -11,6 +11,21 @@ export function nodeSqliteDialect(path: string): SqliteDialect {
       close: () => database.close(),
       prepare: (sql) => adaptStatement(database.prepare(sql)),
     },
+  });
+}
+
+/**
+ * What `body` writes is not synced: in the log that a crash of this process leaves whole, and on the disk with the next
+ * commit that is synced, as both go into one log in their order.
+ */
+export function withoutSync<DB, T>(db: Kysely<DB>, body: (on: Kysely<DB>) => Promise<T>): Promise<T> {
+  return db.connection().execute(async (on) => {
+    await sql`PRAGMA synchronous = NORMAL`.execute(on);
+    try {
+      return await body(on);
+    } finally {
+      await sql`PRAGMA synchronous = FULL`.execute(on);
+    }
   });
 }
 

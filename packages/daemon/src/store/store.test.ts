@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { asAccountId } from "@uni/contract/ids";
+import { sql } from "kysely";
 import { ensureAccount, listAccounts } from "./accounts.ts";
 import { deleteInstance, insertInstances, listDeleted, listInstances, saveInstance } from "./instances.ts";
 import { type Database, openDatabase } from "./open.ts";
@@ -36,11 +37,17 @@ test("an instance survives a reopen, and a deleted one keeps its place in the or
     await ensureAccount(db, { id: asAccountId("a"), name: "admin" }, 1);
     const [first] = await insertInstances(db, [row("u1", "one", "10.0.0.1"), row("u2", "two", "10.0.0.2")]);
     await saveInstance(db, "u2", { spec: '{"x":1}', status: "{}" });
+    // In the file for everybody at once, synced or not.
+    await saveInstance(db, "u2", { spec: '{"x":2}', status: "{}" }, { synced: false });
+    assert.equal(
+      (await sql<{ synchronous: number }>`PRAGMA synchronous`.execute(db)).rows[0]?.synchronous,
+      2,
+    );
     await deleteInstance(db, "u1", 2);
     const again = await openDatabase(path);
     assert.deepEqual(
       (await listInstances(again)).map((each) => [each.uuid, each.spec]),
-      [["u2", '{"x":1}']],
+      [["u2", '{"x":2}']],
     );
     assert.deepEqual(
       (await listDeleted(again)).map((each) => [each.uuid, each.sequence]),

@@ -4,9 +4,9 @@
  * written to the host's disk.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { removeTree } from "../../host/files.ts";
 import { type Conversation, converse } from "../../host/process.ts";
@@ -18,7 +18,6 @@ import { snapshotFacts } from "./snapshot-layers.ts";
 import {
   allocatedBytes,
   keepBootSnapshot,
-  newAside,
   type Suspension,
   saveDevices,
   snapshotError,
@@ -244,4 +243,13 @@ async function flush({ path }: DiskSpec): Promise<void> {
   } finally {
     await file.close();
   }
+}
+
+/** The path of a directory that is not there, beside the one that it becomes; those of a daemon that died are removed. */
+async function newAside(directory: string): Promise<string> {
+  const parent = dirname(directory);
+  for (const name of readdirSync(parent)) {
+    if (name.startsWith(`${basename(directory)}.aside-`)) await removeTree(join(parent, name));
+  }
+  return `${directory}.aside-${randomBytes(3).toString("hex")}`;
 }

@@ -33,6 +33,7 @@ import {
   type MachineRecord,
   makePlaces,
   placesIn,
+  removeAsides,
   removePlaces,
   saveRecord,
 } from "./record.ts";
@@ -278,11 +279,15 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       removePlaces(places);
       return undefined;
     }
+    removeAsides(places);
     const machine = handle(places, record, process, undefined);
+    // A paused one may stand entirely still.
+    signalProcess(process, "SIGCONT");
     const limit = deadline(clock, adoptDeadlineMs, `adopt machine ${record.id}`);
     try {
       const qmp = await connectQmp(places.qmp, clock, (event) => machine.onEvent(event), limit.signal);
       await machine.watch(qmp);
+      if (machine.paused) await machine.pause();
       return machine;
     } catch (error) {
       if (!(await waitUntilEnded(process, clock, 500))) throw error;

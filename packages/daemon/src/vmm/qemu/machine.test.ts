@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -143,6 +143,28 @@ test("whether it is paused is learned from QEMU, once more after a connection th
   server.script = status("running");
   server.drop();
   await until("it asks over a new connection", () => !machine.paused);
+  await machine.kill();
+});
+
+test("the process of a paused machine stands still, but for as long as somebody talks to it", async () => {
+  const isStopped = () => readFileSync(`/proc/${child.pid}/stat`, "utf8").includes(") T ");
+  const stopped: boolean[] = [];
+  const script = (command: string) => {
+    if (command !== "query-status") return {};
+    stopped.push(isStopped());
+    return { status: "paused" };
+  };
+  const machine = await watched(script);
+  await machine.pause();
+  await until("it stands still", isStopped);
+  stopped.length = 0;
+  await machine.suspend("nowhere", new AbortController().signal);
+  assert.deepEqual(stopped, [false]);
+  await until("it stands still again", isStopped);
+  await machine.resume();
+  assert.equal(isStopped(), false);
+  await machine.pause();
+  await until("it stands still once more", isStopped);
   await machine.kill();
 });
 

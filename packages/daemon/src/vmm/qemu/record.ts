@@ -5,7 +5,7 @@
  * The record is written before the process is started, again with its identity, and again once the guest runs. A daemon
  * that dies in between leaves a record without identity: the process is then found by its arguments.
  */
-import { chownSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { readBootId } from "../../host/boot-id.ts";
@@ -33,6 +33,7 @@ export interface MachineRecord {
 }
 
 export interface MachinePlaces {
+  readonly directory: string;
   readonly run: string;
   readonly qmp: string;
   readonly agent: string;
@@ -46,12 +47,16 @@ export interface MachinePlaces {
   readonly console: string;
 }
 
+/** Snapshots that are being written: beside the machine, so that what a daemon left half-way goes with it at the latest. */
+export const asidePrefix = "aside-";
+
 /** Longest path of a unix socket (unix(7)). */
 const longestSocketPath = 107;
 
 export function placesIn(directory: string): MachinePlaces {
   const run = join(directory, "run");
   return {
+    directory,
     run,
     qmp: join(run, "qmp"),
     agent: join(run, "agent"),
@@ -105,7 +110,16 @@ export function findMachineProcess(
 /** An argument that no other process has; see the command line. */
 export const identifyingArgument = ({ qmp }: MachinePlaces): string => qmpChardev(qmp);
 
+/** Of a daemon that died meanwhile. */
+export function removeAsides({ directory }: MachinePlaces): void {
+  if (!existsSync(directory)) return;
+  for (const name of readdirSync(directory)) {
+    if (name.startsWith(asidePrefix)) rmSync(join(directory, name), { recursive: true, force: true });
+  }
+}
+
 export function removePlaces(places: MachinePlaces): void {
+  removeAsides(places);
   for (const path of [places.run, places.state, places.index, places.log, places.console]) {
     rmSync(path, { recursive: true, force: true });
   }

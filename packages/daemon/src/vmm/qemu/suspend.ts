@@ -1,8 +1,8 @@
 /** Writes what a paused machine needs to be resumed by another process: see sleep-snapshot.ts for the files. */
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readdirSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { mkdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
-import { basename, dirname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
 import { removeTree } from "../../host/files.ts";
@@ -11,7 +11,7 @@ import type { MachineShape } from "../port.ts";
 import { hasLeases, takeLease } from "./boot-leases.ts";
 import type { BootSnapshotId } from "./boot-snapshot.ts";
 import type { Qmp } from "./qmp.ts";
-import type { MachinePlaces } from "./record.ts";
+import { asidePrefix, type MachinePlaces, removeAsides } from "./record.ts";
 import {
   crc32OfFile,
   letOthersRun,
@@ -51,7 +51,8 @@ export async function writeSleepSnapshot(
   signal: AbortSignal,
 ): Promise<{ readonly bytes: number }> {
   signal.throwIfAborted();
-  const aside = await newAside(directory);
+  removeAsides(suspension.places);
+  const aside = join(suspension.places.directory, `${asidePrefix}${randomBytes(3).toString("hex")}`);
   const files = sleepSnapshotFiles(aside);
   try {
     await mkdir(aside, { mode: 0o700 });
@@ -71,15 +72,6 @@ export async function writeSleepSnapshot(
     await removeTree(aside);
     await rm(suspension.places.devices, { force: true });
   }
-}
-
-/** The path of a directory that is not there, beside the one that it becomes; those of a daemon that died are removed. */
-export async function newAside(directory: string): Promise<string> {
-  const parent = dirname(directory);
-  for (const name of readdirSync(parent)) {
-    if (name.startsWith(`${basename(directory)}.aside-`)) await removeTree(join(parent, name));
-  }
-  return `${directory}.aside-${randomBytes(3).toString("hex")}`;
 }
 
 /** Before anything depends on it. A lease for a snapshot that then fails holds nothing. */

@@ -1,0 +1,150 @@
+/** What clients of each kind are told when no member answers. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
+import { createServer } from "node:net";
+import { after, before, test } from "node:test";
+import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
+import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
+import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { until } from "../../../../test/kit/until.ts";
+import type { Edge } from "./port.ts";
+
+enterOwnNamespaces();
+
+const one = "127.1.0.1";
+/** Nothing listens there. */
+const silent = "127.1.0.9";
+/** Closes each connection at the first byte. */
+const rude = "127.1.0.8";
+
+let kit: TestEdge;
+let edge: Edge;
+let backend: TestBackend;
+const rudeServer = createServer((socket) => socket.once("data", () => socket.destroy()));
+
+before(async () => {
+  kit = await makeTestEdge();
+  edge = await kit.open();
+  backend = await startBackend(one, one);
+  rudeServer.listen(backendPort, rude);
+  await once(rudeServer, "listening");
+});
+
+after(async () => {
+  await edge.remove();
+  await backend.close();
+  rudeServer.close();
+  kit.remove();
+});
+
+interface Expected {
+  readonly status: number;
+  readonly words: RegExp;
+  readonly retryAfter?: string;
+}
+
+/** By HTTP/1.1 and HTTP/2, as a page, as JSON, as headers alone and as gRPC. */
+async function requireAnswer(host: string, { status, words, retryAfter }: Expected): Promise<void> {
+  const url = `https://${host}/`;
+  for (const version of ["--http1.1", "--http2"]) {
+    const page = await kit.curl(url, version, "-D", "-");
+    assert.equal(page.status, status);
+    assert.match(page.type, /^text\/html/);
+    assert.match(page.body, words);
+    assert.doesNotMatch(page.body, /x-uni-edge/);
+    assert.equal(/^retry-after: (\d+)/im.exec(page.body)?.[1], retryAfter);
+    const json = await kit.curl(url, version, "-H", "Accept: application/json");
+    assert.equal(json.status, status);
+    assert.match(json.type, /^application\/json/);
+    assert.equal(JSON.parse(json.body).errors[0].status, status);
+    const head = await kit.curl(url, version, "-I");
+    assert.equal(head.status, status);
+    assert.doesNotMatch(head.body, words);
+  }
+  const call = await callGrpc(host);
+  assert.equal(call[":status"], 200);
+  assert.equal(call["content-type"], "application/grpc");
+  assert.equal(call["grpc-status"], "14");
+  assert.match(String(call["grpc-message"]), words);
+}
+
+/** The headers that come first, which are the trailers when nothing else comes. */
+async function callGrpc(host: string): Promise<IncomingHttpHeaders> {
+  const client = connectHttp2(`https://${host}`, {
+    ca: readFileSync(kit.rootFile),
+    lookup: (_name, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]),
+  });
+  const call = client.request({
+    ":method": "POST",
+    ":path": "/s/m",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  call.end("message");
+  const [headers] = (await once(call, "response")) as [IncomingHttpHeaders];
+  call.resume();
+  await once(call, "close");
+  client.close();
+  return headers;
+}
+
+test("a name that nobody has", async () => {
+  await edge.apply(kit.planOf(kit.group("a", {})));
+  await requireAnswer("nobody.example.com", { status: 404, words: /Service not found/ });
+});
+
+test("a group without members", async () => {
+  await edge.apply(kit.planOf(kit.group("a", {})));
+  await requireAnswer("a.example.com", { status: 503, words: /No instance/, retryAfter: "10" });
+});
+
+test("a full group", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" }, { hardLimit: 1 })));
+  const before = backend.requests();
+  const held = kit.curl("https://a.example.com/held");
+  await until("the first request is with the member", () => backend.requests() > before);
+  await requireAnswer("a.example.com", { status: 503, words: /full/, retryAfter: "1" });
+  backend.answerHeld();
+  assert.equal((await held).status, 200);
+});
+
+test("an application that does not listen", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [silent]: "awake" })));
+  await requireAnswer("a.example.com", { status: 502, words: /does not listen/ });
+  await edge.apply(kit.planOf(kit.group("a", { [silent]: "awake", "127.1.0.10": "awake" })));
+  await requireAnswer("a.example.com", { status: 502, words: /does not listen/ });
+});
+
+test("an application that breaks off", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [rude]: "awake" })));
+  // Over HTTP/2 HAProxy ends the connection instead, upon which clients try again by themselves.
+  const page = await kit.curl("https://a.example.com/", "--http1.1");
+  assert.equal(page.status, 502);
+  assert.match(page.body, /broke off/);
+});
+
+test("an application's own errors pass as they are", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" })));
+  for (const status of [502, 503, 504]) {
+    const own = await kit.curl(`https://a.example.com/status/${status}`, "-H", "Accept: application/json");
+    assert.equal(own.status, status);
+    assert.match(own.body, /"name":"127\.1\.0\.1"/);
+  }
+});
+
+test("a program that starts is waited for, and one that never listens is told in the end", async () => {
+  const late = "127.1.0.4";
+  await edge.apply(kit.planOf(kit.group("a", { [late]: "starting" })));
+  const answer = kit.curl("https://a.example.com/");
+  const early = await Promise.race([answer, new Promise((resolve) => setTimeout(resolve, 200, "waits"))]);
+  assert.equal(early, "waits");
+  const listening = await startBackend("late", late);
+  assert.equal(JSON.parse((await answer).body).name, "late");
+  await listening.close();
+  await edge.apply(kit.planOf(kit.group("a", { [silent]: "asleep" })));
+  const failed = await kit.curl("https://a.example.com/", "-D", "-");
+  assert.equal(failed.status, 504);
+  assert.match(failed.body, /retry-after: 10.*Wake-up failed/s);
+});

@@ -1,0 +1,41 @@
+/**
+ * `Server-Timing: wake` on responses that a wake held up, and on no others: a map has the moment of each member's last
+ * wake, written before the packets that were held are delivered. Whatever began after it was not held.
+ */
+import { serverName, twinName } from "./names.ts";
+import type { EdgeGroup, EdgePlan } from "./port.ts";
+import type { SlotTable } from "./slots.ts";
+
+export const wakesFile = "wakes.map";
+
+export const wakesMap = (plan: EdgePlan, slots: SlotTable): string =>
+  plan.groups
+    .flatMap(({ id }) => [twinName(id), ...(slots[id] ?? []).map((_, slot) => serverName(id, slot))])
+    .map((name) => `${name} 0\n`)
+    .join("");
+
+/** `lone`: member that a group's twin stands for. Milliseconds since 1970, as HAProxy counts them too. */
+export function wakeCommands(slots: SlotTable, lone: ReadonlySet<string>, id: string, now: number): string[] {
+  const names = Object.entries(slots).flatMap(([group, row]) => {
+    const slot = row.indexOf(id);
+    if (slot < 0) return [];
+    return [serverName(group, slot), ...(lone.has(id) ? [twinName(group)] : [])];
+  });
+  return names.map((name) => `set map ${wakesFile} ${name} ${now}`);
+}
+
+/** The only one that is awake. */
+export function loneMember({ members }: EdgeGroup): EdgeGroup["members"][number] | undefined {
+  const [first, ...others] = members.filter(({ state }) => state === "awake");
+  return others.length === 0 ? first : undefined;
+}
+
+export const noteBeginning = "  http-request set-var(txn.began) date(0,ms)";
+
+/** The last of a backend's rules. A connection that was there before the wake has no time of connecting. */
+export const tellWake: readonly string[] = [
+  `  http-response allow if { srv_name,map_str_int(${wakesFile},0),sub(txn.began) lt 0 }`,
+  "  http-response set-var-fmt(txn.held) %Tc",
+  `  http-response set-var(txn.held) srv_name,map_str_int(${wakesFile}),sub(txn.began) if { var(txn.held) -m int 0 }`,
+  '  http-response add-header server-timing "wake;dur=%[var(txn.held)]"',
+];

@@ -1,0 +1,164 @@
+/**
+ * The edge against HAProxy with a configuration written by hand, which does the same for one name and knows no limits, no
+ * sleepers and no pages: same backend, same client (h2load), in turns.
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../../packages/daemon/src/base/clock.ts";
+import { askHaproxy } from "../../packages/daemon/src/edge/runtime-socket.ts";
+import { identify } from "../../packages/daemon/src/host/process-identity.ts";
+import { readUsage } from "../../packages/daemon/src/host/process-usage.ts";
+import { makeTestEdge, type TestEdge } from "../kit/edge.ts";
+import { backendPort } from "../kit/edge-backends.ts";
+import { until } from "../kit/until.ts";
+import { median, percentile } from "./median.ts";
+
+type Report = (what: string, value: number, unit: string, atMost?: number) => void;
+
+interface Measured {
+  readonly perSecond: number;
+  readonly p99Ms: number;
+  /** Of the proxy, per request. */
+  readonly cpuUs: number;
+}
+
+const address = "127.1.0.1";
+const host = "a.example.com";
+const requests = 20_000;
+const kinds = {
+  "HTTP/1.1": { edgePort: 80, handPort: 8080, options: ["--h1", "-c", "32"] },
+  "HTTP/1.1 in TLS": { edgePort: 443, handPort: 8443, options: ["--h1", "-c", "32"] },
+  "HTTP/2 in TLS": { edgePort: 443, handPort: 8443, options: ["-c", "8", "-m", "8"] },
+} as const;
+
+export async function edgeFigures(report: Report, rounds: number): Promise<void> {
+  const kit = await makeTestEdge();
+  const edge = await kit.open();
+  const others = [
+    await startHaproxy(kit, "backend", quickBackend),
+    await startHaproxy(kit, "hand", handWritten(kit)),
+  ];
+  try {
+    const ports = [
+      { kind: "http" as const, port: 443, destinationPort: backendPort, tls: true, proxy: false },
+      { kind: "http" as const, port: 80, destinationPort: backendPort, tls: false, proxy: false },
+    ];
+    const limits = { softLimit: 10, hardLimit: 1000 };
+    await edge.apply(kit.planOf(kit.group("a", { [address]: "awake" }, { ports, ...limits })));
+    const ours = await workerOf(join(kit.directory, "h", "stats"));
+    const hand = await workerOf(socketOf(kit, "hand"));
+    for (const [kind, { edgePort, handPort, options }] of Object.entries(kinds)) {
+      const both = { ours: [] as Measured[], theirs: [] as Measured[] };
+      for (let round = -1; round < rounds; round += 1) {
+        const first = await load(kit, edgePort, options, ours);
+        const second = await load(kit, handPort, options, hand);
+        // The first of all is for warming up.
+        if (round < 0) continue;
+        both.ours.push(first);
+        both.theirs.push(second);
+      }
+      const ratio = (of: keyof Measured) =>
+        median(both.ours.map((each) => each[of])) / median(both.theirs.map((each) => each[of]));
+      const figure = `edge, ${kind}`;
+      report(`${figure}: requests`, median(both.ours.map(({ perSecond }) => perSecond)), "/s");
+      report(`${figure}: written by hand`, median(both.theirs.map(({ perSecond }) => perSecond)), "/s");
+      report(`${figure}: time of the one written by hand, of ours`, 1 / ratio("perSecond"), "", 1 / 0.9);
+      report(`${figure}: p99, ratio`, ratio("p99Ms"), "");
+      report(`${figure}: CPU time of the proxy per request, ratio`, ratio("cpuUs"), "");
+    }
+  } finally {
+    for (const child of others) {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    }
+    await edge.remove();
+    kit.remove();
+  }
+}
+
+const defaults = [
+  "defaults",
+  "  mode http",
+  "  timeout connect 10s",
+  "  timeout client 10m",
+  "  timeout server 10m",
+  "  timeout http-request 10s",
+  "  timeout http-keep-alive 60s",
+];
+
+/** A small response, at once. */
+const quickBackend = [
+  ...defaults,
+  "frontend backend",
+  `  bind ${address}:${backendPort}`,
+  '  http-request return status 200 content-type text/plain string "hello world"',
+];
+
+const handWritten = (kit: TestEdge): string[] => [
+  "global",
+  `  stats socket "${socketOf(kit, "hand")}" mode 600 level admin`,
+  ...defaults,
+  "frontend hand",
+  "  bind 127.0.0.1:8080",
+  `  bind 127.0.0.1:8443 ssl crt "${kit.planOf().defaultCertificate}" alpn h2,http/1.1`,
+  "  option forwardfor",
+  "  http-request set-header x-forwarded-proto https if { ssl_fc }",
+  "  http-request set-header x-forwarded-proto http if !{ ssl_fc }",
+  `  use_backend members if { req.hdr(host),host_only -i ${host} }`,
+  "backend members",
+  "  balance leastconn",
+  `  server s1 ${address}:${backendPort} maxconn 1000`,
+];
+
+const socketOf = (kit: TestEdge, name: string): string => join(kit.directory, `${name}.sock`);
+
+async function startHaproxy(kit: TestEdge, name: string, lines: readonly string[]): Promise<ChildProcess> {
+  const file = join(kit.directory, `${name}.cfg`);
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  const child = spawn("haproxy", ["-db", "-f", file], { stdio: ["ignore", "ignore", "inherit"] });
+  await once(child, "spawn");
+  return child;
+}
+
+async function workerOf(socket: string): Promise<number> {
+  const info = await until("HAProxy answers", () =>
+    askHaproxy(socket, "show info", systemClock).catch(() => undefined),
+  );
+  return Number(/^Pid: (\d+)$/m.exec(info)?.[1]);
+}
+
+async function load(
+  kit: TestEdge,
+  port: number,
+  options: readonly string[],
+  proxy: number,
+): Promise<Measured> {
+  const log = join(kit.directory, "load.log");
+  rmSync(log, { force: true });
+  const scheme = String(port).endsWith("443") ? "https" : "http";
+  const fixed = ["-n", String(requests), `--connect-to=127.0.0.1:${port}`, `--log-file=${log}`];
+  const cpuBefore = cpuMs(proxy);
+  const { status, stdout, stderr } = spawnSync("h2load", [...fixed, ...options, `${scheme}://${host}/`], {
+    encoding: "utf8",
+    timeout: 120_000,
+  });
+  const cpu = cpuMs(proxy) - cpuBefore;
+  const perSecond = Number(/finished in [^,]+, ([\d.]+) req\/s/.exec(stdout)?.[1]);
+  if (status !== 0 || !stdout.includes(`${requests} 2xx`)) throw new Error(`h2load: ${stdout}${stderr}`);
+  // Start, status and duration in microseconds of each request.
+  const durations = readFileSync(log, "utf8").trimEnd().split("\n");
+  const p99Ms = percentile(
+    durations.map((line) => Number(line.split("\t")[2]) / 1000),
+    99,
+  );
+  return { perSecond, p99Ms, cpuUs: (cpu * 1000) / requests };
+}
+
+function cpuMs(pid: number): number {
+  const identity = identify(pid);
+  const usage = identity === undefined ? undefined : readUsage(identity);
+  if (usage === undefined) throw new Error(`process ${pid} is gone`);
+  return usage.cpuTimeMs;
+}
