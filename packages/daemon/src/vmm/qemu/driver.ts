@@ -128,7 +128,8 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       ...{ clock, log, places, process, timings },
       accelerator: record.accelerator,
       writeSnapshot: (qmp, directory, signal) => writeSleepSnapshot(suspension, qmp, directory, signal),
-      beginCapture: (machine, target, signal) => QemuCapture.begin(suspension, machine, target, signal),
+      beginCapture: (machine, target, signal) =>
+        QemuCapture.begin({ ...suspension, whole }, machine, target, signal),
       onKilled: () => dropLease(bootDirectory, places.record),
     });
   }
