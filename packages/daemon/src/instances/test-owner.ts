@@ -189,6 +189,7 @@ export async function withOwner(
         clock: daemonsClock,
         log: silentLog,
         feed: new OutputFeed(daemonsClock),
+        onGuestRequest: () => {},
         onWoken: () => {},
         openLog: async () => {
           if (logFailure !== undefined) throw logFailure;

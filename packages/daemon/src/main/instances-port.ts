@@ -30,13 +30,15 @@ import { copyIn, copyOut } from "../operations/copy-files.ts";
 import type { Directories } from "../operations/directories.ts";
 import { waitForConnections } from "../operations/drain.ts";
 import { execInGuest } from "../operations/exec-session.ts";
-import { type CreateDependencies, createInstances } from "../operations/instance-create.ts";
+import type { CreateDependencies } from "../operations/instance-create.ts";
 import { connectionsOf, type StatsReader, usageOfInstance } from "../operations/instance-stats.ts";
 import { logLines } from "../operations/log-lines.ts";
 import { checkLimits } from "../operations/node-limits.ts";
 import type { ExitWatch } from "../operations/wait-exit.ts";
 import type { WakeLatencies } from "../operations/wake-latency.ts";
 import type { OpenServices } from "./services.ts";
+import type { OpenSnapshots } from "./snapshots.ts";
+import { historyOf } from "./snapshots-port.ts";
 
 export interface InstancesDependencies extends CreateDependencies {
   readonly registry: Registry;
@@ -50,6 +52,7 @@ export interface InstancesDependencies extends CreateDependencies {
   readonly exits: ExitWatch;
   readonly services: Pick<OpenServices, "prepareJoin" | "groupOf" | "apply">;
   readonly latencies: WakeLatencies;
+  readonly createRequested: OpenSnapshots["create"];
 }
 
 /** How long those wait who need the guest of a sleeper. */
@@ -189,12 +192,13 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     resolve: (account, reference) => resolveReference(registry, account, reference),
     resolveLoose: (account, text) => resolveLoosely(registry, account, text),
     get: (id) => view(registry.get(id)),
+    history: (id) => historyOf(registry.get(id).spec.lineage),
     list: (account, page) => pageOf(registry, account, page).map(view),
 
     async create(account, request, waitMs, signal) {
       const part = request.service_group;
       const join = part === undefined ? undefined : await deps.services.prepareJoin(account, part);
-      const records = await createInstances(deps, account, request, waitMs > 0);
+      const records = await deps.createRequested(account, request, { waits: waitMs > 0, signal });
       try {
         await join?.(records.map(({ id }) => id));
       } catch (error) {

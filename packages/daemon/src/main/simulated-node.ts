@@ -2,7 +2,7 @@
  * A whole node of pretended machines for tests: the real store, registry, owners, lifecycle, recovery and socket over a fake
  * VMM, network and image store and scripted guests. A daemon can be killed at any instant; the host goes on without it.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,12 +20,15 @@ import type { Kernels } from "../kernels/kernels.ts";
 import { liveAttachments } from "../operations/attachments.ts";
 import { directoriesBelow } from "../operations/directories.ts";
 import { createFakeImages, createFakeNetwork, type FakeNetwork } from "../operations/fake-host.ts";
+import { createFakeLayers } from "../operations/fake-layers.ts";
 import { createLifecycle } from "../operations/instance-lifecycle.ts";
 import { StatsReader } from "../operations/instance-stats.ts";
+import type { LifecycleDependencies } from "../operations/machine.ts";
 import type { NodeLimits } from "../operations/node-limits.ts";
 import { ScriptedGuests } from "../operations/scripted-guests.ts";
 import { ExitWatch } from "../operations/wait-exit.ts";
 import { WakeLatencies } from "../operations/wake-latency.ts";
+import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { openDatabase } from "../store/open.ts";
 import { createFakeVmm } from "../vmm/fake/driver.ts";
@@ -37,6 +40,7 @@ import { createNodePort } from "./node-port.ts";
 import type { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
 import { openServices } from "./services.ts";
+import { type OpenSnapshots, openSnapshots } from "./snapshots.ts";
 
 export const limits: NodeLimits = {
   instances: 1000,
@@ -101,17 +105,12 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     currentKernel: async () => kernel,
   } as unknown as NodeVmm;
   const kernels = { list: async () => [] } as unknown as Kernels;
-  const lifecycle = createLifecycle({
+  const machines: LifecycleDependencies = {
     vmm: async () => vmm,
     guests: mortal(guests),
     network,
     images,
-    layers: mortal({
-      ensure: async (target: string) => {
-        writeFileSync(join(target, "writable.qcow2"), "");
-        return join(target, "writable.qcow2");
-      },
-    }),
+    layers: createFakeLayers(directories.layers),
     directories,
     log,
     clock,
@@ -119,13 +118,14 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     currentKernel: async () => kernel,
     kernelOf: async () => kernel,
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
-  });
+  };
   const owners: Owners = new Owners({
     registry,
-    lifecycle,
+    lifecycle: createLifecycle(machines),
     clock,
     log,
     feed,
+    onGuestRequest: (instance, request) => snapshots.takeRequest(instance, request),
     onWoken: () => {},
     openLog: async (id) => {
       const store = await LogStore.open(directories.log(id));
@@ -133,6 +133,10 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
       if (state.dead) await store.close();
       return store;
     },
+  });
+  const snapshots: OpenSnapshots = await openSnapshots({
+    saved: await SavedInstances.open(db),
+    ...{ registry, images, network, clock, limits, owners, machines },
   });
   const shared = {
     registry,
@@ -176,27 +180,31 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     address: () => undefined,
     shutdown: () => {},
   });
+  const instances = createInstancesPort({
+    ...shared,
+    stats: new StatsReader({ network, directories, clock }),
+    exits: new ExitWatch(registry),
+    latencies: new WakeLatencies(),
+    services,
+    createRequested: snapshots.create,
+  });
   const api = {
     ...services.ports,
-    instances: createInstancesPort({
-      ...shared,
-      stats: new StatsReader({ network, directories, clock }),
-      exits: new ExitWatch(registry),
-      latencies: new WakeLatencies(),
-      services,
-    }),
+    instances,
+    snapshots: snapshots.port(instances.get),
     images: createImagesPort(images, registry),
     kernels: createKernelsPort(kernels, registry),
     node,
     authenticate: () => undefined,
     socketAccount: account,
   };
-  const recovered = recover(shared);
+  const recovered = recover(shared).then(() => snapshots.recover());
   recovered.catch(() => {});
   const socket = await startSocket(api, { path, log });
   const goAway = async () => {
     guests.sever();
     await services.release();
+    snapshots.release();
     await db.destroy();
     await Promise.all(logs.map((store) => store.close()));
   };
