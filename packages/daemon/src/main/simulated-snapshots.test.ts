@@ -250,7 +250,7 @@ test("templates on demand: prepared once for many, nested, dropped without a nam
     const create = (template: object, more: object = {}) =>
       daemon.call("createInstance", { body: { template, autostart: true, timeout_s: 20, ...more } });
     const all = await Promise.all(["a", "b", "c"].map((name) => create(prepared, { name })));
-    for (const { data } of all) assert.equal(data.instances[0].state, "running");
+    for (const { data } of all) assert.equal(data.instances[0].state, "running", data.instances[0].message);
     assert.equal((await daemon.call("getTemplateInstances")).data.instances.length, 1);
     await create({ prepare: true, create_args: { image: "hello", args: ["template"] } });
     assert.equal((await daemon.call("getTemplateInstances")).data.instances.length, 1);

@@ -46,6 +46,8 @@ export async function openSnapshots(surroundings: SnapshotsSurroundings): Promis
   const { saved, owners, registry, clock, machines } = surroundings;
   const { directories, layers } = machines;
   const log = machines.log.child({ room: "snapshots" });
+  // Looked at before any request is served: what is made from now on is somebody's.
+  const left = registry.all().filter(isLeft);
   await ensureDirectory(directories.snapshots, 0o711);
   const sweep = new SnapshotSweep({
     snapshotsDirectory: directories.snapshots,
@@ -88,8 +90,7 @@ export async function openSnapshots(surroundings: SnapshotsSurroundings): Promis
     create: (account, request, options) => createRequested(requested, account, request, options),
     takeRequest: (id, request) => requests.take(id, request),
     async recover() {
-      const left = registry.all().filter(isLeft);
-      await Promise.allSettled(left.map(({ id }) => owners.of(id).delete()));
+      await Promise.allSettled(left.map(async ({ id }) => owners.of(id).delete()));
       await sweep.sweep().catch((error) => log.error({ err: error }, "sweeping snapshots failed"));
     },
     release() {
