@@ -21,7 +21,7 @@ const layerName = /^([0-9a-f-]{36})\.qcow2$/;
 /** QEMU takes a disk's layers on its command line, and every read may ask each of them. */
 const mostLayers = 64;
 /** A disk that stands on more is folded onto its lowest ones, which are the most shared. */
-const foldAbove = 8;
+const foldAbove = 16;
 const foldOnto = 4;
 const foldDeadlineMs = 600_000;
 

@@ -11,7 +11,10 @@ import { runOk } from "../host/process.ts";
 import { DiskLayers, nextName, overlayName } from "./disk-layers.ts";
 
 export interface WritableLayers {
-  /** Path of the overlay, made if it is not there, over a frozen layer if one is named; `uid` alone may open it. */
+  /**
+   * Path of the overlay, made if it is not there, over a frozen layer if one is named; `uid` alone may open it. For a disk
+   * that no process has open: what a capture left is completed, and a long chain of layers is folded.
+   */
   ensure(directory: string, uid: number, over?: string): Promise<string>;
   /** What is written on the disk goes; what it stood on stays. */
   drop(directory: string): Promise<void>;
@@ -51,7 +54,7 @@ export function createWritableLayers(directory: string, layersDirectory: string)
       await share();
       const overlay = join(target, overlayName);
       try {
-        await frozen.completeSwitch(target);
+        await frozen.fold(target);
         if (!(await exists(overlay)) && over !== undefined) await frozen.makeOverlay(overlay, over, uid);
         if (await exists(overlay)) {
           await chown(overlay, uid, uid);
