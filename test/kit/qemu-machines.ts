@@ -113,6 +113,7 @@ export async function qemuMachines(): Promise<QemuMachines> {
       root: { path: rootPath, format: "raw", readOnly: true },
       writable: { path: overlay, format: "qcow2", readOnly: false },
       network: { tap, mac: `02:00:00:00:01:${number.toString(16).padStart(2, "0")}` },
+      roms: [],
     };
   }
 

@@ -71,6 +71,7 @@ export async function machineSpec(
     root: { path: rootPath, format: "raw", readOnly: true },
     writable: { path: writable, format: "qcow2", readOnly: false },
     network: network.namesFor(record.address),
+    roms: [],
   };
 }
 
