@@ -49,6 +49,7 @@ async function factsOf(channel: GuestChannel) {
     hosts: await shell(channel, "cat /etc/hosts"),
     machineId: await shell(channel, "cat /etc/machine-id"),
     bootId: await shell(channel, "cat /proc/sys/kernel/random/boot_id"),
+    nestedProc: await shell(channel, "unshare -U -r -m -p -f --mount-proc sh -c 'echo $$'"),
     mac: await shell(channel, "cat /sys/class/net/eth0/address"),
     addresses: await shell(channel, "ip -4 addr show dev eth0"),
     routes: await shell(channel, "ip route"),
@@ -147,6 +148,13 @@ test("machine-id", () => {
 test("boot id", () => {
   for (const { bootId } of all) assert.match(bootId, /^\w{8}-\w{4}-4\w{3}-[89ab]\w{3}-\w{12}$/);
   differ(({ bootId }) => bootId);
+});
+
+test("a user namespace may still mount a procfs of its own", () => {
+  assert.deepEqual(
+    all.map((facts) => facts.nestedProc),
+    ["1", "1", "1"],
+  );
 });
 
 test("MAC address", () => {
