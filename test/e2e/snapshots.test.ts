@@ -183,6 +183,7 @@ test("a live PostgreSQL is branched, and both go on apart", async () => {
       return code === 0 && `${stdout.trim()} `;
     });
   };
+  await ask("db", "select 1");
   await ask("db", "create table t (n int)");
   await ask("db", "insert into t values (1)");
   await uni.ok(["branch", "db", "--name", "test"]);

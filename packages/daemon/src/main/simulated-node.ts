@@ -64,6 +64,7 @@ export interface SimulatedDaemon {
   /** A method on the socket. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   call(method: string, params?: object): Promise<any>;
+  readonly isDead: () => boolean;
   /** As SIGTERM: machines go on. */
   close(): Promise<void>;
   /** As SIGKILL: nothing that was awaited comes back. */
@@ -83,11 +84,23 @@ export async function withHost(body: (host: SimulatedHost) => Promise<void>): Pr
   }
 }
 
-export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon> {
+export interface SimulatedOptions {
+  /** The daemon dies with the n-th time that it calls the host or hears of what came of a call. */
+  readonly diesAt?: { steps: number };
+}
+
+export async function startDaemon(
+  host: SimulatedHost,
+  { diesAt }: SimulatedOptions = {},
+): Promise<SimulatedDaemon> {
   const clock = systemClock;
   const log = silentLog;
   const state = { dead: false };
-  const mortal = <T extends object>(room: T): T => untilDead(room, () => state.dead);
+  const isDead = () => {
+    if (diesAt !== undefined && --diesAt.steps <= 0) state.dead = true;
+    return state.dead;
+  };
+  const mortal = <T extends object>(room: T): T => untilDead(room, isDead);
   const logs: LogStore[] = [];
   const directories = directoriesBelow(host.directory);
   const db = await openDatabase(join(host.directory, "uni.db"));
@@ -211,6 +224,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
   return {
     registry,
     recovered,
+    isDead: () => state.dead,
     call: (method, params = {}) => callOn(path, method, params),
     async close() {
       await socket.close();
@@ -233,6 +247,14 @@ const pretendedEdge: Edge = {
   remove: async () => {},
 };
 
+/** What only looks, and cannot be kept waiting for ever. */
+const answersAtOnce: ReadonlySet<PropertyKey> = new Set([
+  "checkSnapshot",
+  "snapshotFacts",
+  "namesFor",
+  "pickAddress",
+]);
+
 /** The object, whose promises no longer settle once the daemon is dead, nor those of what they gave. */
 function untilDead<T extends object>(room: T, isDead: () => boolean): T {
   const gate = async (promise: Promise<unknown>): Promise<unknown> => {
@@ -244,7 +266,7 @@ function untilDead<T extends object>(room: T, isDead: () => boolean): T {
     get(target, name) {
       const member: unknown = Reflect.get(target, name);
       if (member instanceof Promise) return gate(member);
-      if (typeof member !== "function") return member;
+      if (typeof member !== "function" || answersAtOnce.has(name)) return member;
       return (...args: unknown[]) => {
         if (isDead()) return new Promise<never>(() => {});
         const result: unknown = member.apply(target, args);

@@ -79,10 +79,10 @@ export async function openSnapshots(surroundings: SnapshotsSurroundings): Promis
   });
   const requested: RequestedDependencies = { ...surroundings, sweep, onDemand };
   const requests = new GuestRequests({ ...requested, log });
-  // What an instance stood on may be needed no more when it is gone, or when a run of it is over.
+  // What memory or disk of an instance stood on may be needed no more when it is gone, or when a run of it is over.
   const unfollow = registry.onChange((after, before) => {
-    if (before === undefined || after?.status.origin === before.status.origin) return;
-    if (before.status.origin !== null) sweep.soon();
+    const leftOrigin = (before?.status.origin ?? null) !== null && after?.status.origin === null;
+    if (after === undefined || leftOrigin) sweep.soon();
   });
   const unwatch = watchUnused(saved, { clock, log, onRemoved: () => sweep.soon() });
   return {

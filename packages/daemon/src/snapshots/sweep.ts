@@ -64,6 +64,7 @@ export class SnapshotSweep {
     const { snapshotsDirectory, layers, log } = this.#deps;
     const snapshots = await readdir(snapshotsDirectory);
     const listed = await layers.list();
+    if (snapshots.length + listed.length === 0) return;
     const inUse = await this.#deps.layersInUse();
     // In one instant: a lease ends when a record names what it is for.
     const needed = this.#deps.needed();
