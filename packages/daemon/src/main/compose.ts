@@ -167,14 +167,15 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   });
   await undo.add("services", () => services.release());
 
+  const saved = await SavedInstances.open(db);
   const snapshots: OpenSnapshots = await openSnapshots({
-    saved: await SavedInstances.open(db),
-    ...{ registry, images, network, clock, limits, owners, machines },
+    ...{ saved, registry, images, network, clock, limits, owners, machines },
   });
   await undo.add("snapshots", () => snapshots.release());
 
   const shared = {
     registry,
+    saved,
     images,
     network,
     clock,
@@ -206,9 +207,9 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     api: {
       instances,
       snapshots: snapshots.port(instances.get),
-      images: createImagesPort(images, registry),
+      images: createImagesPort(images, shared),
       ...services.ports,
-      kernels: createKernelsPort(kernels, registry),
+      kernels: createKernelsPort(kernels, shared),
       node,
       authenticate: await tokenChecker(db),
       socketAccount: admin,

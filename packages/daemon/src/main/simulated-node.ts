@@ -147,12 +147,13 @@ export async function startDaemon(
       return store;
     },
   });
+  const saved = await SavedInstances.open(db);
   const snapshots: OpenSnapshots = await openSnapshots({
-    saved: await SavedInstances.open(db),
-    ...{ registry, images, network, clock, limits, owners, machines },
+    ...{ saved, registry, images, network, clock, limits, owners, machines },
   });
   const shared = {
     registry,
+    saved,
     images,
     network,
     clock,
@@ -205,8 +206,8 @@ export async function startDaemon(
     ...services.ports,
     instances,
     snapshots: snapshots.port(instances.get),
-    images: createImagesPort(images, registry),
-    kernels: createKernelsPort(kernels, registry),
+    images: createImagesPort(images, shared),
+    kernels: createKernelsPort(kernels, shared),
     node,
     authenticate: () => undefined,
     socketAccount: account,
