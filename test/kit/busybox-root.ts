@@ -54,7 +54,7 @@ const applets = [
     "grep",
     "printf",
   ],
-  ["nslookup", "tail", "usleep", "uname", "sort", "cut", "tr", "which", "free", "vi"],
+  ["nslookup", "tail", "usleep", "uname", "sort", "cut", "tr", "which", "free", "vi", "unshare"],
 ].flat();
 
 const passwd = ["root:x:0:0:root:/root:/bin/sh", "app:x:1000:1000:app:/home/app:/bin/sh", ""].join("\n");

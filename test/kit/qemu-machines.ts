@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -112,6 +113,7 @@ export async function qemuMachines(): Promise<QemuMachines> {
       root: { path: rootPath, format: "raw", readOnly: true },
       writable: { path: overlay, format: "qcow2", readOnly: false },
       network: { tap, mac: `02:00:00:00:01:${number.toString(16).padStart(2, "0")}` },
+      roms: [],
     };
   }
 
@@ -152,7 +154,8 @@ export async function qemuMachines(): Promise<QemuMachines> {
     },
     load: (machine) => shell(machine, "echo 3 >/proc/sys/vm/drop_caches; cat /stored"),
     async prepareNext(spec) {
-      const { layer, path } = await layers.prepareNext(diskOf(spec), spec.uid);
+      const layer = randomUUID();
+      const path = await layers.prepareNext(diskOf(spec), spec.uid, layer);
       return { disk: layer, nextDisk: { ...spec.writable, path } };
     },
     completeSwitch: (spec) => layers.completeSwitch(diskOf(spec)),

@@ -100,8 +100,12 @@ export class TestAgent {
     await until("the agent listens", () => existsSync(this.#socketPath));
   }
 
-  async #end(): Promise<void> {
+  async closeAll(): Promise<void> {
     for (const channel of this.#channels.splice(0)) await channel.close();
+  }
+
+  async #end(): Promise<void> {
+    await this.closeAll();
     this.#process?.kill("SIGKILL");
     await this.ended;
     rmSync(this.#directory, { recursive: true, force: true });

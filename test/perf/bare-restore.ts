@@ -45,7 +45,7 @@ export async function bareRestore(
     logPath: files.log,
     args: commandLine({
       ...{ architecture, accelerator, shape: spec.shape, name: "bare", files },
-      from: { kind: "restore", ramPath, stateDescriptor: inputDescriptor, spec, backing },
+      from: { kind: "restore", ramPath, stateDescriptor: inputDescriptor, spec, backing, romSlots: [] },
     }),
   });
   const qmp = await connectLaunched(launched, files.qmp, clock, () => {}, signal);

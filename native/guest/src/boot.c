@@ -19,7 +19,7 @@
 
 enum { PORT_WAIT_US = 30000000 };
 
-static int proc = -1, dev = -1;
+static int proc = -1, dev = -1, sys = -1;
 
 static void open_console(void);
 static void set_kernel_defaults(void);
@@ -33,7 +33,8 @@ void boot_machine(void) {
   open_console();
   proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   dev = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (proc < 0 || dev < 0) abort();
+  sys = open("/sys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (proc < 0 || dev < 0 || sys < 0) abort();
   write_text(proc, "self/oom_score_adj", "-1000");
   devices_hold();
   modules_load();
@@ -58,6 +59,8 @@ int boot_find_port(void) {
 int boot_proc(void) { return proc; }
 
 int boot_dev(void) { return dev; }
+
+int boot_sys(void) { return sys; }
 
 /* The kernel opened /dev/console for us only if the initramfs has that node. 0 to 2 must not become anything else. */
 static void open_console(void) {

@@ -7,3 +7,4 @@ void boot_machine(void);
 int boot_find_port(void);
 int boot_proc(void);
 int boot_dev(void);
+int boot_sys(void);

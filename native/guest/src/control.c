@@ -1,17 +1,22 @@
 #include "control.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "answers.h"
 #include "channel.h"
+#include "clone-signal.h"
 #include "clock.h"
 #include "event-loop.h"
 #include "events.h"
 #include "fields.h"
+#include "instance-file.h"
 #include "notices.h"
 #include "oom.h"
 #include "platform.h"
 #include "program.h"
+#include "requests.h"
 #include "stats.h"
 #include "streams.h"
 
@@ -25,6 +30,8 @@ static struct configuration configuration;
 static int stop_request = -1;
 
 static void configure(uint16_t id, const uint8_t *payload, size_t length);
+static void become(uint16_t id, const uint8_t *payload, size_t length);
+static void tell_programs(enum becoming_kind kind);
 static void refresh(uint16_t id, const uint8_t *payload, size_t length);
 static void send_signal(uint16_t id, const uint8_t *payload, size_t length);
 static void stop(uint16_t id, const uint8_t *payload, size_t length);
@@ -44,6 +51,10 @@ const struct configuration *control_configuration(void) { return &configuration;
 void control_request(uint16_t id, uint8_t type, const uint8_t *payload, size_t length) {
   switch (type) {
     case TYPE_CONFIGURE: return configure(id, payload, length);
+    case TYPE_BECOME: return become(id, payload, length);
+    case TYPE_ANSWER_TEMPLATE:
+    case TYPE_ANSWER_FORK:
+    case TYPE_CHILD_CHANGED: return reply(id, answer_message(type, payload, length));
     case TYPE_REFRESH: return refresh(id, payload, length);
     case TYPE_SIGNAL: return send_signal(id, payload, length);
     case TYPE_STOP: return stop(id, payload, length);
@@ -68,19 +79,49 @@ static void configure(uint16_t id, const uint8_t *payload, size_t length) {
   configuration = wanted;
   state = STATE_CONFIGURED;
   platform_set_moment(&configuration.moment);
+  instance_file_set(&configuration.self);
   if (!platform_configure(&configuration, &reason)) return reply(id, reason);
   oom_watch();
   if (!configuration.maintenance) program_start(&configuration, now);
   reply(id, NULL);
 }
 
-static void refresh(uint16_t id, const uint8_t *payload, size_t length) {
-  struct host_moment moment = {0};
-  const char *reason = NULL;
-  if (parse_moment(payload, length, &moment, &reason)) {
-    reason = NULL;
-    platform_set_moment(&moment);
+/* Until all of it holds the machine is still who it was, so that a host may try again. */
+static void become(uint16_t id, const uint8_t *payload, size_t length) {
+  const char *reason = "is not configured, or about to end";
+  struct becoming wanted = {0};
+  if (state != STATE_CONFIGURED) return reply(id, reason);
+  bool ok = parse_becoming(payload, length, &wanted, &reason);
+  /* Entropy first: whatever is drawn from here on is this machine's own. */
+  if (ok) platform_set_moment(&wanted.moment);
+  if (!ok || !platform_become(&configuration.self, &wanted, &reason)) {
+    self_free(&wanted.self);
+    return reply(id, reason);
   }
+  self_free(&configuration.self);
+  configuration.self = wanted.self;
+  instance_file_set(&configuration.self);
+  requests_become(wanted.kind);
+  tell_programs(wanted.kind);
+  reply(id, NULL);
+}
+
+static void tell_programs(enum becoming_kind kind) {
+  char line[NOTICE_MAX + 1];
+  const char *what = kind == BECOME_REWIND ? "rewound" : "cloned";
+  int length = snprintf(line, sizeof line, "%s %s", what, configuration.self.instance_id);
+  notices_add(line, (size_t)length);
+  if (clone_signal()) program_signal_group(clone_signal());
+}
+
+static void refresh(uint16_t id, const uint8_t *payload, size_t length) {
+  struct refreshment wanted = {0};
+  const char *reason = NULL;
+  if (parse_refreshment(payload, length, &wanted, &reason)) {
+    platform_set_moment(&wanted.moment);
+    if (state != STATE_CONFIGURED || platform_set_roms(&wanted.roms, &reason)) reason = NULL;
+  }
+  roms_free(&wanted.roms);
   reply(id, reason);
 }
 

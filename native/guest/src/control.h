@@ -3,6 +3,8 @@
  *
  *   waiting --CONFIGURE--> configured --POWER_OFF--> powering off --goodbye heard, or patience over--> reset
  *      `------------------------POWER_OFF-----------------^
+ *
+ * A configured machine may be told, any number of times, that it goes on as another (BECOME).
  */
 #pragma once
 #include "bytes.h"

@@ -11,7 +11,7 @@
 
 enum { DEVICES_MAX = 64 };
 /* Device kinds of the virtio specification, section 5. */
-enum { VIRTIO_NET = 1, VIRTIO_BLOCK = 2, VIRTIO_CONSOLE = 3, VIRTIO_ENTROPY = 4 };
+enum { VIRTIO_NET = 1, VIRTIO_BLOCK = 2, VIRTIO_CONSOLE = 3, VIRTIO_ENTROPY = 4, VIRTIO_SCSI = 8 };
 
 static const char bus[] = "/sys/bus/virtio";
 
@@ -39,7 +39,7 @@ void devices_settle(void) {
     char path[128];
     snprintf(path, sizeof path, "%s/devices/virtio%d/driver", bus, numbers[i]);
     bool bound = access(path, F_OK) == 0;
-    bool early = kind == VIRTIO_CONSOLE || kind == VIRTIO_ENTROPY;
+    bool early = kind == VIRTIO_CONSOLE || kind == VIRTIO_ENTROPY || kind == VIRTIO_SCSI;
     if (early != bound) set_driver(numbers[i], driver_of(kind), early ? "bind" : "unbind");
     if (kind != VIRTIO_BLOCK && kind != VIRTIO_NET) continue;
     snprintf(late[late_count].name, sizeof late->name, "virtio%d", numbers[i]);
@@ -91,6 +91,7 @@ static const char *driver_of(int kind) {
     case VIRTIO_BLOCK: return "virtio_blk";
     case VIRTIO_CONSOLE: return "virtio_console";
     case VIRTIO_ENTROPY: return "virtio_rng";
+    case VIRTIO_SCSI: return "virtio_scsi";
     default: return NULL;
   }
 }

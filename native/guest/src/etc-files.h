@@ -2,4 +2,6 @@
 #pragma once
 #include "config-message.h"
 
-void write_etc_files(const struct configuration *config);
+void write_etc_files(const struct self *self);
+/* Changes what was written for `old`, and nothing else: what the program wrote beside it, or in its place, stays. */
+void change_etc_files(const struct self *old, const struct self *self);

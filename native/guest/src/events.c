@@ -39,9 +39,13 @@ void events_add(enum event_kind kind, const struct bytes *fields) {
 }
 
 void events_replace(enum event_kind kind, const struct bytes *fields) {
+  events_forget(kind);
+  events_add(kind, fields);
+}
+
+void events_forget(enum event_kind kind) {
   for (size_t i = count; i-- > 0;)
     if (events[i].kind == kind) remove_event(i);
-  events_add(kind, fields);
 }
 
 void events_ack(uint64_t sequence) {
@@ -64,8 +68,12 @@ void log_add(enum log_stream stream, const uint8_t *data, size_t length) {
 void log_ack(uint64_t offset) { log_ring_ack(&ring, offset); }
 
 void events_rewind(uint64_t log_offset) {
-  log_ring_rewind(&ring, log_offset);
-  for (size_t i = 0; i < count; i++) events[i].sent = false;
+  if (log_offset == LOG_ANEW) log_ring_restart(&ring);
+  else log_ring_rewind(&ring, log_offset);
+  for (size_t i = 0; i < count; i++) {
+    events[i].sent = false;
+    if (log_offset == LOG_ANEW) events[i].after_log = 0;
+  }
 }
 
 bool events_fill(void) { return fill_event() || fill_log(); }

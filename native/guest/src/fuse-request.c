@@ -12,6 +12,7 @@ int fuse_request_parse(const uint8_t *bytes, size_t length, struct fuse_request 
   request->opcode = head.opcode;
   request->unique = head.unique;
   request->node = head.nodeid;
+  request->thread = head.pid;
   const uint8_t *at = bytes + sizeof head;
   size_t have = length - sizeof head;
   union {
@@ -50,6 +51,7 @@ int fuse_request_parse(const uint8_t *bytes, size_t length, struct fuse_request 
       request->offset = in.write.offset;
       request->data = at + sizeof in.write;
       request->length = in.write.size;
+      request->flags = in.write.flags;
       return 0;
     case FUSE_RELEASE:
     case FUSE_RELEASEDIR:
@@ -69,6 +71,14 @@ int fuse_request_parse(const uint8_t *bytes, size_t length, struct fuse_request 
     case FUSE_INIT: return take(at, have, request->version, sizeof request->version) ? 0 : EINVAL;
     default: return 0;
   }
+}
+
+ssize_t fuse_slice(const struct fuse_request *request, const char *text, size_t length, char *to, size_t size) {
+  if (request->offset >= length) return 0;
+  size_t left = length - (size_t)request->offset;
+  if (left > size) left = size;
+  memcpy(to, text + request->offset, left);
+  return (ssize_t)left;
 }
 
 static bool take(const uint8_t *from, size_t have, void *to, size_t want) {

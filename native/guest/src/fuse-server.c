@@ -12,6 +12,9 @@
 
 #include "pseudo-tree.h"
 
+/* What is above tells inodes of one node apart. */
+enum { NODE_BITS = 44 };
+#define NODE_MASK (((uint64_t)1 << NODE_BITS) - 1)
 /* The oldest protocol that has all we use, and is spoken by every kernel since 5.10. Names and modes never change. */
 enum { MINOR = 31, FOREVER_S = 1 << 30, STACK = 128 << 10, ANSWER_MAX = 4096, BLOCK = 4096 };
 
@@ -20,18 +23,17 @@ static int device = -1;
 static void *serve(void *unused);
 static void init(const struct fuse_request *request);
 static void lookup(const struct fuse_request *request);
-static void getattr(const struct fuse_request *request);
-static void setattr(const struct fuse_request *request);
+static void getattr(const struct fuse_request *request, const struct pseudo_node *node);
+static void setattr(const struct fuse_request *request, const struct pseudo_node *node);
 static void open_node(const struct fuse_request *request, const struct pseudo_node *node);
 static void read_file(const struct fuse_request *request, const struct pseudo_node *node);
-static void read_directory(const struct fuse_request *request);
+static void read_directory(const struct fuse_request *request, const struct pseudo_node *node);
 static size_t put_name(char *to, size_t room, uint64_t number, uint64_t next, const char *name, mode_t mode);
 static void write_file(const struct fuse_request *request, const struct pseudo_node *node);
 static void poll_file(const struct fuse_request *request, const struct pseudo_node *node);
-static void interrupt(const struct fuse_request *request);
 static void statfs_all(const struct fuse_request *request);
-static uint64_t validity(uint64_t number);
-static struct fuse_attr attributes(uint64_t number);
+static uint64_t validity(uint64_t number, const struct pseudo_node *node);
+static struct fuse_attr attributes(uint64_t number, const struct pseudo_node *node);
 static void send(int32_t error, uint64_t unique, const void *data, size_t length);
 
 bool fuse_serve(int fd) {
@@ -57,6 +59,11 @@ void fuse_answer(uint64_t unique, int error, const void *data, size_t length) {
   send(-error, unique, data, error ? 0 : length);
 }
 
+void fuse_answer_write(uint64_t unique, ssize_t result) {
+  struct fuse_write_out out = {.size = result < 0 ? 0 : (uint32_t)result};
+  fuse_answer(unique, result < 0 ? (int)-result : 0, &out, sizeof out);
+}
+
 void fuse_wake_poll(uint64_t poll_handle) {
   struct fuse_notify_poll_wakeup_out out = {.kh = poll_handle};
   send(FUSE_NOTIFY_POLL, 0, &out, sizeof out);
@@ -77,25 +84,27 @@ void fuse_handle(const uint8_t *bytes, size_t length) {
   int error = fuse_request_parse(bytes, length, &request);
   if (error == EIO) return;
   if (error) return fuse_answer(request.unique, error, NULL, 0);
-  const struct pseudo_node *node = pseudo_node(request.node);
+  request.node &= NODE_MASK;
+  struct pseudo_node found, *node = pseudo_node(request.node, &found) ? &found : NULL;
   switch (request.opcode) {
     case FUSE_INIT: return init(&request);
     case FUSE_FORGET:
     case FUSE_BATCH_FORGET:
     case FUSE_DESTROY: return;
-    case FUSE_INTERRUPT: return interrupt(&request);
+    /* A killed writer or reader waits, unkillable, for its answer (request_wait_answer): this gives it. Itself it needs none. */
+    case FUSE_INTERRUPT: return pseudo_interrupt(request.interrupted);
     case FUSE_STATFS: return statfs_all(&request);
     default: break;
   }
   if (!node) return fuse_answer(request.unique, ESTALE, NULL, 0);
   switch (request.opcode) {
     case FUSE_LOOKUP: return lookup(&request);
-    case FUSE_GETATTR: return getattr(&request);
-    case FUSE_SETATTR: return setattr(&request);
+    case FUSE_GETATTR: return getattr(&request, node);
+    case FUSE_SETATTR: return setattr(&request, node);
     case FUSE_OPEN:
     case FUSE_OPENDIR: return open_node(&request, node);
     case FUSE_READ: return read_file(&request, node);
-    case FUSE_READDIR: return read_directory(&request);
+    case FUSE_READDIR: return read_directory(&request, node);
     case FUSE_WRITE: return write_file(&request, node);
     case FUSE_POLL: return poll_file(&request, node);
     case FUSE_RELEASE:
@@ -126,21 +135,24 @@ static void init(const struct fuse_request *request) {
 
 static void lookup(const struct fuse_request *request) {
   uint64_t number = pseudo_lookup(request->node, request->name);
-  if (!number) return fuse_answer(request->unique, ENOENT, NULL, 0);
-  struct fuse_entry_out out = {.nodeid = number, .entry_valid = validity(number), .attr_valid = validity(number)};
-  out.attr = attributes(number);
+  struct pseudo_node node;
+  if (!number || !pseudo_node(number, &node)) return fuse_answer(request->unique, ENOENT, NULL, 0);
+  static uint64_t fresh;
+  struct fuse_entry_out out = {.nodeid = number, .attr = attributes(number, &node)};
+  if (node.file && node.file->blocks) out.nodeid |= ++fresh << NODE_BITS;
+  out.entry_valid = out.attr_valid = validity(number, &node);
   fuse_answer(request->unique, 0, &out, sizeof out);
 }
 
-static void getattr(const struct fuse_request *request) {
-  struct fuse_attr_out out = {.attr_valid = validity(request->node), .attr = attributes(request->node)};
+static void getattr(const struct fuse_request *request, const struct pseudo_node *node) {
+  struct fuse_attr_out out = {.attr_valid = validity(request->node, node), .attr = attributes(request->node, node)};
   fuse_answer(request->unique, 0, &out, sizeof out);
 }
 
 /* A shell's ">" truncates, touch(1) sets times: both change nothing. */
-static void setattr(const struct fuse_request *request) {
+static void setattr(const struct fuse_request *request, const struct pseudo_node *node) {
   if (request->valid & (FATTR_MODE | FATTR_UID | FATTR_GID)) return fuse_answer(request->unique, EPERM, NULL, 0);
-  getattr(request);
+  getattr(request, node);
 }
 
 static void open_node(const struct fuse_request *request, const struct pseudo_node *node) {
@@ -162,20 +174,19 @@ static void read_file(const struct fuse_request *request, const struct pseudo_no
 }
 
 /* An entry's position is where the one after it begins: 1 and 2 are behind "." and "..", then the number of the node. */
-static void read_directory(const struct fuse_request *request) {
+static void read_directory(const struct fuse_request *request, const struct pseudo_node *node) {
   static char answer[ANSWER_MAX];
   size_t room = request->size < sizeof answer ? request->size : sizeof answer, used = 0;
-  const struct pseudo_node *self = pseudo_node(request->node);
-  if (self->file) return fuse_answer(request->unique, ENOTDIR, NULL, 0);
+  if (node->file) return fuse_answer(request->unique, ENOTDIR, NULL, 0);
   uint64_t at = request->offset;
   if (at == 0 && (used += put_name(answer, room, request->node, 1, ".", S_IFDIR)) > 0) at = 1;
-  size_t put = at == 1 ? put_name(answer + used, room - used, self->parent, 2, "..", S_IFDIR) : 0;
+  size_t put = at == 1 ? put_name(answer + used, room - used, node->parent, 2, "..", S_IFDIR) : 0;
   if (put > 0) at = 2;
   used += put;
-  for (uint64_t number = at; number >= 2 && pseudo_node(number); number++) {
-    const struct pseudo_node *node = pseudo_node(number);
-    if (node->parent != request->node) continue;
-    put = put_name(answer + used, room - used, number, number + 1, node->name, node->mode);
+  for (uint64_t number = at - 1; at >= 2 && (number = pseudo_next(request->node, number));) {
+    struct pseudo_node entry;
+    if (!pseudo_node(number, &entry)) continue;
+    put = put_name(answer + used, room - used, number, number + 1, entry.name, entry.mode);
     if (put == 0) break;
     used += put;
   }
@@ -196,8 +207,7 @@ static size_t put_name(char *to, size_t room, uint64_t number, uint64_t next, co
 static void write_file(const struct fuse_request *request, const struct pseudo_node *node) {
   if (!node->file || !node->file->write) return fuse_answer(request->unique, EBADF, NULL, 0);
   ssize_t put = node->file->write(request);
-  struct fuse_write_out out = {.size = put < 0 ? 0 : (uint32_t)put};
-  fuse_answer(request->unique, put < 0 ? (int)-put : 0, &out, sizeof out);
+  if (put != ANSWERS_LATER) fuse_answer_write(request->unique, put);
 }
 
 /* ENOSYS would turn polling off for every file of the mount. */
@@ -207,29 +217,19 @@ static void poll_file(const struct fuse_request *request, const struct pseudo_no
   fuse_answer(request->unique, 0, &out, sizeof out);
 }
 
-/* A killed reader waits, unkillable, for its answer (request_wait_answer): this gives it. Itself it needs none. */
-static void interrupt(const struct fuse_request *request) {
-  for (uint64_t number = FUSE_ROOT_ID; pseudo_node(number); number++) {
-    const struct pseudo_file *file = pseudo_node(number)->file;
-    if (file && file->interrupt && file->interrupt(request->interrupted)) return;
-  }
-}
-
 static void statfs_all(const struct fuse_request *request) {
   struct fuse_statfs_out out = {.st = {.bsize = BLOCK, .frsize = BLOCK, .namelen = 255}};
   fuse_answer(request->unique, 0, &out, sizeof out);
 }
 
-/* The name too: its lookup at each open brings the size of that moment. */
-static uint64_t validity(uint64_t number) {
-  const struct pseudo_file *file = pseudo_node(number)->file;
-  return file && file->size ? 0 : FOREVER_S;
+/* The name too: its lookup at each open brings the size of that moment, or that it is there no more. */
+static uint64_t validity(uint64_t number, const struct pseudo_node *node) {
+  return number >= CHILD_NODES || (node->file && (node->file->size || node->file->blocks)) ? 0 : FOREVER_S;
 }
 
-static struct fuse_attr attributes(uint64_t number) {
-  const struct pseudo_node *node = pseudo_node(number);
+static struct fuse_attr attributes(uint64_t number, const struct pseudo_node *node) {
   struct fuse_attr attr = {.ino = number, .mode = node->mode, .nlink = node->file ? 1 : 2, .blksize = BLOCK};
-  if (node->file && node->file->size) attr.size = node->file->size();
+  if (node->file && node->file->size) attr.size = node->file->size(number);
   return attr;
 }
 

@@ -12,6 +12,8 @@ bool fuse_serve(int device);
 void fuse_handle(const uint8_t *bytes, size_t length);
 /* Where answers go; `fuse_serve` sets it. */
 void fuse_set_device(int device);
-/* The answer to a request that was put off. `error` is 0 or an errno. Any thread may call both. */
+/* The answer to a request that was put off. `error` is 0 or an errno. Any thread may call these. */
 void fuse_answer(uint64_t unique, int error, const void *data, size_t length);
+/* Bytes, or an errno negated. */
+void fuse_answer_write(uint64_t unique, ssize_t result);
 void fuse_wake_poll(uint64_t poll_handle);

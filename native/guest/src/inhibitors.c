@@ -24,7 +24,7 @@ static struct source changes = {.fd = -1};
 
 static bool parse_number(const char *text, size_t length, uint64_t *number, int *error);
 static ssize_t file_read(const struct fuse_request *request, char *to, size_t size);
-static uint64_t file_size(void);
+static uint64_t file_size(uint64_t node);
 static size_t format(char text[32]);
 static ssize_t file_write(const struct fuse_request *request);
 static void changed(struct source *source, uint32_t events);
@@ -79,15 +79,11 @@ static bool parse_number(const char *text, size_t length, uint64_t *number, int 
 
 static ssize_t file_read(const struct fuse_request *request, char *to, size_t size) {
   char text[32];
-  size_t length = format(text);
-  if (request->offset >= length) return 0;
-  size_t left = length - (size_t)request->offset;
-  if (left > size) left = size;
-  memcpy(to, text + request->offset, left);
-  return (ssize_t)left;
+  return fuse_slice(request, text, format(text), to, size);
 }
 
-static uint64_t file_size(void) {
+static uint64_t file_size(uint64_t node) {
+  (void)node;
   char text[32];
   return format(text);
 }

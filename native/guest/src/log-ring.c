@@ -44,6 +44,11 @@ void log_ring_rewind(struct log_ring *ring, uint64_t offset) {
   ring->sent = ring->start;
 }
 
+void log_ring_restart(struct log_ring *ring) {
+  ring->start = ring->end = ring->sent = ring->told_lost = 0;
+  ring->first_run = ring->runs = 0;
+}
+
 bool log_ring_next(struct log_ring *ring, size_t most, struct log_piece *piece) {
   if (ring->told_lost < ring->start) {
     *piece = (struct log_piece){.offset = ring->told_lost, .length = ring->start - ring->told_lost};

@@ -30,6 +30,8 @@ void log_ring_add(struct log_ring *ring, uint8_t stream, uint64_t time_ms, const
 void log_ring_ack(struct log_ring *ring, uint64_t offset);
 /* Sends again from the oldest byte that the host may lack; bytes it lacks and that are gone count as lost. */
 void log_ring_rewind(struct log_ring *ring, uint64_t offset);
+/* Forgets all that was; offsets begin at 0 again. */
+void log_ring_restart(struct log_ring *ring);
 
 struct log_piece {
   uint64_t offset, time_ms;

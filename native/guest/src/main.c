@@ -11,6 +11,7 @@
 #include "inhibitors.h"
 #include "platform.h"
 #include "program.h"
+#include "requests.h"
 #include "streams.h"
 
 static void watch_signals(void);
@@ -23,6 +24,7 @@ int main(int argc, char **argv) {
   loop_open();
   watch_signals();
   inhibitors_watch();
+  requests_watch();
   channel_open();
   loop_run(after_round);
 }

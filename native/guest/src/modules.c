@@ -29,7 +29,9 @@ static void load(const char *name) {
   char path[512];
   snprintf(path, sizeof path, "/modules/%s", name);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST))
+  /* Else it looks for all disks that there might be, one after the other. */
+  const char *parameters = strcmp(name, "scsi_mod.ko") == 0 ? "scan=manual" : "";
+  if (fd < 0 || (syscall(SYS_finit_module, fd, parameters, 0) != 0 && errno != EEXIST))
     fprintf(stderr, "uni-agent: load module %s: %s\n", name, strerror(errno));
   close(fd);
   unlink(path); /* Its bytes would stay in RAM for ever. */

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "stale-connections.h"
+
 /* Several requests in one datagram; the kernel answers each in order. */
 struct batch {
   size_t length;
@@ -18,6 +20,7 @@ struct batch {
   _Alignas(NLMSG_ALIGNTO) char bytes[1024];
 };
 
+static bool remove_address(unsigned index, const char *address);
 static struct nlmsghdr *begin(struct batch *batch, int type, int flags, const void *body, size_t length);
 static void attribute(struct batch *batch, struct nlmsghdr *message, int type, const void *data, size_t length);
 static void link_up(struct batch *batch, unsigned index);
@@ -51,6 +54,35 @@ bool network_configure(const char *address, const char *gateway, const char **re
   attribute(&batch, message, RTA_OIF, &index, sizeof index);
   *reason = "the kernel refused the address or the route";
   return send_batch(&batch);
+}
+
+bool network_become(const uint8_t mac[6], const char *old, const char *address, const char *gateway, const char **reason) {
+  unsigned index = if_nametoindex("eth0");
+  bool moved = old && strcmp(old, address) != 0;
+  *reason = "the machine has no network interface";
+  if (index == 0) return false;
+  /* Without its address a connection can send nothing more, so none of the ends below reaches the other side. */
+  *reason = "the kernel kept the old address";
+  if (moved && !remove_address(index, old)) return false;
+  struct batch batch = {0};
+  struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
+  attribute(&batch, begin(&batch, RTM_NEWLINK, 0, &link, sizeof link), IFLA_ADDRESS, mac, 6);
+  *reason = "the kernel refused the MAC address";
+  if (!send_batch(&batch) || !network_configure(address, gateway, reason)) return false;
+  if (moved) end_connections_from(old);
+  return true;
+}
+
+/* Gone already is as good. */
+static bool remove_address(unsigned index, const char *address) {
+  unsigned char local[16];
+  int family = strchr(address, ':') ? AF_INET6 : AF_INET;
+  size_t size = family == AF_INET6 ? 16 : 4;
+  if (inet_pton(family, address, local) != 1) return false;
+  struct batch batch = {0};
+  struct ifaddrmsg ip = {.ifa_family = (unsigned char)family, .ifa_prefixlen = (unsigned char)(size * 8), .ifa_index = index};
+  attribute(&batch, begin(&batch, RTM_DELADDR, 0, &ip, sizeof ip), IFA_LOCAL, local, size);
+  return send_batch(&batch) || errno == EADDRNOTAVAIL;
 }
 
 static void link_up(struct batch *batch, unsigned index) {

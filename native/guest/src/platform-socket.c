@@ -68,8 +68,20 @@ bool platform_configure(const struct configuration *config, const char **reason)
   *reason = "enter the test's root";
   if (fchdir(root) != 0 || chroot(".") != 0) return false;
   pseudo_files_attach(libukp);
-  write_etc_files(config);
+  write_etc_files(&config->self);
   return true;
+}
+
+bool platform_become(const struct self *old, const struct becoming *wanted, const char **reason) {
+  if (!platform_set_roms(&wanted->self.roms, reason)) return false;
+  sethostname(wanted->self.hostname, strlen(wanted->self.hostname));
+  change_etc_files(old, &wanted->self);
+  return true;
+}
+
+bool platform_set_roms(const struct roms *roms, const char **reason) {
+  *reason = "a test on the host has no ROMs";
+  return roms->count == 0;
 }
 
 void platform_set_moment(const struct host_moment *moment) { (void)moment; }

@@ -9,11 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "boot-id.h"
 #include "boot.h"
 #include "devices.h"
 #include "etc-files.h"
 #include "network.h"
 #include "platform.h"
+#include "roms.h"
 #include "root.h"
 
 static int port = -1, kernel_log = -1, entropy = -1;
@@ -34,13 +36,26 @@ bool platform_channel_dies(void) { return false; }
 void platform_channel_closed(void) {}
 
 bool platform_configure(const struct configuration *config, const char **reason) {
-  sethostname(config->hostname, strlen(config->hostname));
+  const struct self *self = &config->self;
+  sethostname(self->hostname, strlen(self->hostname));
+  boot_id_renew();
   devices_bind();
-  if (config->address && config->gateway && !network_configure(config->address, config->gateway, reason)) return false;
+  if (self->address && self->gateway && !network_configure(self->address, self->gateway, reason)) return false;
   if (!root_enter(reason)) return false;
-  write_etc_files(config);
-  return true;
+  write_etc_files(self);
+  return platform_set_roms(&self->roms, reason);
 }
+
+bool platform_become(const struct self *old, const struct becoming *wanted, const char **reason) {
+  const struct self *self = &wanted->self;
+  if (wanted->kind != BECOME_REWIND) boot_id_renew();
+  sethostname(self->hostname, strlen(self->hostname));
+  change_etc_files(old, self);
+  if (!network_become(wanted->mac, old->address, self->address, self->gateway, reason)) return false;
+  return platform_set_roms(&self->roms, reason);
+}
+
+bool platform_set_roms(const struct roms *roms, const char **reason) { return roms_mount(roms, reason); }
 
 /* Two guests restored from one snapshot have one random generator until it is fed and told to use it at once. */
 void platform_set_moment(const struct host_moment *moment) {

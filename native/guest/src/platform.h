@@ -14,6 +14,10 @@ bool platform_channel_dies(void);
 void platform_channel_closed(void);
 /* Disks, root, kernel file systems, network. False with a reason (a static or leaked string). */
 bool platform_configure(const struct configuration *config, const char **reason);
+/* The machine that was `old` is what the message says, as far as the system goes. False with a reason; then all may be tried again. */
+bool platform_become(const struct self *old, const struct becoming *wanted, const char **reason);
+/* Mounts what is new or changed, unmounts what is not listed. False with a reason. */
+bool platform_set_roms(const struct roms *roms, const char **reason);
 void platform_set_moment(const struct host_moment *moment);
 /* A directory descriptor of procfs and of the device file system that no process of the guest can replace. */
 int platform_proc(void);

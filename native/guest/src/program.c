@@ -44,7 +44,7 @@ static struct timer grace = {.fire = grace_over};
 
 void program_start(const struct configuration *config, int64_t configured_at_us) {
   if (config->stop_signal > 0) stop_signal = config->stop_signal;
-  struct launch request = {.spec = &config->program, .defaults = &config->program, .hostname = config->hostname};
+  struct launch request = {.spec = &config->program, .defaults = &config->program, .hostname = config->self.hostname};
   request.in = openat(platform_dev(), "null", O_RDONLY | O_CLOEXEC);
   request.out = open_output(&outputs[0]);
   request.err = open_output(&outputs[1]);
@@ -66,6 +66,8 @@ void program_start(const struct configuration *config, int64_t configured_at_us)
 bool program_running(void) { return pid != 0; }
 
 bool program_signal(int signal) { return pid != 0 && kill(pid, signal) == 0; }
+
+bool program_signal_group(int signal) { return pid != 0 && kill(-pid, signal) == 0; }
 
 void program_stop(uint32_t grace_ms, void (*gone)(void)) {
   if (!pid) return gone();

@@ -7,6 +7,8 @@ void program_start(const struct configuration *config, int64_t configured_at_us)
 bool program_running(void);
 /* False if there is none. */
 bool program_signal(int signal);
+/* The program and what it started, unless that has left its process group. */
+bool program_signal_group(int signal);
 /* The stop signal now, SIGKILL to everything later; calls `gone` (once) when the program is no more. */
 void program_stop(uint32_t grace_ms, void (*gone)(void));
 /* True if `pid` was the program. */

@@ -17,7 +17,7 @@ int pseudo_files_mount(int dev) {
   /* Other users than root may come in, and the kernel checks the modes that we tell it. */
   const char *options[] = {"fd", number, "rootmode", "40555", "user_id", "0", "group_id", "0", NULL};
   const char *flags[] = {"allow_other", "default_permissions", NULL};
-  int mount = new_mount("fuse", NEW_NOSUID | NEW_NODEV | NEW_NOEXEC, options, flags);
+  int mount = new_mount("fuse", NULL, NEW_NOSUID | NEW_NODEV | NEW_NOEXEC, options, flags);
   if (mount >= 0 && fuse_serve(device)) return mount;
   close(device);
   if (mount >= 0) close(mount);

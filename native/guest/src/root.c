@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "boot-id.h"
 #include "boot.h"
 #include "devices.h"
 #include "new-mount.h"
@@ -52,6 +53,7 @@ void root_prepare(void) {
   mkdir("/lower", 0755), mkdir("/writable", 0755), mkdir("/merged", 0755);
   for (size_t i = 0; i < MOUNTS; i++) mounts[i].fd = make_mount(&mounts[i]);
   libukp = pseudo_files_mount(dev);
+  boot_id_prepare();
 }
 
 bool root_enter(const char **reason) {
@@ -67,6 +69,7 @@ bool root_enter(const char **reason) {
       fprintf(stderr, "uni-agent: mount %s at %s: %m\n", mount->type, mount->at);
   }
   pseudo_files_attach(libukp);
+  boot_id_attach();
   return true;
 }
 
@@ -80,7 +83,7 @@ void root_freeze(void) {
 }
 
 static int make_mount(const struct kernel_mount *wanted) {
-  int fd = new_mount(wanted->type, wanted->attributes, wanted->options, NULL);
+  int fd = new_mount(wanted->type, NULL, wanted->attributes, wanted->options, NULL);
   /* The descriptor that attaches a mount is O_PATH: opening terminals needs another. */
   if (fd >= 0 && strcmp(wanted->type, "devpts") == 0) pts = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   return fd;

@@ -4,6 +4,7 @@
 #include "control.h"
 #include "events.h"
 #include "fields.h"
+#include "requests.h"
 #include "streams.h"
 
 /* A message that does not fit one frame; its parts come one after the other. */
@@ -16,6 +17,8 @@ void session_begin(uint64_t log_offset) {
   joining = false;
   message.length = 0;
   events_rewind(log_offset);
+  if (log_offset == LOG_ANEW) requests_hold();
+  requests_repeat();
   struct bytes fields = {0};
   field_put_u32(&fields, KEY_STATE, control_state());
   channel_send(0, TYPE_STATE, 0, fields.data, fields.length);
@@ -31,7 +34,7 @@ void session_end(void) {
 
 void session_frame(const struct frame *frame) {
   /* On the others the flag is a stream's side. */
-  bool may_join = frame->type < TYPE_LOG_ACK || (frame->type >= TYPE_OPEN_EXEC && frame->type <= TYPE_OPEN_WRITE);
+  bool may_join = frame->type < TYPE_LOG_ACK || (frame->type >= TYPE_BECOME && frame->type <= TYPE_OPEN_WRITE);
   if (!may_join || (!joining && !(frame->flags & FLAG_MORE))) return dispatch(frame, frame->payload, frame->length);
   if (message.length + frame->length <= MESSAGE_MAX) bytes_append(&message, frame->payload, frame->length);
   joining = frame->flags & FLAG_MORE;

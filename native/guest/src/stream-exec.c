@@ -21,7 +21,7 @@ bool stream_open_exec(const uint8_t *payload, size_t length, struct stream_ends 
   const char *why;
   const struct configuration *config = control_configuration();
   struct launch request = {.spec = &spec, .defaults = &config->program, .in = -1, .out = -1, .err = -1};
-  request.hostname = config->hostname;
+  request.hostname = config->self.hostname;
   if (control_state() != STATE_CONFIGURED) {
     snprintf(result.reason, sizeof result.reason, "the machine is not set up yet, or about to end");
   } else if (!parse_process(payload, length, &spec, &why)) {

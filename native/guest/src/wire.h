@@ -14,6 +14,9 @@ enum {
   MESSAGE_MAX = 4 << 20,                                /* a message joined from frames */
 };
 
+/* In the place of a log offset in the hello: what was before is no concern of this host's. */
+#define LOG_ANEW UINT64_MAX
+
 /* Flags. On requests and replies: */
 enum { FLAG_MORE = 1 };
 /* On DATA, END and CREDIT of streams: */
@@ -32,6 +35,11 @@ enum frame_type {
   TYPE_LOG_ACK = 8,
   TYPE_EVENT_ACK = 9,
   TYPE_GOODBYE_ACK = 10,
+  /* host to agent, more requests */
+  TYPE_BECOME = 11,
+  TYPE_ANSWER_TEMPLATE = 12,
+  TYPE_ANSWER_FORK = 13,
+  TYPE_CHILD_CHANGED = 14,
   /* streams; `id` names the stream, chosen by the host */
   TYPE_OPEN_EXEC = 16,
   TYPE_OPEN_READ = 17,
@@ -55,7 +63,26 @@ enum frame_type {
 };
 
 enum agent_state { STATE_WAITING = 0, STATE_CONFIGURED = 1, STATE_POWERING_OFF = 2 };
-enum event_kind { EVENT_STARTED = 1, EVENT_LISTENING = 2, EVENT_OOM = 3, EVENT_EXITED = 4, EVENT_START_FAILED = 5, EVENT_INHIBITED = 6 };
+enum event_kind {
+  EVENT_STARTED = 1,
+  EVENT_LISTENING = 2,
+  EVENT_OOM = 3,
+  EVENT_EXITED = 4,
+  EVENT_START_FAILED = 5,
+  EVENT_INHIBITED = 6,
+  EVENT_TEMPLATE_REQUESTED = 7,
+  EVENT_FORK_REQUESTED = 8,
+};
+enum becoming_kind { BECOME_TEMPLATE = 1, BECOME_FORK = 2, BECOME_BRANCH = 3, BECOME_CHECKPOINT = 4, BECOME_REWIND = 5 };
+enum request_failure { FAILURE_REFUSED = 1, FAILURE_LIMIT = 2, FAILURE_NO_SPACE = 3, FAILURE_FAILED = 4 };
+enum child_status {
+  CHILD_STARTING = 1,
+  CHILD_RUNNING = 2,
+  CHILD_DRAINING = 3,
+  CHILD_STOPPING = 4,
+  CHILD_STOPPED = 5,
+  CHILD_TEMPLATE = 6,
+};
 enum log_stream { LOG_STDOUT = 1, LOG_STDERR = 2, LOG_SYSTEM = 3 };
 
 /* Keys of fields, one table for all messages. */
@@ -97,4 +124,18 @@ enum field_key {
   KEY_DISK_TOTAL_KB = 37,
   KEY_CONNECTIONS = 38,
   KEY_INHIBITORS = 39,
+  KEY_MAC = 40,
+  KEY_KIND = 41,
+  KEY_INSTANCE_ID = 42,
+  KEY_INSTANCE_NAME = 43,
+  KEY_ROM = 44,
+  KEY_ROM_NAME = 45,
+  KEY_ROM_AT = 46,
+  KEY_ROM_SLOT = 47,
+  KEY_REQUEST = 48,
+  KEY_FAILURE = 49,
+  KEY_CHILD = 50,
+  KEY_SNAPSHOT = 51,
+  KEY_CREATED_S = 52,
+  KEY_STATUS = 53,
 };

@@ -4,6 +4,7 @@ import type { CommandEntry } from "./define.ts";
 const run = "Run programs:";
 const watch = "Look at instances:";
 const change = "Change instances:";
+const copies = "Copies of instances:";
 const edge = "Ports and services:";
 const images = "Images:";
 const daemon = "Daemon:";
@@ -145,6 +146,33 @@ export const commandTable: readonly CommandEntry[] = [
   },
 
   {
+    name: "branch",
+    group: copies,
+    summary: "copy instances as they are now, memory and disk; they go on",
+    completes: "instances",
+    load: async () => (await import("./commands/branch.ts")).branch,
+  },
+  {
+    name: "checkpoint",
+    group: copies,
+    summary: "keep instances as they are now, to come back to",
+    load: async () => (await import("./commands/checkpoint.ts")).checkpoint,
+  },
+  {
+    name: "rewind",
+    group: copies,
+    summary: "take instances back to checkpoints of them",
+    completes: "instances",
+    load: async () => (await import("./commands/rewind.ts")).rewind,
+  },
+  {
+    name: "template",
+    group: copies,
+    summary: "manage templates: instances that others are made of at once",
+    load: async () => (await import("./commands/template.ts")).template,
+  },
+
+  {
     name: "expose",
     group: edge,
     summary: "lead a port of this machine to a port of an instance",
@@ -230,6 +258,12 @@ export const commandTable: readonly CommandEntry[] = [
     group: daemon,
     summary: "show what the daemon is and has",
     load: async () => (await import("./commands/info.ts")).info,
+  },
+  {
+    name: "df",
+    group: daemon,
+    summary: "show what takes room on the disk",
+    load: async () => (await import("./commands/df.ts")).df,
   },
   {
     name: "version",

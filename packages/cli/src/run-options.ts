@@ -1,3 +1,4 @@
+import { UniError } from "@uni/contract/errors";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import type { Command } from "commander";
 import { collect } from "./define.ts";
@@ -29,6 +30,9 @@ export interface RunOptions extends SleepOptions, ServiceGroupOptions {
   readonly stopTimeout?: number;
   readonly deleteLock?: boolean;
   readonly replicas?: number;
+  readonly template?: string;
+  readonly checkpoint?: string;
+  readonly branch?: string;
 }
 
 /** A distribution's kernel wants more than the REST API's 128 MiB. */
@@ -37,6 +41,9 @@ const defaultMemoryMb = 256;
 /** The options of `run` and `create`: how an instance is to be. */
 export function addRunOptions(command: Command): Command {
   return addServiceGroupOptions(addSleepOptions(command))
+    .option("--template <name>", "in place of an image: a clone of this template")
+    .option("--checkpoint <name>", "in place of an image: as an instance was at this checkpoint")
+    .option("--branch <instance>", "in place of an image: a copy of this instance as it is now")
     .option("--name <name>", "name of the instance; made from the image's otherwise")
     .option("-m, --memory <size>", `memory, such as 512M or 1G (default: ${defaultMemoryMb}M)`, parseMemory)
     .option("--vcpus <count>", "virtual processors (default: 1)", parseCount(1, 64))
@@ -69,16 +76,25 @@ function defined<T extends object>(members: T): T {
 }
 
 export function runParams(
-  image: string,
+  image: string | undefined,
   args: readonly string[],
   options: RunOptions,
   env: NodeJS.ProcessEnv,
 ): RpcParams<"VM.Run"> {
   const given = programArguments(args);
+  const isCopy = [options.template, options.checkpoint, options.branch].some((each) => each !== undefined);
+  if (image === undefined && !isCopy) {
+    throw new UniError("malformed", "making an instance: no image was given", {
+      hint: "'uni images' lists them.",
+    });
+  }
   const { ports, services } = options.publish ?? { ports: [], services: [] };
   const environment = readEnvironment(options.env, options.envFile, env);
   return defined({
     image,
+    template: options.template,
+    checkpoint: options.checkpoint,
+    branch_from: options.branch,
     name: options.name,
     args: given.length === 0 ? undefined : given,
     entrypoint:
@@ -88,8 +104,8 @@ export function runParams(
     working_directory: options.workdir,
     hostname: options.hostname,
     tags: options.tag === undefined ? undefined : [...options.tag],
-    memory: options.memory ?? defaultMemoryMb,
-    vcpus: options.vcpus ?? options.cpus ?? 1,
+    memory: options.memory ?? (image === undefined ? undefined : defaultMemoryMb),
+    vcpus: options.vcpus ?? options.cpus ?? (image === undefined ? undefined : 1),
     restart: options.restart,
     scale_to_zero: newSleepSetting(options),
     auto_remove: options.rm,

@@ -106,3 +106,21 @@ export type MutableServiceGroupProperty = (typeof mutableServiceGroupProperties)
 /** pending: being asked for; error: it cannot be used. */
 export const certificateStates = ["pending", "valid", "error"] as const;
 export type CertificateState = (typeof certificateStates)[number];
+
+export const mutableSavedProperties = ["tags", "delete_lock", "autokill"] as const;
+export type MutableSavedProperty = (typeof mutableSavedProperties)[number];
+
+export const diskUsageKinds = [
+  "images",
+  "boot",
+  "instances",
+  "sleepers",
+  "logs",
+  "layers",
+  "snapshots",
+] as const;
+/**
+ * What takes room on the disk. boot: booted kernels to start from; instances: writable disks; layers: disks that several
+ * share; snapshots: memory of templates, checkpoints and branches.
+ */
+export type DiskUsageKind = (typeof diskUsageKinds)[number];

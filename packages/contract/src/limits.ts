@@ -10,6 +10,9 @@ export const limits = {
   annotationValueLength: 65_536,
   memoryMb: { minimum: 16, maximum: 1_048_576, default: 128 },
   vcpus: { minimum: 1, maximum: 64, default: 1 },
+  /** Instances that are branched, kept or rewound together. */
+  instanceSet: 64,
+  prepareTimeoutS: { minimum: 0, maximum: 86_400, default: 300 },
   replicas: { minimum: 0, maximum: 252 },
   port: { minimum: 1, maximum: 65_535 },
   ports: 64,

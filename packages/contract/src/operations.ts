@@ -3,7 +3,7 @@
  * the published SDK. Order matters nowhere: a fixed path always wins over one with {uuid}.
  */
 import Type, { type TObject, type TSchema } from "typebox";
-import { detailsMember, listMembers, referenceLists } from "./queries.ts";
+import { detailsMember, ListQuery, referenceLists } from "./queries.ts";
 import { Image } from "./resources/image.ts";
 import { Instance } from "./resources/instance.ts";
 import {
@@ -35,6 +35,7 @@ import {
 } from "./resources/instance-results.ts";
 import { HealthzData, Metro, Quotas } from "./resources/node.ts";
 import { NameOrUuid } from "./resources/reference.ts";
+import { savedOperations } from "./saved-operations.ts";
 import { list, request } from "./schema.ts";
 import { serviceOperations } from "./service-operations.ts";
 
@@ -59,10 +60,6 @@ export interface Operation {
 }
 
 const noQuery = request({});
-export const ListQuery = request({
-  ...listMembers,
-  tags: Type.Optional(list(Type.String(), "All of them must be there; also as one comma list")),
-});
 const DetailsQuery = request({ details: Type.Optional(detailsMember) });
 const ReferencesQuery = request(referenceLists);
 export const LogQuery = request({
@@ -250,6 +247,7 @@ export const operations = {
     WaitInstanceBody,
   ),
 
+  ...savedOperations,
   ...serviceOperations,
 
   getImages: read("/v1/images", "Images of the account", ImagesQuery, "images", Image),
@@ -268,12 +266,6 @@ export const plannedRoutes: readonly {
   readonly path: string;
   readonly feature: string;
 }[] = [
-  ...routes("Instance templates", family("/v1/instances/templates")),
-  ...routes("Checkpoints", [
-    ...family("/v1/instances/checkpoints"),
-    "GET /v1/instances/checkpoints/history",
-    "GET /v1/instances/checkpoints/{uuid}/history",
-  ]),
   ...routes("Pinning images", ["POST /v1/images", "DELETE /v1/images"]),
   ...routes("Volumes", family("/v1/volumes")),
   ...routes("Autoscale", [

@@ -1,7 +1,7 @@
 /** Query members that the list operations of all resources share. */
 import Type from "typebox";
 import { paginationOrders } from "./enums.ts";
-import { count, list, words } from "./schema.ts";
+import { count, list, request, words } from "./schema.ts";
 
 export const referenceLists = {
   uuid: Type.Optional(list(Type.String(), "By uuid")),
@@ -18,3 +18,9 @@ export const listMembers = {
   order: Type.Optional(words(paginationOrders, "Default asc: oldest first")),
   sortby: Type.Optional(words(["create_time"])),
 };
+
+/** Of instances, templates and checkpoints. */
+export const ListQuery = request({
+  ...listMembers,
+  tags: Type.Optional(list(Type.String(), "All of them must be there; also as one comma list")),
+});

@@ -4,19 +4,23 @@ import type {
   CaInfo,
   DaemonEvent,
   DaemonInfo,
+  DiskUsage,
   DoctorReport,
   ExecResult,
   ImageDetail,
   KernelCheck,
   KernelInfo,
   LogLine,
+  SavedInfo,
   StatusOk,
   VmDetail,
   VmInfo,
   VmStats,
 } from "./rpc.ts";
 import {
+  BranchParams,
   BuildParams,
+  CheckpointParams,
   CopyOutParams,
   IdParams,
   ImageParams,
@@ -27,6 +31,7 @@ import {
   NoParams,
   PruneParams,
   RemoveParams,
+  RewindParams,
   RunParams,
   ShutdownParams,
   SignalParams,
@@ -86,6 +91,9 @@ export const rpcMethods = {
   "VM.Tunnel": upload(TunnelParams, "Connect to a TCP port of it"),
   "VM.Stats": reply(StatsParams, "Resources in use, of one or of all that run"),
   "VM.Update": reply(UpdateParams, "Change properties"),
+  "VM.Branch": reply(BranchParams, "Copy instances as they are at one instant; they go on"),
+  "VM.Checkpoint": reply(CheckpointParams, "Keep instances as they are at one instant; they go on"),
+  "VM.Rewind": reply(RewindParams, "Take instances back to what checkpoints of them hold"),
   "VM.CopyOut": frames(CopyOutParams, "A tar of a file or tree in it"),
   "VM.CopyIn": upload(VmCopyInParams, "Unpack a tar in it"),
   "Image.List": reply(NoParams, "List images"),
@@ -105,6 +113,7 @@ export const rpcMethods = {
   "Ca.Trust": reply(NoParams, "Have this machine trust the local authority"),
   "Daemon.Version": reply(NoParams, "The daemon's version"),
   "Daemon.Info": reply(NoParams, "What the daemon is and has"),
+  "Daemon.DiskUsage": reply(NoParams, "What takes room on the disk"),
   "Daemon.Doctor": reply(NoParams, "Check the host"),
   "Daemon.Events": frames(NoParams, "What happens to instances from now on"),
   "Daemon.Shutdown": reply(ShutdownParams, "End the daemon; instances go on unless told otherwise"),
@@ -137,6 +146,9 @@ export interface RpcResults {
   "VM.Tunnel": StatusOk;
   "VM.Stats": readonly VmStats[];
   "VM.Update": VmDetail;
+  "VM.Branch": readonly VmInfo[];
+  "VM.Checkpoint": readonly SavedInfo[];
+  "VM.Rewind": readonly VmInfo[];
   "VM.CopyOut": { readonly bytes: number };
   "VM.CopyIn": { readonly bytes: number; readonly entries: number };
   "Image.List": readonly ImageDetail[];
@@ -156,6 +168,7 @@ export interface RpcResults {
   "Ca.Trust": CaInfo & { readonly path: string };
   "Daemon.Version": { readonly version: string };
   "Daemon.Info": DaemonInfo;
+  "Daemon.DiskUsage": DiskUsage;
   "Daemon.Doctor": DoctorReport;
   "Daemon.Events": StatusOk;
   "Daemon.Shutdown": StatusOk;

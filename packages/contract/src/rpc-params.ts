@@ -10,7 +10,7 @@ import {
   InstanceUpdate,
 } from "./resources/instance.ts";
 import { PortMapping } from "./resources/port-mapping.ts";
-import { count, integer, list, plainText, request, tagList, words } from "./schema.ts";
+import { count, integer, list, nameText, plainText, request, tagList, words } from "./schema.ts";
 
 const reference = plainText("Uuid, name, or unambiguous uuid prefix");
 const imageReference = plainText("Image reference", limits.pathLength);
@@ -37,6 +37,9 @@ export const VersionParams = request({ version: plainText("Version of a kernel b
 export const RunParams = request({
   image: Type.Optional(imageReference),
   image_path: Type.Optional(imageReference),
+  template: Type.Optional(plainText("In place of an image: a clone of this template")),
+  branch_from: Type.Optional(plainText("In place of an image: a copy of this instance, with its memory")),
+  checkpoint: Type.Optional(plainText("In place of an image: as an instance was at this checkpoint")),
   name: CreateInstanceRequest.properties.name,
   args: Type.Optional(ArgumentList),
   entrypoint: Type.Optional(ArgumentList),
@@ -103,6 +106,30 @@ export const SuspendParams = request({
   id: reference,
   drain_s: Type.Optional(integer("Seconds to wait for open connections to end; default 0", limits.graceS)),
 });
+
+const instanceSet = Type.Array(reference, { minItems: 1, maxItems: limits.instanceSet });
+const nameMembers = {
+  name: CreateInstanceRequest.properties.name,
+  suffix: Type.Optional(nameText("Each is named <instance>-<suffix>")),
+};
+
+export const BranchParams = request({
+  ids: instanceSet,
+  ...nameMembers,
+  autostart: Type.Optional(Type.Boolean({ description: "Default true" })),
+});
+export type BranchParams = Static<typeof BranchParams>;
+
+export const CheckpointParams = request({ ids: instanceSet, ...nameMembers, tags: Type.Optional(tagList) });
+export type CheckpointParams = Static<typeof CheckpointParams>;
+
+export const RewindParams = request({
+  rewinds: Type.Array(request({ id: reference, checkpoint: plainText("Uuid or name of the checkpoint") }), {
+    minItems: 1,
+    maxItems: limits.instanceSet,
+  }),
+});
+export type RewindParams = Static<typeof RewindParams>;
 
 export const KillParams = request({ id: reference, signal: Type.Optional(signalName) });
 export const SignalParams = request({ id: reference, signal: signalName });

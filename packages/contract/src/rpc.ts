@@ -2,11 +2,26 @@
  * What the people-methods on the unix socket answer, and what their frames carry. Line protocol: one JSON-RPC 2.0 object
  * per line; see rpc-methods.ts for the table and stream-frames.ts for what follows a reply that opened a stream.
  */
-import type { Accelerator, HealthState, InstanceState, LogStream, SleepTier } from "./enums.ts";
+import type {
+  Accelerator,
+  DiskUsageKind,
+  HealthState,
+  InstanceState,
+  LogStream,
+  SleepTier,
+} from "./enums.ts";
 import type { Instance } from "./resources/instance.ts";
 import type { PortMapping } from "./resources/port-mapping.ts";
 
-export type { BuildParams, CopyInParams, ExecParams, RunParams } from "./rpc-params.ts";
+export type {
+  BranchParams,
+  BuildParams,
+  CheckpointParams,
+  CopyInParams,
+  ExecParams,
+  RewindParams,
+  RunParams,
+} from "./rpc-params.ts";
 
 /** One instance as `uni ps` shows it. */
 export interface VmInfo {
@@ -42,6 +57,28 @@ export type VmDetail = Instance & {
   readonly memory: number;
   readonly cpus: number;
 };
+
+/** A template or a checkpoint in short. */
+export interface SavedInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly state: InstanceState;
+  readonly created_at: string;
+  readonly image: string;
+  /** MiB */
+  readonly memory: number;
+  readonly vcpus: number;
+}
+
+/** Bytes as the host's file system has allocated them; what several share is counted once. */
+export interface DiskUsage {
+  readonly kinds: readonly {
+    readonly kind: DiskUsageKind;
+    readonly count: number;
+    readonly bytes: number;
+  }[];
+  readonly total_bytes: number;
+}
 
 export interface VmStats {
   readonly id: string;

@@ -1,5 +1,8 @@
+import { isUuid } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { RpcParams } from "@uni/contract/rpc-methods";
+
+const referenceOf = (text: string) => (isUuid(text) ? { uuid: text } : { name: text });
 
 const environmentOf = (env: RpcParams<"VM.Run">["env"]): Record<string, string> | undefined =>
   Array.isArray(env)
@@ -12,6 +15,9 @@ export function createRequestOf(params: RpcParams<"VM.Run">): CreateInstanceRequ
   const request: CreateInstanceRequest = {
     name: params.name,
     image: params.image ?? params.image_path,
+    template: params.template === undefined ? undefined : referenceOf(params.template),
+    branch_from: params.branch_from === undefined ? undefined : referenceOf(params.branch_from),
+    checkpoint: params.checkpoint === undefined ? undefined : referenceOf(params.checkpoint),
     args: params.args,
     entrypoint: params.entrypoint,
     env: environmentOf(params.env),

@@ -1,3 +1,5 @@
+import type { Instance } from "@uni/contract/resources/instance";
+import { envelopeItems } from "@uni/sdk/envelope-items";
 import { Command } from "commander";
 import { commandTable } from "../command-table.ts";
 import type { Context } from "../context.ts";
@@ -83,6 +85,16 @@ async function dynamicNames({ client, signal }: Context, entry: CommandEntry): P
     case "images": {
       const images = await client.call("Image.List", {}, options);
       return images.flatMap(({ references }) => references.map((value) => ({ value })));
+    }
+    case "templates":
+    case "checkpoints": {
+      const operation = entry.completes === "templates" ? "getTemplateInstances" : "getCheckpointInstances";
+      const found = envelopeItems<Instance>(
+        await client.operation(operation, {}, options),
+        "instances",
+        "listing",
+      );
+      return found.map(({ name, image, image_ref = image }) => ({ value: name, description: image_ref }));
     }
     case "kernels": {
       const kernels = await client.call("Kernel.List", {}, options);

@@ -42,18 +42,19 @@ export const run: CommandModule = {
     "uni run hello",
     "uni run --rm -m 256 --vcpus 2 -e A=b --name web -p 8080:80 hello -- --verbose",
     "uni run --rm --attach debian:bookworm-slim cat /etc/os-release",
+    "uni run --template base --name web",
     "uni run -d --restart on-failure:5 --env-file app.env registry.example.com/app:1.2",
   ],
   define(command, act) {
     command
-      .argument("<image>", "image reference, or a digest")
+      .argument("[image]", "image reference, or a digest; not with --template, --checkpoint or --branch")
       .argument("[args...]", "arguments of the program, in place of the image's")
       .passThroughOptions()
       .option("--attach", "stream its output and end with its exit status; Ctrl-C stops it")
       .option("-d, --detach", "print its name and leave it running (the default)")
       .option("--timeout <span>", "how long to wait until it runs", parseSeconds, defaultWaitS);
     addRunOptions(command).action(
-      act(async (context, image: string, args: string[], options: Options) => {
+      act(async (context, image: string | undefined, args: string[], options: Options) => {
         const { out } = context;
         const count = options.replicas ?? 1;
         const params = runParams(image, args, options, context.env);
@@ -61,11 +62,13 @@ export const run: CommandModule = {
           if (count > 1)
             throw new UniError("exclusive", "running: --attach and --replicas do not go together");
           // Without waiting: nothing that it prints or how it ends is missed, even with --rm.
-          const [vm] = await withSpinner(out, `starting ${image}`, () => makeInstances(context, params, 1));
+          const [vm] = await withSpinner(out, `starting ${image ?? options.name ?? "it"}`, () =>
+            makeInstances(context, params, 1),
+          );
           return followToEnd(context, vm?.id ?? "");
         }
         const wait_s = Math.round(options.timeout);
-        const vms = await withSpinner(out, `starting ${image}`, () =>
+        const vms = await withSpinner(out, `starting ${image ?? options.name ?? "it"}`, () =>
           makeInstances(context, { ...params, wait_s }, count),
         );
         await out.show(count === 1 ? vms[0] : vms, { text: () => vms.map((vm) => `${vm.name}\n`).join("") });

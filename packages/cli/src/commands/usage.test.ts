@@ -82,7 +82,7 @@ test("a command's help shows its options and examples", async () => {
   ]) {
     const { code, stdout } = await runUni(args);
     assert.equal(code, 0);
-    assert.match(stdout, /Usage: uni run \[options\] <image> \[args\.\.\.\]/);
+    assert.match(stdout, /Usage: uni run \[options\] \[image\] \[args\.\.\.\]/);
     assert.match(stdout, /--memory <size>/);
     assert.match(stdout, /Examples:\n {2}\$ uni run hello/);
   }

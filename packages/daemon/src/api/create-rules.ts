@@ -2,20 +2,21 @@
 import { UniError } from "@uni/contract/errors";
 import { limits } from "@uni/contract/limits";
 import type { ImageReference } from "@uni/contract/resources/image-spec";
-import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
-import { readReference } from "./references.ts";
+import { CreateInstanceRequest } from "@uni/contract/resources/instance";
+import { refuseMixedSources, refuseTemplateContradictions, sourceOf } from "./create-sources.ts";
+import { validate } from "./validate.ts";
 import { waitMs } from "./waiting.ts";
 
 /** The request in one form: image a string, args a list, tags without repeats; or the reason why it is refused. */
-export function readCreateRequest(
-  given: CreateInstanceRequest,
-): CreateInstanceRequest & { readonly image: string } {
+export function readCreateRequest(given: CreateInstanceRequest, depth = 0): CreateInstanceRequest {
   refuseContradictions(given);
   refuseUnsupported(given);
-  if (given.image === undefined) throw new UniError("invalid_value", "Missing member 'image'");
+  const isOfImage = sourceOf(given) === undefined;
+  if (isOfImage && given.image === undefined) throw new UniError("invalid_value", "Missing member 'image'");
   return {
     ...given,
-    image: imageUrl(given.image),
+    ...(given.image === undefined ? {} : { image: imageUrl(given.image) }),
+    ...(given.template === undefined ? {} : { template: readTemplate(given.template, depth) }),
     ...(typeof given.args === "string" ? { args: [given.args] } : {}),
     ...(given.tags === undefined ? {} : { tags: [...new Set(given.tags)] }),
   };
@@ -34,27 +35,34 @@ export function notSupported(member: string): UniError {
   return new UniError("not_supported", `Member '${member}' is not supported yet`);
 }
 
+/** How many templates may be prepared for one another in one request. */
+const deepest = 16;
+
+/** What it is prepared of is a request of its own, in the same form. */
+function readTemplate(
+  part: NonNullable<CreateInstanceRequest["template"]>,
+  depth: number,
+): NonNullable<CreateInstanceRequest["template"]> {
+  refuseTemplateContradictions(part);
+  if (part.create_args === undefined) return part;
+  if (depth >= deepest) {
+    throw new UniError("too_many", `Member 'create_args' is nested more than ${deepest} times`);
+  }
+  const args = validate(
+    CreateInstanceRequest,
+    { ...part.create_args, autostart: true },
+    "Member 'create_args'",
+  );
+  for (const member of ["service_group", "timeout_s", "wait_timeout_ms", "replicas"] as const) {
+    if (args[member] !== undefined) throw exclusive(`Member '${member}' does not go into 'create_args'`);
+  }
+  return { ...part, create_args: { ...readCreateRequest(args, depth + 1) } };
+}
+
 const exclusive = (message: string) => new UniError("exclusive", message);
 
 function refuseContradictions(given: CreateInstanceRequest): void {
-  if (given.branch_from !== undefined) {
-    if (given.image !== undefined) throw exclusive("Cannot specify 'image' when 'branch_from' is set");
-    if (given.template !== undefined) {
-      throw exclusive("Cannot specify 'branch_from' when creating an instance from a template");
-    }
-    for (const member of ["args", "env", "memory_mb", "vcpus"] as const) {
-      if (given[member] !== undefined) {
-        throw exclusive(`Cannot specify '${member}' when branching from an existing instance`);
-      }
-    }
-    readReference(given.branch_from);
-  }
-  for (const source of ["template", "checkpoint"] as const) {
-    if (given[source] === undefined) continue;
-    for (const member of ["image", "memory_mb"] as const) {
-      if (given[member] !== undefined) throw exclusive(`Cannot specify '${member}' when '${source}' is set`);
-    }
-  }
+  refuseMixedSources(given);
   const wait = waitMs(given.timeout_s, given.wait_timeout_ms);
   if (wait !== 0 && given.autostart !== true) {
     const member = given.timeout_s === undefined ? "wait_timeout_ms" : "timeout_s";
@@ -109,9 +117,6 @@ function refuseUnsupported(given: CreateInstanceRequest): void {
     volumes: (given.volumes?.length ?? 0) > 0,
     roms: (given.roms?.length ?? 0) > 0,
     plugins: (given.plugins?.length ?? 0) > 0,
-    template: given.template !== undefined,
-    branch_from: given.branch_from !== undefined,
-    checkpoint: given.checkpoint !== undefined,
     schedules: (given.schedules?.length ?? 0) > 0,
     autokill: (given.autokill?.time_ms ?? 0) > 0 || (given.autokill?.num_requests ?? 0) > 0,
     dependencies: (given.dependencies?.length ?? 0) > 0,

@@ -8,6 +8,7 @@ import { asAccountId } from "@uni/contract/ids";
 import type { DaemonEvent, ImageDetail, KernelInfo } from "@uni/contract/rpc";
 import { collect, type Entry, fakeImage, fakeInstances, type State } from "./fake-instances.ts";
 import { fakeCertificates, fakeLocalCa, fakeServices } from "./fake-services.ts";
+import { fakeSnapshots } from "./fake-snapshots.ts";
 import type { ApiDependencies, ImagesPort, KernelsPort, NodePort } from "./port.ts";
 
 export const fakeToken = "a-token";
@@ -36,6 +37,7 @@ export function createFakeCore(): FakeCore {
   const core: FakeCore = Object.assign(state, {
     entries,
     instances: fakeInstances(entries, state),
+    snapshots: fakeSnapshots(entries),
     images: fakeImages(state),
     services: fakeServices(),
     certificates: fakeCertificates(),
@@ -160,6 +162,7 @@ function fakeNode(entries: Map<string, Entry>, state: State, listeners: Set<Pass
       instances: { total: entries.size, running: 0 },
       images: 1,
     }),
+    diskUsage: async () => ({ kinds: [{ kind: "images", count: 1, bytes: 4096 }], total_bytes: 4096 }),
     doctor: async () => ({
       healthy: true,
       checks: [{ name: "kvm", status: "warning", message: "not usable" }],

@@ -79,7 +79,8 @@ export function fakeInstances(entries: Map<string, Entry>, state: State): Instan
       return asInstanceId(found[0].uuid);
     },
     async create(_account, request, waitMs, signal) {
-      if (request.image !== fakeImage) {
+      const sources = [request.template, request.branch_from, request.checkpoint];
+      if (request.image !== fakeImage && sources.every((source) => source === undefined)) {
         throw new UniError("image_not_found", `find image ${request.image}: no such image`, {
           hint: "uni images",
         });
@@ -110,6 +111,7 @@ export function fakeInstances(entries: Map<string, Entry>, state: State): Instan
       return all.slice(start, count === Number.POSITIVE_INFINITY ? undefined : start + count);
     },
     get: (id) => entry(id).instance,
+    history: () => [],
     async update(id, update) {
       applyUpdate(entry(id).instance, update);
     },

@@ -1,11 +1,10 @@
 /** Service groups and certificates of the memory core: kept as they are asked for, without the rules of the real ones. */
 import { randomUUID } from "node:crypto";
-import { messages } from "@uni/contract/envelope";
-import { UniError } from "@uni/contract/errors";
 import type { Certificate } from "@uni/contract/resources/certificate";
 import type { ServiceGroup, ServiceGroupUpdate } from "@uni/contract/resources/service-group";
 import type { Service, ServiceDomain } from "@uni/contract/resources/service-parts";
-import type { CertificatesPort, LocalCaPort, Page, Reference, ServicesPort } from "./port.ts";
+import { Shelf } from "./fake-shelf.ts";
+import type { CertificatesPort, LocalCaPort, ServicesPort } from "./port.ts";
 
 const domain = "uni.localhost";
 const createdAt = "2026-01-01T00:00:00.000Z";
@@ -82,46 +81,4 @@ function changed(group: ServiceGroup, { prop, op, value }: ServiceGroupUpdate): 
     return { ...group, domains: op === "set" ? given : op === "add" ? [...others, ...given] : others };
   }
   return { ...group, [prop]: value };
-}
-
-class Shelf<Item extends { readonly uuid: string; readonly name: string }> {
-  readonly #kind: string;
-  readonly #items = new Map<string, Item>();
-
-  constructor(kind: string) {
-    this.#kind = kind;
-  }
-
-  add(item: Item): Item {
-    if ([...this.#items.values()].some(({ name }) => name === item.name)) {
-      throw new UniError("already_exists", `create ${this.#kind} ${item.name}: the name is taken`);
-    }
-    return this.put(item);
-  }
-
-  put(item: Item): Item {
-    this.#items.set(item.uuid, item);
-    return item;
-  }
-
-  get({ uuid, name = "" }: Reference): Item {
-    const all = [...this.#items.values()];
-    const found = all.find((item) => (uuid === undefined ? item.name === name : item.uuid === uuid));
-    if (found !== undefined) return found;
-    const [by, value] = uuid === undefined ? (["name", name] as const) : (["uuid", uuid] as const);
-    throw new UniError("not_found", messages.noSuch(this.#kind, by, value));
-  }
-
-  remove(reference: Reference): Item {
-    const item = this.get(reference);
-    this.#items.delete(item.uuid);
-    return item;
-  }
-
-  page({ count, from, order }: Page): Item[] {
-    const all = [...this.#items.values()];
-    if (order === "desc") all.reverse();
-    const start = from === undefined ? 0 : all.findIndex(({ uuid }) => uuid === from) + 1;
-    return all.slice(start, Number.isFinite(count) ? start + count : undefined);
-  }
 }

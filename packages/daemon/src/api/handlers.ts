@@ -1,5 +1,5 @@
 import type { OperationId } from "@uni/contract/operations";
-import type { Handler } from "./call.ts";
+import type { Call, Handler } from "./call.ts";
 import {
   createCertificate,
   deleteCertificates,
@@ -15,7 +15,15 @@ import { startInstances, stopInstances, suspendInstances } from "./instances-pow
 import { getHistory, getInstance, getInstances } from "./instances-read.ts";
 import { waitInstances } from "./instances-wait.ts";
 import { getQuotas, healthz, listMetros } from "./node.ts";
-import type { ApiDependencies } from "./port.ts";
+import type { ApiDependencies, SavedKind } from "./port.ts";
+import {
+  createCheckpoints,
+  createTemplates,
+  deleteSaved,
+  getSaved,
+  getSavedHistory,
+  updateSaved,
+} from "./saved-instances.ts";
 import {
   createServiceGroup,
   deleteServiceGroups,
@@ -24,13 +32,8 @@ import {
 } from "./service-groups.ts";
 
 /** What serves each operation, whether it came over HTTP or over the socket. */
-export function createHandlers({
-  instances,
-  images,
-  services,
-  certificates,
-  node,
-}: ApiDependencies): Readonly<Record<OperationId, Handler>> {
+export function createHandlers(dependencies: ApiDependencies): Readonly<Record<OperationId, Handler>> {
+  const { instances, images, services, certificates, node } = dependencies;
   const change: Handler = (call) => updateInstances(instances, call);
   const remove: Handler = (call) => deleteInstances(instances, call);
   const start: Handler = (call) => startInstances(instances, call);
@@ -70,6 +73,7 @@ export function createHandlers({
     getInstanceMetricsByUuid: metrics,
     getInstanceHistory: history,
     getInstanceHistoryByUuid: history,
+    ...savedHandlers(dependencies),
     createServiceGroup: (call) => createServiceGroup(services, call),
     getServiceGroups: readGroups,
     getServiceGroupByUuid: readGroups,
@@ -90,5 +94,40 @@ export function createHandlers({
     getUserByUuid: quotas,
     listMetros: () => listMetros(node),
     healthz: (call) => healthz(node, call),
+  };
+}
+
+function savedHandlers(dependencies: ApiDependencies) {
+  const { snapshots } = dependencies;
+  const read =
+    (kind: SavedKind): Handler =>
+    (call) =>
+      getSaved(snapshots, kind, call);
+  const change =
+    (kind: SavedKind): Handler =>
+    (call) =>
+      updateSaved(snapshots, kind, call);
+  const remove =
+    (kind: SavedKind): Handler =>
+    (call) =>
+      deleteSaved(snapshots, kind, call);
+  const history: Handler = (call) => getSavedHistory(snapshots, call);
+  return {
+    createTemplateInstances: (call: Call) => createTemplates(dependencies, call),
+    getTemplateInstances: read("template"),
+    getTemplateInstanceByUuid: read("template"),
+    updateTemplateInstances: change("template"),
+    updateTemplateInstanceByUuid: change("template"),
+    deleteTemplateInstances: remove("template"),
+    deleteTemplateInstanceByUuid: remove("template"),
+    createCheckpointInstances: (call: Call) => createCheckpoints(dependencies, call),
+    getCheckpointInstances: read("checkpoint"),
+    getCheckpointInstanceByUuid: read("checkpoint"),
+    updateCheckpointInstances: change("checkpoint"),
+    updateCheckpointInstanceByUuid: change("checkpoint"),
+    deleteCheckpointInstances: remove("checkpoint"),
+    deleteCheckpointInstanceByUuid: remove("checkpoint"),
+    getCheckpointHistory: history,
+    getCheckpointHistoryByUuid: history,
   };
 }

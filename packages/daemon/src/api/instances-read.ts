@@ -1,8 +1,8 @@
-import type { ListQuery } from "@uni/contract/operations";
+import type { ListQuery } from "@uni/contract/queries";
 import type { Static } from "typebox";
 import type { Call } from "./call.ts";
 import { type Answer, items } from "./outcome.ts";
-import { askedReferences, basics, readPage } from "./paging.ts";
+import { askedReferences, basics, readPage, readTags } from "./paging.ts";
 import type { InstancesPort, Reference } from "./port.ts";
 import { attempt, readUuid, resolveExactly } from "./references.ts";
 
@@ -12,10 +12,7 @@ export async function getInstances(instances: InstancesPort, call: Call): Promis
   const query = call.query as List;
   const references = askedReferences(call);
   if (references.length > 0) return lookUp(instances, call, references, query.details ?? true);
-  const page = {
-    ...readPage(query),
-    tags: (query.tags ?? []).flatMap((tag) => tag.split(",")).filter((tag) => tag !== ""),
-  };
+  const page = { ...readPage(query), tags: readTags(query) };
   const found = instances.list(call.account, page);
   return items(query.details === false ? found.map(basics) : found);
 }
@@ -25,12 +22,11 @@ export function getInstance(instances: InstancesPort, call: Call): Promise<Answe
   return lookUp(instances, call, [{ uuid: readUuid(call.uuid ?? "") }], details);
 }
 
-/** No instance came from a checkpoint yet, so every history is empty. */
 export async function getHistory(instances: InstancesPort, call: Call): Promise<Answer> {
   const entries = asked(instances, call).map((reference) =>
     attempt(call.log, reference, () => {
-      const { uuid, name } = instances.get(resolveExactly(instances, call.account, reference));
-      return { status: "success", uuid, name, history: [] };
+      const id = resolveExactly(instances, call.account, reference);
+      return { status: "success", ...basics(instances.get(id)), history: instances.history(id) };
     }),
   );
   return items(await Promise.all(entries));

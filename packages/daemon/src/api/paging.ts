@@ -15,6 +15,10 @@ export function readPage(query: Static<typeof PageQuery>): Page {
   };
 }
 
+/** All of them must be there. */
+export const readTags = ({ tags = [] }: { readonly tags?: readonly string[] }): string[] =>
+  tags.flatMap((tag) => tag.split(",")).filter((tag) => tag !== "");
+
 export function askedReferences(call: Call): Reference[] {
   if (call.body === undefined) return queryReferences(call.query);
   return (call.body as readonly NameOrUuid[]).map(readReference);

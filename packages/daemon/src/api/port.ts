@@ -13,6 +13,7 @@ import type {
 import type { Image } from "@uni/contract/resources/image";
 import type { CreateInstanceRequest, Instance, InstanceUpdate } from "@uni/contract/resources/instance";
 import type { HealthzData, Metro, Quotas } from "@uni/contract/resources/node";
+import type { SavedUpdate } from "@uni/contract/resources/saved-instance";
 import type {
   CreateServiceGroupRequest,
   ServiceGroup,
@@ -24,6 +25,7 @@ import type {
   CopyInParams,
   DaemonEvent,
   DaemonInfo,
+  DiskUsage,
   DoctorReport,
   ExecParams,
   ExecResult,
@@ -138,6 +140,8 @@ export interface InstancesPort {
   ): Promise<{ readonly instances: readonly Instance[]; readonly timedOut: boolean }>;
   list(account: AccountId, page: InstancePage): readonly Instance[];
   get(id: InstanceId): Instance;
+  /** The checkpoints that its state came from, newest first. */
+  history(id: InstanceId): readonly HistoryEntry[];
   /** Applies one change, or queues it when the instance must be stopped for it. */
   update(id: InstanceId, update: InstanceUpdate): Promise<void>;
   delete(
@@ -194,6 +198,55 @@ export interface InstancesPort {
     tar: Readable,
     signal: AbortSignal,
   ): Promise<{ readonly bytes: number; readonly entries: number }>;
+}
+
+export type SavedKind = "template" | "checkpoint";
+
+export interface HistoryEntry {
+  readonly uuid: string;
+  readonly name: string;
+  readonly created_at: string;
+}
+
+/** Templates and checkpoints, and what is made of instances at one instant. References are matched exactly. */
+export interface SnapshotsPort {
+  list(account: AccountId, kind: SavedKind, page: InstancePage): readonly Instance[];
+  get(account: AccountId, kind: SavedKind, reference: Reference): Instance;
+  update(account: AccountId, kind: SavedKind, reference: Reference, update: SavedUpdate): Promise<Instance>;
+  /** Instances that were made of it keep what they need. */
+  delete(account: AccountId, kind: SavedKind, reference: Reference): Promise<Instance>;
+  savedHistory(account: AccountId, reference: Reference): readonly HistoryEntry[];
+  /** The instance ends, and is one no more. */
+  makeTemplate(
+    id: InstanceId,
+    options: { readonly autokillMs: number },
+    signal: AbortSignal,
+  ): Promise<Instance>;
+  /** All at one instant; they go on. */
+  saveCheckpoints(
+    wanted: readonly {
+      readonly from: InstanceId;
+      /** Undefined: one is made of the instance's. */
+      readonly name: string | undefined;
+      readonly tags: readonly string[];
+      readonly autokillMs: number;
+    }[],
+    signal: AbortSignal,
+  ): Promise<readonly Instance[]>;
+  /** Copies of instances at one instant; these go on. Resolves when those that are to start run. */
+  branch(
+    account: AccountId,
+    wanted: readonly {
+      readonly of: InstanceId;
+      readonly request: Pick<CreateInstanceRequest, "name" | "autostart">;
+    }[],
+    signal: AbortSignal,
+  ): Promise<readonly Instance[]>;
+  /** All machines end before the first goes on. Resolves when all run. */
+  rewind(
+    account: AccountId,
+    wanted: readonly { readonly instance: InstanceId; readonly checkpoint: Reference }[],
+  ): Promise<readonly Instance[]>;
 }
 
 export interface ImagesPort {
@@ -272,6 +325,7 @@ export interface KernelsPort {
 
 export interface NodePort {
   info(): Promise<DaemonInfo>;
+  diskUsage(): Promise<DiskUsage>;
   doctor(signal: AbortSignal): Promise<DoctorReport>;
   healthz(): Promise<HealthzData>;
   quotas(account: AccountId): Quotas;
@@ -287,6 +341,7 @@ export type Authenticate = (token: string) => AccountId | undefined;
 
 export interface ApiDependencies {
   readonly instances: InstancesPort;
+  readonly snapshots: SnapshotsPort;
   readonly images: ImagesPort;
   readonly services: ServicesPort;
   readonly certificates: CertificatesPort;

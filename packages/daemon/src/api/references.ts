@@ -16,6 +16,9 @@ export function readReference(given: Reference): Reference {
   throw new UniError("invalid_value", "One of 'uuid' and 'name' must be given");
 }
 
+/** For people: a uuid is one, anything else is a name. */
+export const readNameOrUuid = (text: string): Reference => (isUuid(text) ? { uuid: text } : { name: text });
+
 export function readUuid(text: string): string {
   const uuid = text.toLowerCase();
   if (!isUuid(uuid)) throw new UniError("invalid_value", messages.invalidUuid(text));

@@ -26,6 +26,7 @@ export function daemonMethods(node: NodePort) {
   return {
     "Daemon.Version": async (): Promise<RpcAnswer> => value({ version: (await node.info()).version }),
     "Daemon.Info": async (): Promise<RpcAnswer> => value(await node.info()),
+    "Daemon.DiskUsage": async (): Promise<RpcAnswer> => value(await node.diskUsage()),
     "Daemon.Doctor": async (_params: unknown, { signal }: RpcContext): Promise<RpcAnswer> =>
       value(await node.doctor(signal)),
     "Daemon.Events": (_params: unknown, { account }: RpcContext): RpcAnswer =>

@@ -5,6 +5,7 @@ import type { RunParams } from "@uni/contract/rpc";
 import { parseSizeMb } from "@uni/contract/sizes";
 import { notSupported, readCreateRequest } from "./create-rules.ts";
 import type { InstancesPort } from "./port.ts";
+import { readNameOrUuid } from "./references.ts";
 import { type RpcAnswer, type RpcContext, value } from "./rpc-answer.ts";
 import { validate } from "./validate.ts";
 import { toVmInfo } from "./vm-info.ts";
@@ -45,9 +46,15 @@ function toCreateRequest(params: RunParams): CreateInstanceRequest {
   if (params.vcpus !== undefined && params.cpus !== undefined) throw onlyOne("vcpus", "cpus");
   if (params.image !== undefined && params.image_path !== undefined) throw onlyOne("image", "image_path");
   const restart = params.restart;
+  const isOfImage = [params.template, params.branch_from, params.checkpoint].every(
+    (each) => each === undefined,
+  );
   const given: CreateInstanceRequest = {
     name: params.name,
     image: params.image ?? params.image_path,
+    template: referenceIn(params.template),
+    branch_from: referenceIn(params.branch_from),
+    checkpoint: referenceIn(params.checkpoint),
     args: params.args,
     entrypoint: params.entrypoint,
     env: readEnvironment(params.env),
@@ -55,7 +62,7 @@ function toCreateRequest(params: RunParams): CreateInstanceRequest {
     working_directory: params.working_directory,
     hostname: params.hostname,
     tags: params.tags,
-    memory_mb: readMemory(params.memory),
+    memory_mb: params.memory === undefined && !isOfImage ? undefined : readMemory(params.memory),
     vcpus: params.vcpus ?? params.cpus,
     restart_policy: restart?.policy,
     restart_max_retries: restart?.policy === "never" ? undefined : restart?.max_retries,
@@ -63,7 +70,7 @@ function toCreateRequest(params: RunParams): CreateInstanceRequest {
     features: params.auto_remove ? ["delete-on-stop"] : undefined,
     ports: params.port_maps,
     service_group: params.service_group,
-    grace_period_s: params.grace_period_s ?? limits.graceS.default,
+    grace_period_s: params.grace_period_s ?? (isOfImage ? limits.graceS.default : undefined),
     delete_lock: params.delete_lock,
     autostart: params.autostart ?? true,
   };
@@ -71,6 +78,8 @@ function toCreateRequest(params: RunParams): CreateInstanceRequest {
     Object.entries(given).filter(([, member]) => member !== undefined),
   ) as CreateInstanceRequest;
 }
+
+const referenceIn = (text: string | undefined) => (text === undefined ? undefined : readNameOrUuid(text));
 
 const onlyOne = (one: string, other: string) =>
   new UniError("exclusive", `Only one of '${one}' and '${other}' can be given`);

@@ -5,6 +5,7 @@ import { localCaMethods } from "./rpc-ca.ts";
 import { daemonMethods, kernelMethods } from "./rpc-daemon.ts";
 import type { RpcServices } from "./rpc-handle.ts";
 import { imageMethods } from "./rpc-images.ts";
+import { snapshotMethods } from "./rpc-snapshots.ts";
 import { vmStreamMethods } from "./rpc-streams.ts";
 import { vmMethods } from "./rpc-vm.ts";
 
@@ -13,6 +14,7 @@ export function createRpcServices(dependencies: ApiDependencies, clock: Clock): 
     methods: {
       ...vmMethods(dependencies.instances),
       ...vmStreamMethods(dependencies.instances),
+      ...snapshotMethods(dependencies.instances, dependencies.snapshots),
       ...imageMethods(dependencies.images),
       ...kernelMethods(dependencies.kernels),
       ...localCaMethods(dependencies.localCa),

@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { unikraftSdkScenario } from "../../../../test/kit/unikraft-sdk-scenario.ts";
 import { unikraftServicesScenario } from "../../../../test/kit/unikraft-services-scenario.ts";
+import { unikraftSnapshotsScenario } from "../../../../test/kit/unikraft-snapshots-scenario.ts";
 import { silentLog } from "../base/log.ts";
 import { createFakeCore, fakeToken } from "./fake-core.ts";
 import { fakeImage } from "./fake-instances.ts";
@@ -21,6 +22,15 @@ test("the published SDK drives service groups and certificates", async () => {
   try {
     const url = `http://${server.address}`;
     await unikraftServicesScenario(url, fakeToken, "uni.localhost", [material, material]);
+  } finally {
+    await server.close();
+  }
+});
+
+test("the published SDK drives templates and checkpoints", async () => {
+  const server = await startHttp(createFakeCore(), { host: "127.0.0.1", port: 0, log: silentLog });
+  try {
+    await unikraftSnapshotsScenario(`http://${server.address}`, fakeToken, fakeImage);
   } finally {
     await server.close();
   }

@@ -1,7 +1,8 @@
+import type { MutableOperation } from "@uni/contract/enums";
 import { UniError } from "@uni/contract/errors";
 import type { ImageReference } from "@uni/contract/resources/image-spec";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
-import { updateValues } from "@uni/contract/resources/instance-update";
+import { type UpdateValue, updateValues } from "@uni/contract/resources/instance-update";
 import { imageUrl, notSupported } from "./create-rules.ts";
 import { validate } from "./validate.ts";
 
@@ -9,16 +10,23 @@ import { validate } from "./validate.ts";
 export function readUpdate({ prop, op, value }: InstanceUpdate): InstanceUpdate {
   const operations = updateValues[prop];
   if (operations === undefined) throw notSupported(prop);
+  const checked = readValue(operations, { prop, op, value });
+  return checked === undefined ? { prop, op } : { prop, op, value: normalise(prop, op, checked) };
+}
+
+/** The value, checked against what the operation on the property takes; undefined where it may be left out and is. */
+export function readValue(
+  operations: Readonly<Partial<Record<MutableOperation, UpdateValue>>>,
+  { prop, op, value }: { readonly prop: string; readonly op: MutableOperation; readonly value?: unknown },
+): unknown {
   const takes = operations[op];
   if (takes === undefined) {
     const possible = Object.keys(operations).join(", ");
     throw new UniError("invalid_value", `Operation '${op}' is not possible on '${prop}', only: ${possible}`);
   }
-  if (value === undefined) {
-    if (!takes.optional) throw new UniError("invalid_value", "Missing member 'value'");
-    return { prop, op };
-  }
-  return { prop, op, value: normalise(prop, op, validate(takes.schema, value, "Member 'value'")) };
+  if (value !== undefined) return validate(takes.schema, value, "Member 'value'");
+  if (takes.optional) return undefined;
+  throw new UniError("invalid_value", "Missing member 'value'");
 }
 
 function normalise(prop: InstanceUpdate["prop"], op: InstanceUpdate["op"], value: unknown): unknown {

@@ -31,8 +31,9 @@ test("the counter of inhibitors is there at the program's first instruction, for
   await seen.wait("exited");
   assert.deepEqual([seen.output("stdout"), seen.output("stderr")], ["=0=1\n", ""]);
   const user = "app";
-  const lines = `cd /uk/libukp; ls; stat -c '%a %u %n' *; echo +41 >>scale_to_zero_disable; cat scale_to_zero_disable`;
-  const listing = "notify\nscale_to_zero_disable\n444 0 notify\n666 0 scale_to_zero_disable\n=42";
+  const lines = `cd /uk/libukp; ls; stat -c '%a %u %n' notify scale*; echo +41 >>scale_to_zero_disable; cat scale_to_zero_disable`;
+  const listing =
+    "clone_signal\nfork\ninstance\nnotify\nscale_to_zero_disable\ntemplate_instance\nvm\n444 0 notify\n666 0 scale_to_zero_disable\n=42";
   assert.equal((await exec(channel, ["sh", "-c", lines], { user })).stdout, listing);
   assert.equal((await channel.stats()).inhibitors, 42);
   await until("the host heard", () => seen.events.some((e) => e.kind === "inhibited" && e.count === 42));

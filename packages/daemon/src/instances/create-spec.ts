@@ -11,9 +11,6 @@ const notYet = [
   "volumes",
   "roms",
   "plugins",
-  "template",
-  "branch_from",
-  "checkpoint",
   "schedules",
   "autokill",
   "dependencies",
@@ -50,18 +47,6 @@ export function checkCreateRequest(request: CreateInstanceRequest, waits: boolea
   if (waits && request.autostart !== true) {
     throw new UniError("exclusive", "create instance: 'timeout_s' needs 'autostart' to be true");
   }
-  const policy = request.restart_policy ?? "never";
-  if (request.features?.includes("delete-on-stop") && policy !== "never") {
-    throw new UniError(
-      "exclusive",
-      `create instance: feature 'delete-on-stop' excludes restart policy '${policy}'`,
-    );
-  }
-  if (request.image === undefined) {
-    throw new UniError("malformed", "create instance: 'image' is missing", {
-      hint: "'uni images' lists what is there.",
-    });
-  }
   if ((request.replicas ?? 0) > 0 && (request.ports ?? []).length > 0) {
     throw new UniError("exclusive", "create instance: 'ports' of the host cannot be shared by 'replicas'");
   }
@@ -72,9 +57,36 @@ function isAsked(value: unknown): boolean {
   return !(Array.isArray(value) && value.length === 0);
 }
 
+/** What surrounds the program. */
+type Settings = Pick<
+  InstanceSpec,
+  | "restartPolicy"
+  | "restartLimit"
+  | "features"
+  | "tags"
+  | "annotations"
+  | "deleteLock"
+  | "hostname"
+  | "ports"
+  | "gracePeriodMs"
+  | "nameserver"
+  | "scaleToZero"
+>;
+
+/** One that is removed once it stops is neither started again nor put to sleep. */
+export function refusePassing({ features, restartPolicy, scaleToZero }: Settings): void {
+  if (features.includes("delete-on-stop") && restartPolicy !== "never") {
+    throw new UniError(
+      "exclusive",
+      `create instance: feature 'delete-on-stop' excludes restart policy '${restartPolicy}'`,
+    );
+  }
+  if (scaleToZero !== null) refuseSleepOfPassing({ features }, scaleToZero);
+}
+
 export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): InstanceSpec {
-  const scaleToZero = request.scale_to_zero === undefined ? null : readScaleToZero(request.scale_to_zero);
-  if (scaleToZero !== null) refuseSleepOfPassing({ features: request.features ?? [] }, scaleToZero);
+  const settings = settingsOf(request);
+  refusePassing(settings);
   const memoryMb = request.memory_mb ?? limits.memoryMb.default;
   const args = typeof request.args === "string" ? [request.args] : (request.args ?? null);
   const entrypoint = request.entrypoint ?? null;
@@ -97,6 +109,15 @@ export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): 
     workingDirectory: request.working_directory ?? null,
     memoryMb,
     vcpus: request.vcpus ?? limits.vcpus.default,
+    ...settings,
+    lineage: [],
+    preparation: false,
+    forkedFrom: null,
+  };
+}
+
+export function settingsOf(request: CreateInstanceRequest): Settings {
+  return {
     restartPolicy: request.restart_policy ?? "never",
     restartLimit: (request.restart_max_retries ?? 0) === 0 ? null : (request.restart_max_retries ?? null),
     features: request.features ?? [],
@@ -112,6 +133,6 @@ export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): 
     })),
     gracePeriodMs: (request.grace_period_s ?? limits.graceS.default) * 1000,
     nameserver: request.nameserver ?? null,
-    scaleToZero,
+    scaleToZero: request.scale_to_zero === undefined ? null : readScaleToZero(request.scale_to_zero),
   };
 }

@@ -1,4 +1,5 @@
 /** What is written when a run has ended, and whether another one follows by itself: not if a stop was asked for. Pure. */
+import { unentered } from "./begin-of-run.ts";
 import type { InstanceRecord, InstanceStatus } from "./record.ts";
 import { nextRestart } from "./restart-policy.ts";
 import { type StopCause, stopOutcome, stoppedStatus } from "./stop-outcome.ts";
@@ -22,6 +23,7 @@ export function endOfRun({ status, spec }: InstanceRecord, cause: StopCause, now
       ...stoppedStatus(outcome),
       intent: status.intent === "delete" ? "delete" : next === undefined ? "stop" : "run",
       stoppedAt: now,
+      origin: unentered(status.origin),
       uptimeMs: status.uptimeMs + ranMs,
       restart: next === undefined ? null : { attempt: next.attempt, nextAt: now + next.delayMs },
     },

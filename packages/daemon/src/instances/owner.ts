@@ -8,12 +8,14 @@ import type { InstanceId } from "@uni/contract/ids";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import type { Log } from "../base/log.ts";
 import { TaskQueue } from "../base/task-queue.ts";
+import type { GuestEvent } from "../guest/port.ts";
 import type { MachineExit } from "../vmm/port.ts";
 import { type Request, requireAdmitted } from "./admission.ts";
 import { begunStatus } from "./begin-of-run.ts";
 import { deleteOnStop } from "./delete-on-stop.ts";
 import { endOfRun, lastWord } from "./end-of-run.ts";
 import { GuestJournal, type JournalDependencies } from "./guest-journal.ts";
+import type { GoBack, HeldInstance } from "./held.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
 import type { LogStore } from "./log-store.ts";
 import { Maintenance } from "./maintenance.ts";
@@ -31,9 +33,20 @@ export interface OwnerDependencies extends JournalDependencies {
   readonly log: Log;
   /** A wake took so long from the packet or call until it ran. */
   readonly onWoken: (id: InstanceId, latencyMs: number) => void;
+  /** What the guest asks for; it is told of the outcome by whoever this is. */
+  readonly onGuestRequest: (id: InstanceId, request: GuestRequest) => void;
   /** Called when the instance is gone for good. */
   readonly onGone: (id: InstanceId) => void;
 }
+
+export type GuestRequest = Extract<
+  GuestEvent,
+  { kind: "template-requested" | "template-withdrawn" | "fork-requested" }
+>;
+const isRequest = (event: GuestEvent): event is GuestRequest =>
+  event.kind === "template-requested" ||
+  event.kind === "template-withdrawn" ||
+  event.kind === "fork-requested";
 
 /** How long a configured guest may take to run its program before the start counts as failed. */
 const startedWithinMs = 60_000;
@@ -109,10 +122,21 @@ export class InstanceOwner {
    */
   async start({ cold = false }: { readonly cold?: boolean } = {}): Promise<void> {
     if (this.#admit("start") === "already") return;
+    if (cold) await this.#forgetOrigin();
     if (this.#record().status.intent !== "sleep") return this.#start();
     if (!cold) return this.#sleeper.wake();
     await this.#sleeper.forget();
     await this.#start();
+  }
+
+  /** The memory that waits for its start; the disk stays. */
+  #forgetOrigin(): Promise<void> {
+    return this.#tasks.run(async () => {
+      const { state, origin } = this.#record().status;
+      if (state === "stopped" && origin?.entered === false) {
+        await this.#save({ origin: { ...origin, snapshot: null } });
+      }
+    });
   }
 
   #start(): Promise<void> {
@@ -177,6 +201,21 @@ export class InstanceOwner {
     return this.#tasks.run(async () => {
       this.#admit("maintain");
       return this.#maintenance.run(this.#record(), body);
+    });
+  }
+
+  /** Nothing else happens to it while `body` runs; what ends its run aborts the signal. */
+  hold<T>(body: (held: HeldInstance) => Promise<T>): Promise<T> {
+    return this.#tasks.run((signal) => {
+      this.#record();
+      return body({
+        record: () => this.#record(),
+        live: () => this.#live,
+        signal,
+        goBack: (to) => this.#goBack(to),
+        run: () => this.#run(signal),
+        turnInto: (take) => this.#turnInto(take),
+      });
     });
   }
 
@@ -331,6 +370,7 @@ export class InstanceOwner {
     return {
       onProgress: async (status) => void (await this.#save(status)),
       onEvent: async (event) => {
+        if (isRequest(event)) return this.#deps.onGuestRequest(this.#id, event);
         const exit = await this.#journal.take(event);
         if (event.kind === "started" || event.kind === "listening") this.#sleeper.onMilestone(event.kind);
         if (exit === undefined) return;
@@ -424,6 +464,33 @@ export class InstanceOwner {
     deleteOnStop(this.#deps, this.#record(), () => this.delete()).catch((error) =>
       this.#log.warn({ err: error }, "deletion after the stop was refused"),
     );
+  }
+
+  /** Written first: whoever finds it half-way starts it from there. */
+  async #goBack({ spec, origin }: GoBack): Promise<void> {
+    this.#cancelTimer();
+    const before = this.#record();
+    const status = { ...begunStatus(before, null, this.#deps.clock.now()), sleep: null, origin };
+    await this.#deps.registry.change(this.#id, { spec, status });
+    const live = this.#live;
+    this.#live = undefined;
+    this.#sleeper.close();
+    await this.#deps.lifecycle.end(before, live);
+  }
+
+  /** `take` removes the record; what is left on the host goes here, or with the next daemon's recovery. */
+  async #turnInto(take: () => Promise<void>): Promise<void> {
+    const record = this.#record();
+    await take();
+    this.#cancelTimer();
+    this.#sleeper.close();
+    const live = this.#live;
+    this.#live = undefined;
+    await this.#deps.lifecycle.end(record, live);
+    await this.#journal.close();
+    await this.#deps.lifecycle.erase(record);
+    this.#deps.feed.nudge(this.#id);
+    this.#deps.onGone(this.#id);
   }
 
   async #deleteNow(): Promise<void> {

@@ -6,7 +6,7 @@ import type {
   SleepTier,
 } from "@uni/contract/enums";
 import type { AccountId, Digest, InstanceId } from "@uni/contract/ids";
-import type { GuestEvent } from "../guest/port.ts";
+import type { BecomingKind, GuestEvent } from "../guest/port.ts";
 
 export interface InstancePort {
   readonly hostAddress: string;
@@ -27,6 +27,37 @@ export interface ScaleToZero {
 export interface Sleep {
   readonly tier: SleepTier;
   readonly since: number;
+}
+
+/** Memory and devices of a machine at one instant. */
+export interface SnapshotFacts {
+  /** Of its directory. */
+  readonly id: string;
+  /** The snapshot whose pages lie below its own; never more than one (decision 0020). */
+  readonly parent: string | null;
+  /** What its machine had booted. */
+  readonly kernel: string | null;
+  readonly accelerator: string | null;
+  /** Its program had listened. */
+  readonly listening: boolean;
+  readonly bytes: number;
+}
+
+/** What an instance was made of, or taken back to, other than an image. */
+export interface Origin {
+  /** Its next start goes on from here, or its memory stands on it; null: it starts cold, with the disk. */
+  readonly snapshot: SnapshotFacts | null;
+  /** What its disk was made over; null: nothing was written. */
+  readonly layer: string | null;
+  /** It has run since: another start finds the disk as the instance left it. */
+  readonly entered: boolean;
+  readonly becomes: BecomingKind;
+}
+
+export interface Ancestor {
+  readonly uuid: string;
+  readonly name: string;
+  readonly createdAt: number;
 }
 
 /** What the owner asked for. Null: the image's own value holds. */
@@ -53,6 +84,12 @@ export interface InstanceSpec {
   readonly nameserver: string | null;
   /** Null: it never sleeps unless asked to. */
   readonly scaleToZero: ScaleToZero | null;
+  /** The checkpoints that its state came from, newest first. */
+  readonly lineage: readonly Ancestor[];
+  /** It runs to become a template, for a request that waits for it, and is removed if that does not come about. */
+  readonly preparation: boolean;
+  /** The instance whose guest asked for this copy of it. */
+  readonly forkedFrom: InstanceId | null;
 }
 
 export interface PendingUpdate {
@@ -96,6 +133,8 @@ export interface InstanceStatus {
   readonly kernel: string | null;
   readonly restart: { readonly attempt: number; readonly nextAt: number | null } | null;
   readonly updates: readonly PendingUpdate[];
+  /** Until the end of the run that began with it. */
+  readonly origin: Origin | null;
 }
 
 export interface InstanceRecord {
@@ -133,4 +172,5 @@ export const neverStarted: InstanceStatus = {
   kernel: null,
   restart: null,
   updates: [],
+  origin: null,
 };

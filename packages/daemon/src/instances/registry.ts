@@ -6,6 +6,7 @@
 import { messages } from "@uni/contract/envelope";
 import { UniError } from "@uni/contract/errors";
 import { type AccountId, asAccountId, asInstanceId, type InstanceId } from "@uni/contract/ids";
+import { listCursors } from "../store/cursors.ts";
 import * as rows from "../store/instances.ts";
 import type { Database } from "../store/open.ts";
 import { type InstanceRecord, type InstanceSpec, type InstanceStatus, neverStarted } from "./record.ts";
@@ -16,7 +17,7 @@ export class Registry {
   readonly #db: Database;
   readonly #byId = new Map<InstanceId, InstanceRecord>();
   readonly #byName = new Map<string, InstanceId>();
-  readonly #deleted = new Map<string, number>();
+  #deleted = new Map<string, number>();
   readonly #listeners = new Set<ChangeListener>();
 
   private constructor(db: Database) {
@@ -26,7 +27,7 @@ export class Registry {
   static async open(db: Database): Promise<Registry> {
     const registry = new Registry(db);
     for (const row of await rows.listInstances(db)) registry.#put(fromRow(row));
-    for (const { uuid, sequence } of await rows.listDeleted(db)) registry.#deleted.set(uuid, sequence);
+    registry.#deleted = await listCursors(db, "deleted_instances");
     return registry;
   }
 
@@ -98,10 +99,15 @@ export class Registry {
     return after;
   }
 
-  async remove(id: InstanceId, now: number): Promise<void> {
+  /** `take` removes the row, together with what else is to happen in that instant. */
+  async remove(
+    id: InstanceId,
+    now: number,
+    take: () => Promise<void> = () => rows.deleteInstance(this.#db, id, now),
+  ): Promise<void> {
     const before = this.#byId.get(id);
     if (before === undefined) return;
-    await rows.deleteInstance(this.#db, id, now);
+    await take();
     this.#byId.delete(id);
     this.#byName.delete(nameKey(before.account, before.name));
     this.#deleted.set(id, before.sequence);
@@ -144,7 +150,7 @@ function fromRow(row: rows.InstanceRow): InstanceRecord {
     address: row.address,
     createdAt: row.created_at,
     // What a record of an older version does not have yet.
-    spec: { scaleToZero: null, ...JSON.parse(row.spec) },
+    spec: { scaleToZero: null, lineage: [], preparation: false, forkedFrom: null, ...JSON.parse(row.spec) },
     status: { ...neverStarted, ...JSON.parse(row.status) },
   };
 }

@@ -193,6 +193,7 @@ export async function withOwner(
         clock: daemonsClock,
         log: silentLog,
         feed: new OutputFeed(daemonsClock),
+        onGuestRequest: () => {},
         onWoken: () => {},
         openLog: async () => {
           if (logFailure !== undefined) throw logFailure;

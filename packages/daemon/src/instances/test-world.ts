@@ -210,6 +210,7 @@ export async function withInstance(
       clock,
       log: silentLog,
       feed: new OutputFeed(clock),
+      onGuestRequest: () => {},
       onWoken: (_id, latencyMs) => wakesMs.push(latencyMs),
       openLog: () => LogStore.open(join(directory, "log")),
     });

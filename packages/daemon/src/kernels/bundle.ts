@@ -19,6 +19,8 @@ export interface BundleParts {
   readonly kernel: Uint8Array;
   /** In load order. */
   readonly modules: readonly { readonly name: string; readonly content: Uint8Array }[];
+  /** Names that were looked for. */
+  readonly wantedModules?: readonly string[];
 }
 
 /** Versions are directory names: no separators, no leading dot. */
@@ -73,9 +75,12 @@ export async function publishBundle(cache: string, parts: BundleParts): Promise<
     }
     const order = parts.modules.map(({ name }) => `${name}\n`).join("");
     await writeFileAtomic(join(aside, "modules", "order"), order, 0o644);
-    const { version, flavour, source } = parts;
+    const { version, flavour, source, wantedModules } = parts;
     const digest = await digestOf(aside);
-    const bundle: Bundle = { version, flavour, digest, createdAt: parts.createdAt.toISOString(), source };
+    const bundle: Bundle = {
+      ...{ version, flavour, digest, createdAt: parts.createdAt.toISOString(), source },
+      ...(wantedModules !== undefined && { modules: wantedModules }),
+    };
     await writeFileAtomic(join(aside, "bundle.json"), `${JSON.stringify(bundle, undefined, 2)}\n`, 0o644);
     return await moveIntoPlace(cache, aside, bundle);
   } finally {

@@ -9,7 +9,7 @@ import type { Architecture } from "./architectures.ts";
 import type { BundleParts } from "./bundle.ts";
 import { requireArmImage, requirePvhEntry } from "./elf-entry.ts";
 import type { OnProgress } from "./kernel.ts";
-import { loadOrder, moduleName, readModuleIndex } from "./modules.ts";
+import { loadOrder, moduleName, readModuleIndex, wantedModules } from "./modules.ts";
 import { decompressFile, locatePayload, unpackPayload } from "./payload.ts";
 
 export const newestDistribution = (
@@ -45,6 +45,7 @@ export async function fetchDistribution(wanted: IndexedPackage, options: FetchOp
     createdAt: options.now,
     kernel,
     modules,
+    wantedModules,
   };
 }
 

@@ -11,6 +11,8 @@ export interface Bundle {
   readonly createdAt: string;
   /** Package and version it came from. */
   readonly source: string;
+  /** Modules that were asked for when it was made; bundles of an older Uni do not say. */
+  readonly modules?: readonly string[];
 }
 
 export interface Kernel extends Bundle {

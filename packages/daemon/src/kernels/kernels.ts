@@ -28,6 +28,7 @@ import type { BootFiles, Bundle, Kernel, KernelCheck, OnProgress } from "./kerne
 import { buildLean, leanVersion, newestSource } from "./lean.ts";
 import { readLeanConfig } from "./lean-config.ts";
 import { dropLeases, otherLeases, takeLease } from "./leases.ts";
+import { isOutdated } from "./modules.ts";
 import { clearSelection, readSelection, writeSelection } from "./selection.ts";
 import { requireSpace } from "./space.ts";
 
@@ -69,6 +70,7 @@ export function createKernels(options: KernelsOptions): Kernels {
   /** Verified and made once per life of the daemon. */
   const booted = new Map<string, Promise<BootFiles>>();
   let firstFetch: Promise<Bundle> | undefined;
+  let keepOutdated = false;
 
   const newest = async () => (await listBundles(cache)).find(({ flavour }) => flavour === "distribution");
   const selected = async () => (await readSelection(dataDirectory)) ?? (await newest())?.version;
@@ -100,11 +102,14 @@ export function createKernels(options: KernelsOptions): Kernels {
       onProgress({ step: "check", message: "another daemon is making a kernel: wait for it" });
     return withFileLock(join(cache, "kernels.lock"), { clock, signal, onWait }, async () => {
       const there = await readBundle(cache, version);
-      if (there) return there;
+      if (there && !isOutdated(there)) return there;
       await removeAsides(cache);
       const workDirectory = await makeAside(cache);
       try {
-        const bundle = await publishBundle(cache, await work(workDirectory));
+        const parts = await work(workDirectory);
+        // Who boots from it has its files already: the kernel is the same, and the initramfs lies elsewhere.
+        if (there) await removeBundle(cache, version);
+        const bundle = await publishBundle(cache, parts);
         log.info({ version: bundle.version, digest: bundle.digest, source: bundle.source }, "kernel ready");
         return bundle;
       } finally {
@@ -125,13 +130,26 @@ export function createKernels(options: KernelsOptions): Kernels {
   }
 
   async function current(): Promise<Bundle> {
-    const version = await selected();
-    if (version !== undefined) return require(version);
+    const chosen = await readSelection(dataDirectory);
+    const there = chosen === undefined ? await newest() : await require(chosen);
+    if (there !== undefined && (chosen !== undefined || keepOutdated || !isOutdated(there))) return there;
     const progress: OnProgress = ({ step, message }) => log.debug({ step }, `first kernel: ${message}`);
     firstFetch ??= fetchNewest(progress, neverAborted).finally(() => {
       firstFetch = undefined;
     });
-    return firstFetch;
+    if (there === undefined) return firstFetch;
+    try {
+      return await firstFetch;
+    } catch (error) {
+      log.warn(
+        { error, version: there.version },
+        "the kernel lacks modules and cannot be made anew: used as it is",
+      );
+      return there;
+    } finally {
+      // Once per life of the daemon: a start must not wait for a network that is not there.
+      keepOutdated = true;
+    }
   }
 
   async function prepare(version: string): Promise<BootFiles> {

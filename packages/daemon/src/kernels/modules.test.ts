@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loadOrder, moduleName, readModuleIndex } from "./modules.ts";
+import { isOutdated, loadOrder, moduleName, readModuleIndex, wantedModules } from "./modules.ts";
 
 const dependencies = `kernel/net/virtio_net.ko: kernel/net/net_failover.ko kernel/virtio/virtio_ring.ko
 kernel/net/net_failover.ko: kernel/net/failover.ko
@@ -39,6 +39,13 @@ test("modules that need each other are refused", () => {
 
 test("a dependency that is not listed is refused", () => {
   assert.throws(() => loadOrder(readModuleIndex("a.ko: b.ko\n", ""), ["a"], []), /does not list b.ko/);
+});
+
+test("a bundle that was made when fewer modules were asked for is outdated, a lean kernel never is", () => {
+  assert.equal(isOutdated({ flavour: "distribution" }), true);
+  assert.equal(isOutdated({ flavour: "distribution", modules: wantedModules.slice(1) }), true);
+  assert.equal(isOutdated({ flavour: "distribution", modules: wantedModules }), false);
+  assert.equal(isOutdated({ flavour: "lean" }), false);
 });
 
 for (const line of [

@@ -1,17 +1,29 @@
 import { posix } from "node:path";
 import { UniError } from "@uni/contract/errors";
+import type { Bundle } from "./kernel.ts";
 
-/** Module names the guest needs, and those it gets where the kernel has them. Built in is as good. */
+/**
+ * Module names the guest needs, and those it gets where the kernel has them. Built in is as good. SCSI is for ROMs, the last two
+ * end connections of an address that is gone.
+ */
 export const neededModules = [
   "virtio_mmio",
   "virtio_blk",
   "virtio_net",
   "virtio_console",
+  "virtio_scsi",
+  "sd_mod",
   "erofs",
   "overlay",
   "ext4",
 ] as const;
-export const optionalModules = ["fuse", "tun"] as const;
+export const optionalModules = ["fuse", "tun", "tcp_diag", "udp_diag"] as const;
+
+export const wantedModules: readonly string[] = [...neededModules, ...optionalModules];
+
+/** Made when fewer modules were asked for: it lacks what some features need. Of a lean kernel its version tells. */
+export const isOutdated = ({ flavour, modules = [] }: Pick<Bundle, "flavour" | "modules">): boolean =>
+  flavour === "distribution" && wantedModules.some((name) => !modules.includes(name));
 
 export interface ModuleIndex {
   /** Name to path in the module tree. */

@@ -8,6 +8,7 @@ import { silentLog } from "../base/log.ts";
 import { publishBundle } from "./bundle.ts";
 import type { Bundle, Flavour } from "./kernel.ts";
 import { createKernels, type Kernels } from "./kernels.ts";
+import { wantedModules } from "./modules.ts";
 
 export interface TestCache {
   readonly directory: string;
@@ -34,6 +35,7 @@ export async function makeTestCache(t: TestContext): Promise<TestCache> {
         source: `linux=${version}`,
         createdAt: new Date(0),
         kernel: Buffer.from(`kernel ${version}`),
+        wantedModules,
         modules: [{ name: "virtio.ko", content: Buffer.from("module") }],
       }),
     async kernels(daemon) {

@@ -22,9 +22,11 @@ import { liveAttachments } from "../operations/attachments.ts";
 import { directoriesBelow } from "../operations/directories.ts";
 import { createLifecycle } from "../operations/instance-lifecycle.ts";
 import { StatsReader } from "../operations/instance-stats.ts";
+import type { LifecycleDependencies } from "../operations/machine.ts";
 import type { NodeLimits } from "../operations/node-limits.ts";
 import { ExitWatch } from "../operations/wait-exit.ts";
 import { WakeLatencies } from "../operations/wake-latency.ts";
+import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { createImageCatalogue } from "../store/images.ts";
 import { openDatabase } from "../store/open.ts";
@@ -42,6 +44,7 @@ import { createNodePort } from "./node-port.ts";
 import { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
 import { openServices } from "./services.ts";
+import { type OpenSnapshots, openSnapshots } from "./snapshots.ts";
 import { startStandingWork } from "./standing-work.ts";
 
 export interface Composition {
@@ -124,7 +127,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   const drains = new Drains();
   const limits = nodeLimits();
   const latencies = new WakeLatencies();
-  const lifecycle = createLifecycle({
+  const machines: LifecycleDependencies = {
     vmm: async () => (await nodeVmm.ready()).vmm,
     guests,
     network,
@@ -140,13 +143,14 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     kernelOf: (version) => nodeVmm.kernelOf(version),
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
     noteWake: (instance) => edge.noteWake(instance),
-  });
+  };
   const owners: Owners = new Owners({
     registry,
-    lifecycle,
+    lifecycle: createLifecycle(machines),
     clock,
     log,
     feed,
+    onGuestRequest: (instance, request) => snapshots.takeRequest(instance, request),
     onWoken: (instance, latencyMs) => latencies.record(instance, latencyMs),
     openLog: (instance) => LogStore.open(directories.log(instance)),
   });
@@ -171,8 +175,15 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   });
   await undo.add("services", () => services.release());
 
+  const saved = await SavedInstances.open(db);
+  const snapshots: OpenSnapshots = await openSnapshots({
+    ...{ saved, registry, images, network, clock, limits, owners, machines },
+  });
+  await undo.add("snapshots", () => snapshots.release());
+
   const shared = {
     registry,
+    saved,
     images,
     network,
     clock,
@@ -192,26 +203,29 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     cacheDirectory,
     startedAt: clock.now(),
   });
+  const instances = createInstancesPort({
+    ...shared,
+    stats: new StatsReader({ network, directories, clock }),
+    exits: new ExitWatch(registry),
+    latencies,
+    drains,
+    services,
+    createRequested: snapshots.create,
+  });
   return {
     api: {
-      instances: createInstancesPort({
-        ...shared,
-        stats: new StatsReader({ network, directories, clock }),
-        exits: new ExitWatch(registry),
-        latencies,
-        drains,
-        services,
-      }),
-      images: createImagesPort(images, registry),
+      instances,
+      snapshots: snapshots.port(instances.get),
+      images: createImagesPort(images, shared),
       ...services.ports,
-      kernels: createKernelsPort(kernels, registry),
+      kernels: createKernelsPort(kernels, shared),
       node,
       authenticate: await tokenChecker(db),
       socketAccount: admin,
     },
     recover() {
       nodeVmm.ready().catch((error) => log.warn({ err: error }, "no machine can be started yet"));
-      const recovered = recover(shared);
+      const recovered = recover(shared).then(() => snapshots.recover());
       void services.apply();
       // Each instance's recovery is queued by now: what these ask for comes behind it.
       const standing = startStandingWork({ ...shared, sleepToDiskAfterMs: config.sleepToDiskAfterMs });

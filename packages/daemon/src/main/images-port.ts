@@ -2,10 +2,10 @@ import type { Digest } from "@uni/contract/ids";
 import type { ImageDetail } from "@uni/contract/rpc";
 import type { ImagesPort } from "../api/port.ts";
 import type { Image, ImageConfig, Images } from "../images/port.ts";
-import type { Registry } from "../instances/registry.ts";
+import { imageUsers, type Users } from "./users.ts";
 
-export function createImagesPort(images: Images, registry: Registry): ImagesPort {
-  const usersOf = (digest: Digest) => imageUsers(registry, digest);
+export function createImagesPort(images: Images, users: Users): ImagesPort {
+  const usersOf = (digest: Digest) => imageUsers(users, digest);
   const detail = (image: Image): ImageDetail => ({ ...toDetail(image), used_by: usersOf(image.digest) });
 
   return {
@@ -56,13 +56,6 @@ export function createImagesPort(images: Images, registry: Registry): ImagesPort
     },
   };
 }
-
-/** Names of the instances that were made from the image. */
-export const imageUsers = (registry: Registry, digest: Digest): string[] =>
-  registry
-    .all()
-    .filter((record) => record.spec.imageDigest === digest)
-    .map((record) => record.name);
 
 type RootConfig = Parameters<ImagesPort["build"]>[1]["config"];
 

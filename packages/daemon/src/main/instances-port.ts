@@ -32,13 +32,15 @@ import { dial } from "../operations/dial.ts";
 import type { Directories } from "../operations/directories.ts";
 import { beginDrain } from "../operations/drain.ts";
 import { execInGuest } from "../operations/exec-session.ts";
-import { type CreateDependencies, createInstances } from "../operations/instance-create.ts";
+import type { CreateDependencies } from "../operations/instance-create.ts";
 import { connectionsOf, type StatsReader, usageOfInstance } from "../operations/instance-stats.ts";
 import { logLines } from "../operations/log-lines.ts";
 import { checkLimits } from "../operations/node-limits.ts";
 import type { ExitWatch } from "../operations/wait-exit.ts";
 import type { WakeLatencies } from "../operations/wake-latency.ts";
 import type { OpenServices } from "./services.ts";
+import type { OpenSnapshots } from "./snapshots.ts";
+import { historyOf } from "./snapshots-port.ts";
 
 export interface InstancesDependencies extends CreateDependencies {
   readonly registry: Registry;
@@ -53,6 +55,7 @@ export interface InstancesDependencies extends CreateDependencies {
   readonly services: Pick<OpenServices, "prepareJoin" | "groupOf" | "apply">;
   readonly latencies: WakeLatencies;
   readonly drains: Drains;
+  readonly createRequested: OpenSnapshots["create"];
 }
 
 /** How long those wait who need the guest of a sleeper. */
@@ -204,12 +207,13 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     resolve: (account, reference) => resolveReference(registry, account, reference),
     resolveLoose: (account, text) => resolveLoosely(registry, account, text),
     get: (id) => view(registry.get(id)),
+    history: (id) => historyOf(registry.get(id).spec.lineage),
     list: (account, page) => pageOf(registry, account, page).map(view),
 
     async create(account, request, waitMs, signal) {
       const part = request.service_group;
       const join = part === undefined ? undefined : await deps.services.prepareJoin(account, part);
-      const records = await createInstances(deps, account, request, waitMs > 0);
+      const records = await deps.createRequested(account, request, { waits: waitMs > 0, signal });
       try {
         await join?.(records.map(({ id }) => id));
       } catch (error) {

@@ -1,15 +1,11 @@
 import type { KernelInfo } from "@uni/contract/rpc";
 import type { KernelsPort } from "../api/port.ts";
-import type { Registry } from "../instances/registry.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import type { Kernels } from "../kernels/kernels.ts";
+import { kernelUsers, type Users } from "./users.ts";
 
-export function createKernelsPort(kernels: Kernels, registry: Registry): KernelsPort {
-  const usersOf = (version: string): string[] =>
-    registry
-      .all()
-      .filter((record) => record.status.kernel === version && record.status.state !== "stopped")
-      .map((record) => record.name);
+export function createKernelsPort(kernels: Kernels, users: Users): KernelsPort {
+  const usersOf = (version: string) => kernelUsers(users, version);
 
   const view = (kernel: Kernel): KernelInfo => ({
     version: kernel.version,

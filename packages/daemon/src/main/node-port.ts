@@ -3,14 +3,16 @@ import type { Accelerator } from "@uni/contract/enums";
 import type { AccountId } from "@uni/contract/ids";
 import { limits as contractLimits } from "@uni/contract/limits";
 import type { NodePort } from "../api/port.ts";
+import { mostPerAccount } from "../base/catalogue.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Images } from "../images/port.ts";
 import { followEvents } from "../instances/event-hub.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
+import type { Directories } from "../operations/directories.ts";
 import { type NodeLimits, usageOf } from "../operations/node-limits.ts";
-import { mostPerAccount } from "../services/catalogue.ts";
 import type { Config } from "./config.ts";
+import { nodeDiskUsage } from "./disk-usage.ts";
 import { type DoctorDependencies, examine } from "./doctor.ts";
 import { nodeFigures } from "./node-figures.ts";
 import type { OpenServices } from "./services.ts";
@@ -24,6 +26,7 @@ export interface NodeDependencies extends DoctorDependencies {
   readonly network: Network;
   readonly limits: NodeLimits;
   readonly services: Pick<OpenServices, "countOf">;
+  readonly directories: Directories;
   readonly startedAt: number;
   /** host:port that the REST API listens on, once it does. */
   readonly address: () => string | undefined;
@@ -62,6 +65,13 @@ export function createNodePort(deps: NodeDependencies): NodePort {
         images: (await images.list()).length,
       };
     },
+    diskUsage: () =>
+      nodeDiskUsage({
+        directories: deps.directories,
+        dataDirectory: deps.config.dataDirectory,
+        cacheDirectory: deps.config.cacheDirectory,
+        countImages: async () => (await images.list()).length,
+      }),
     doctor: () => examine(deps),
     async healthz() {
       const ready = nodeVmm.known;

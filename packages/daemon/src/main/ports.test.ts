@@ -18,13 +18,15 @@ import { limits } from "./simulated-node.ts";
 const never = new AbortController().signal;
 const ignore = () => {};
 
+const saved = { all: () => [] };
+
 test("images: listed by digest and tag, shown with who uses them", async () => {
   const records = [
     recordOf(1, { name: "web" }),
     recordOf(2, { name: "db", spec: { imageDigest: digestOf("9") } }),
   ];
   await withRegistry(records, async (registry) => {
-    const port = createImagesPort(createFakeImages(), registry);
+    const port = createImagesPort(createFakeImages(), { registry, saved });
     const count = async (filter: object) => (await port.list(account, filter as never)).length;
     assert.equal(await count({}), 1);
     assert.equal(await count({ digest: fakeImage.digest }), 1);
@@ -61,7 +63,7 @@ test("images: a removal is told who uses what; a build gets its secrets decoded 
         return fakeImage;
       },
     };
-    const port = createImagesPort(images, registry);
+    const port = createImagesPort(images, { registry, saved });
     await assert.rejects(port.remove("hello"), /^UniError: web$/);
     const secrets = { key: Buffer.from("s3cret").toString("base64") };
     await port.build(Readable.from([]), { kind: "context", reference: "a", secrets } as never, ignore, never);
@@ -104,7 +106,7 @@ test("kernels: users are the instances that run on one, and a removal is told of
         throw new UniError("in_use", inUse(version).join());
       },
     } as unknown as Kernels;
-    const port = createKernelsPort(kernels, registry);
+    const port = createKernelsPort(kernels, { registry, saved });
     const [listed] = await port.list();
     assert.deepEqual([listed?.version, listed?.current, listed?.used_by], ["6.1-1", true, ["web"]]);
     await assert.rejects(port.remove("6.1-1"), /^UniError: web$/);

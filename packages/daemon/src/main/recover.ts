@@ -16,11 +16,13 @@ import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
 import { attachmentOf } from "../operations/attachments.ts";
 import type { Directories } from "../operations/directories.ts";
-import { imageUsers } from "./images-port.ts";
+import type { SavedInstances } from "../snapshots/saved-instances.ts";
 import type { NodeVmm } from "./node-vmm.ts";
+import { imageUsers } from "./users.ts";
 
 export interface RecoverDependencies {
   readonly registry: Registry;
+  readonly saved: SavedInstances;
   readonly owners: Owners;
   readonly network: Network;
   readonly images: Images;
@@ -53,7 +55,7 @@ export function recover(deps: RecoverDependencies): Promise<void> {
     .catch((error) => log.error({ err: error }, "what belongs to no instance could not be removed"));
   return Promise.all([prepared, orphans, ...recovered]).then(async () => {
     const freed = await deps.images.collect({
-      inUse: (digest) => imageUsers(registry, digest),
+      inUse: (digest) => imageUsers(deps, digest),
       buildCache: false,
     });
     if (freed > 0) log.info({ freed }, "image store cleaned");

@@ -2,8 +2,7 @@
  * A whole node of pretended machines for tests: the real store, registry, owners, lifecycle, recovery and socket over a fake
  * VMM, network and image store and scripted guests. A daemon can be killed at any instant; the host goes on without it.
  */
-
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,12 +21,15 @@ import type { Kernels } from "../kernels/kernels.ts";
 import { liveAttachments } from "../operations/attachments.ts";
 import { directoriesBelow } from "../operations/directories.ts";
 import { createFakeImages, createFakeNetwork, type FakeNetwork } from "../operations/fake-host.ts";
+import { createFakeLayers } from "../operations/fake-layers.ts";
 import { createLifecycle } from "../operations/instance-lifecycle.ts";
 import { StatsReader } from "../operations/instance-stats.ts";
+import type { LifecycleDependencies } from "../operations/machine.ts";
 import type { NodeLimits } from "../operations/node-limits.ts";
 import { ScriptedGuests } from "../operations/scripted-guests.ts";
 import { ExitWatch } from "../operations/wait-exit.ts";
 import { WakeLatencies } from "../operations/wake-latency.ts";
+import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { openDatabase } from "../store/open.ts";
 import { createFakeVmm } from "../vmm/fake/driver.ts";
@@ -39,6 +41,7 @@ import { createNodePort } from "./node-port.ts";
 import type { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
 import { openServices } from "./services.ts";
+import { type OpenSnapshots, openSnapshots } from "./snapshots.ts";
 
 export const limits: NodeLimits = {
   instances: 1000,
@@ -62,6 +65,7 @@ export interface SimulatedDaemon {
   /** A method on the socket. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   call(method: string, params?: object): Promise<any>;
+  readonly isDead: () => boolean;
   /** As SIGTERM: machines go on. */
   close(): Promise<void>;
   /** As SIGKILL: nothing that was awaited comes back. */
@@ -81,11 +85,23 @@ export async function withHost(body: (host: SimulatedHost) => Promise<void>): Pr
   }
 }
 
-export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon> {
+export interface SimulatedOptions {
+  /** The daemon dies with the n-th time that it calls the host or hears of what came of a call. */
+  readonly diesAt?: { steps: number };
+}
+
+export async function startDaemon(
+  host: SimulatedHost,
+  { diesAt }: SimulatedOptions = {},
+): Promise<SimulatedDaemon> {
   const clock = systemClock;
   const log = silentLog;
   const state = { dead: false };
-  const mortal = <T extends object>(room: T): T => untilDead(room, () => state.dead);
+  const isDead = () => {
+    if (diesAt !== undefined && --diesAt.steps <= 0) state.dead = true;
+    return state.dead;
+  };
+  const mortal = <T extends object>(room: T): T => untilDead(room, isDead);
   const logs: LogStore[] = [];
   const directories = directoriesBelow(host.directory);
   const db = await openDatabase(join(host.directory, "uni.db"));
@@ -103,17 +119,12 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     currentKernel: async () => kernel,
   } as unknown as NodeVmm;
   const kernels = { list: async () => [] } as unknown as Kernels;
-  const lifecycle = createLifecycle({
+  const machines: LifecycleDependencies = {
     vmm: async () => vmm,
     guests: mortal(guests),
     network,
     images,
-    layers: mortal({
-      ensure: async (target: string) => {
-        writeFileSync(join(target, "writable.qcow2"), "");
-        return join(target, "writable.qcow2");
-      },
-    }),
+    layers: createFakeLayers(directories.layers),
     directories,
     log,
     clock,
@@ -124,13 +135,14 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     kernelOf: async () => kernel,
     noteWake: async () => {},
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
-  });
+  };
   const owners: Owners = new Owners({
     registry,
-    lifecycle,
+    lifecycle: createLifecycle(machines),
     clock,
     log,
     feed,
+    onGuestRequest: (instance, request) => snapshots.takeRequest(instance, request),
     onWoken: () => {},
     openLog: async (id) => {
       const store = await LogStore.open(directories.log(id));
@@ -139,8 +151,13 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
       return store;
     },
   });
+  const saved = await SavedInstances.open(db);
+  const snapshots: OpenSnapshots = await openSnapshots({
+    ...{ saved, registry, images, network, clock, limits, owners, machines },
+  });
   const shared = {
     registry,
+    saved,
     images,
     network,
     clock,
@@ -184,34 +201,39 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     address: () => undefined,
     shutdown: () => {},
   });
+  const instances = createInstancesPort({
+    ...shared,
+    stats: new StatsReader({ network, directories, clock }),
+    exits: new ExitWatch(registry),
+    latencies: new WakeLatencies(),
+    drains,
+    services,
+    createRequested: snapshots.create,
+  });
   const api = {
     ...services.ports,
-    instances: createInstancesPort({
-      ...shared,
-      stats: new StatsReader({ network, directories, clock }),
-      exits: new ExitWatch(registry),
-      latencies: new WakeLatencies(),
-      drains,
-      services,
-    }),
-    images: createImagesPort(images, registry),
-    kernels: createKernelsPort(kernels, registry),
+    instances,
+    snapshots: snapshots.port(instances.get),
+    images: createImagesPort(images, shared),
+    kernels: createKernelsPort(kernels, shared),
     node,
     authenticate: () => undefined,
     socketAccount: account,
   };
-  const recovered = recover(shared);
+  const recovered = recover(shared).then(() => snapshots.recover());
   recovered.catch(() => {});
   const socket = await startSocket(api, { path, log });
   const goAway = async () => {
     guests.sever();
     await services.release();
+    snapshots.release();
     await db.destroy();
     await Promise.all(logs.map((store) => store.close()));
   };
   return {
     registry,
     recovered,
+    isDead: () => state.dead,
     call: (method, params = {}) => callOn(path, method, params),
     async close() {
       await socket.close();
@@ -235,6 +257,14 @@ const pretendedEdge: Edge = {
   remove: async () => {},
 };
 
+/** What only looks, and cannot be kept waiting for ever. */
+const answersAtOnce: ReadonlySet<PropertyKey> = new Set([
+  "checkSnapshot",
+  "snapshotFacts",
+  "namesFor",
+  "pickAddress",
+]);
+
 /** The object, whose promises no longer settle once the daemon is dead, nor those of what they gave. */
 function untilDead<T extends object>(room: T, isDead: () => boolean): T {
   const gate = async (promise: Promise<unknown>): Promise<unknown> => {
@@ -246,7 +276,7 @@ function untilDead<T extends object>(room: T, isDead: () => boolean): T {
     get(target, name) {
       const member: unknown = Reflect.get(target, name);
       if (member instanceof Promise) return gate(member);
-      if (typeof member !== "function") return member;
+      if (typeof member !== "function" || answersAtOnce.has(name)) return member;
       return (...args: unknown[]) => {
         if (isDead()) return new Promise<never>(() => {});
         const result: unknown = member.apply(target, args);

@@ -13,11 +13,17 @@ export interface Directories {
   readonly disk: (id: InstanceId) => string;
   /** Memory and devices of one that sleeps on disk. */
   readonly sleep: (id: InstanceId) => string;
+  /** Memory and devices that several instances, templates and checkpoints may stand on. */
+  readonly snapshots: string;
+  readonly snapshot: (id: string) => string;
+  /** Disks that nobody writes any more. */
+  readonly layers: string;
 }
 
 export function directoriesBelow(dataDirectory: string): Directories {
   const instances = join(dataDirectory, "instances");
   const machines = join(dataDirectory, "vm");
+  const snapshots = join(dataDirectory, "snapshots");
   const instance = (id: InstanceId) => join(instances, id);
   return {
     instances,
@@ -27,6 +33,9 @@ export function directoriesBelow(dataDirectory: string): Directories {
     log: (id) => join(instance(id), "log"),
     disk: (id) => join(instance(id), "disk"),
     sleep: (id) => join(instance(id), "sleep"),
+    snapshots,
+    snapshot: (id) => join(snapshots, id),
+    layers: join(dataDirectory, "layers"),
   };
 }
 

@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Image, Images } from "../images/port.ts";
 import { checkCreateRequest, makeSpec } from "../instances/create-spec.ts";
 import { generatedName, withSuffix } from "../instances/names.ts";
-import { type InstanceRecord, type InstanceSpec, neverStarted } from "../instances/record.ts";
+import { type InstanceRecord, type InstanceSpec, neverStarted, type Origin } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
 import { liveAttachments } from "./attachments.ts";
@@ -21,19 +21,44 @@ export interface CreateDependencies {
   readonly limits: NodeLimits;
 }
 
+/** Of an image. */
 export async function createInstances(
   deps: CreateDependencies,
   account: AccountId,
   request: CreateInstanceRequest,
   waits: boolean,
+  more: Partial<InstanceSpec> = {},
 ): Promise<InstanceRecord[]> {
   checkCreateRequest(request, waits);
+  if (request.image === undefined) {
+    throw new UniError("malformed", "create instance: 'image' is missing", {
+      hint: "'uni images' lists what is there.",
+    });
+  }
   if (request.name !== undefined) refuseTakenName(deps.registry, account, request.name);
-  const reference = typeof request.image === "string" ? request.image : (request.image?.url ?? "");
+  const reference = typeof request.image === "string" ? request.image : request.image.url;
   const image = await deps.images.resolve(reference);
   refuseMissingLibraries(image, request);
   const hasProgram = image.config.entrypoint.length + image.config.cmd.length > 0;
-  const spec = makeSpec(request, { reference, digest: image.digest, hasProgram });
+  const spec = { ...makeSpec(request, { reference, digest: image.digest, hasProgram }), ...more };
+  return insertInstances(deps, account, request, { spec, origin: null, namedAfter: reference });
+}
+
+export interface NewInstances {
+  readonly spec: InstanceSpec;
+  readonly origin: Origin | null;
+  /** An image's reference, or a name. */
+  readonly namedAfter: string;
+}
+
+/** As many as the request asks for, within the limits, with names and addresses. */
+export async function insertInstances(
+  deps: CreateDependencies,
+  account: AccountId,
+  request: CreateInstanceRequest,
+  { spec, origin, namedAfter }: NewInstances,
+): Promise<InstanceRecord[]> {
+  if (request.name !== undefined) refuseTakenName(deps.registry, account, request.name);
   const count = (request.replicas ?? 0) + 1;
   const started = request.autostart === true ? count : 0;
   checkLimits(deps.limits, deps.registry.ofAccount(account), { spec, created: count, started });
@@ -44,8 +69,22 @@ export async function createInstances(
       liveAttachments(deps.network, deps.registry.all(), { account }),
     );
   }
-  const names = replicaNames(request.name, reference, count);
-  return insertWithAddresses(deps, account, names, spec);
+  const names = replicaNames(request.name, namedAfter, count);
+  const used = deps.registry.addresses();
+  const records = names.map((name) => {
+    const address = deps.network.pickAddress(account, used);
+    used.add(address);
+    return {
+      id: asInstanceId(randomUUID()),
+      account,
+      name,
+      address,
+      createdAt: deps.clock.now(),
+      spec,
+      status: { ...neverStarted, origin },
+    };
+  });
+  return deps.registry.insert(records);
 }
 
 /** A program of the owner's own choice is looked at by the guest, when it starts. */
@@ -70,27 +109,4 @@ function refuseTakenName(registry: Registry, account: AccountId, name: string): 
 function replicaNames(name: string | undefined, reference: string, count: number): string[] {
   if (name === undefined) return Array.from({ length: count }, () => generatedName(reference));
   return [name, ...Array.from({ length: count - 1 }, () => withSuffix(name))];
-}
-
-async function insertWithAddresses(
-  deps: CreateDependencies,
-  account: AccountId,
-  names: readonly string[],
-  spec: InstanceSpec,
-): Promise<InstanceRecord[]> {
-  const used = deps.registry.addresses();
-  const records = names.map((name) => {
-    const address = deps.network.pickAddress(account, used);
-    used.add(address);
-    return {
-      id: asInstanceId(randomUUID()),
-      account,
-      name,
-      address,
-      createdAt: deps.clock.now(),
-      spec,
-      status: neverStarted,
-    };
-  });
-  return deps.registry.insert(records);
 }

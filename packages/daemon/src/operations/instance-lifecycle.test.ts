@@ -1,6 +1,6 @@
 /** Starting a machine with pretended parts: whichever step fails or is cut short, nothing is left, and it can be repeated. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -13,6 +13,7 @@ import { createFakeVmm } from "../vmm/fake/driver.ts";
 import { FakeWorld } from "../vmm/fake/world.ts";
 import { type Directories, directoriesBelow } from "./directories.ts";
 import { createFakeImages, createFakeNetwork, type FakeNetwork } from "./fake-host.ts";
+import { createFakeLayers } from "./fake-layers.ts";
 import { createLifecycle } from "./instance-lifecycle.ts";
 import { ScriptedGuests } from "./scripted-guests.ts";
 
@@ -67,6 +68,7 @@ async function withLifecycle(body: (scene: Scene) => Promise<void>): Promise<voi
       await step(name);
       return call(...args);
     };
+  const layers = createFakeLayers(directories.layers);
   const lifecycle = createLifecycle({
     vmm: async () => {
       await step("vmm");
@@ -79,12 +81,7 @@ async function withLifecycle(body: (scene: Scene) => Promise<void>): Promise<voi
       attach: after("attach", network.attach),
     },
     images: { ...images, resolve: after("resolve image", images.resolve) },
-    layers: {
-      ensure: after("layer", async (target: string) => {
-        writeFileSync(join(target, "writable.qcow2"), "");
-        return join(target, "writable.qcow2");
-      }),
-    },
+    layers: { ...layers, ensure: after("layer", layers.ensure) },
     directories,
     log: silentLog,
     clock: systemClock,

@@ -3,7 +3,7 @@
  * a failure or an abort runs them backwards. Order: the writable layer and the network come before the VMM, which opens
  * both; the configuration is marked as sent before it is sent, so that a new daemon knows whether the program may run.
  */
-import { toUniError } from "@uni/contract/errors";
+import { toUniError, UniError } from "@uni/contract/errors";
 import { Teardown } from "../base/teardown.ts";
 import type { GuestChannel, GuestConfig } from "../guest/port.ts";
 import { removeTree } from "../host/files.ts";
@@ -22,13 +22,25 @@ import {
   undoSteps,
 } from "./machine.ts";
 import { createPublish } from "./publish-ports.ts";
+import { memoryOf, startFromSnapshot } from "./start-from-snapshot.ts";
 
 /** A machine that lives is not given up soon: after the start of a daemon all of them are asked at once. */
 const adoptMs = 60_000;
 
 export function createLifecycle(deps: LifecycleDependencies): Lifecycle {
   return {
-    start: (record, mode, hooks, signal) => startMachine(deps, record, { mode, hooks, signal }),
+    async start(record, mode, hooks, signal) {
+      const origin = memoryOf(record);
+      if (origin === undefined) return startMachine(deps, record, { mode, hooks, signal });
+      if (mode === "run") return startFromSnapshot(deps, record, origin, { hooks, signal });
+      throw new UniError(
+        "wrong_state",
+        `look into instance '${record.name}': its memory waits for its start`,
+        {
+          hint: `Start it first: uni start ${record.name}`,
+        },
+      );
+    },
     ...createSleepLifecycle(deps),
     adopt: (record, hooks) => adoptMachine(deps, record, hooks),
     end: (record, live) => endMachine(deps, record, live),

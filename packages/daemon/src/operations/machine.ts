@@ -27,7 +27,7 @@ export interface LifecycleDependencies {
   readonly guests: GuestConnector;
   readonly network: Network;
   readonly images: Images;
-  readonly layers: Pick<WritableLayers, "ensure">;
+  readonly layers: WritableLayers;
   readonly directories: Directories;
   readonly log: Log;
   readonly clock: Clock;
@@ -47,18 +47,27 @@ export interface LifecycleDependencies {
 /** Restoring and connecting; a boot snapshot that must be made first has its own, longer deadline in the driver. */
 export const connectMs = 20_000;
 
+export interface MachineParts {
+  readonly boot: MachineSpec["boot"];
+  readonly rootPath: string;
+  /** What is on its disk goes: it begins again with what its origin had. */
+  readonly anew?: boolean;
+}
+
 /** What a machine is made of; its directories are made. */
 export async function machineSpec(
   { network, layers, directories }: LifecycleDependencies,
   record: InstanceRecord,
-  { boot, rootPath }: { readonly boot: MachineSpec["boot"]; readonly rootPath: string },
+  { boot, rootPath, anew = false }: MachineParts,
 ): Promise<MachineSpec> {
   const uid = uidFor(record.address);
   await ensureDirectory(directories.instance(record.id), 0o711);
+  const disk = directories.disk(record.id);
   // Root's, so that a VMM that a guest took over puts nothing there for us to follow.
-  await ensureDirectory(directories.disk(record.id), 0o710);
-  await chown(directories.disk(record.id), 0, uid);
-  const writable = await layers.ensure(directories.disk(record.id), uid);
+  await ensureDirectory(disk, 0o710);
+  await chown(disk, 0, uid);
+  if (anew) await layers.drop(disk);
+  const writable = await layers.ensure(disk, uid, record.status.origin?.layer ?? undefined);
   return {
     id: record.id,
     directory: directories.machine(record.id),
@@ -68,6 +77,7 @@ export async function machineSpec(
     root: { path: rootPath, format: "raw", readOnly: true },
     writable: { path: writable, format: "qcow2", readOnly: false },
     network: network.namesFor(record.address),
+    roms: [],
   };
 }
 
@@ -93,7 +103,7 @@ export async function killMachine(
 export function connect(
   { guests, clock }: LifecycleDependencies,
   { agentSocket }: Machine,
-  options: { readonly logOffset: number; readonly ms: number; readonly signal?: AbortSignal },
+  options: { readonly logOffset: number | "anew"; readonly ms: number; readonly signal?: AbortSignal },
 ): Promise<GuestChannel> {
   const { logOffset, ms, signal } = options;
   return withDeadline({ clock, ms, attempted: "reach the guest's agent", signal }, (limited) =>

@@ -4,11 +4,11 @@
  */
 import { randomUUID } from "node:crypto";
 import { type AccountId, asAccountId, asCertificateId, type CertificateId } from "@uni/contract/ids";
+import { Catalogue } from "../base/catalogue.ts";
 import { TaskQueue } from "../base/task-queue.ts";
 import * as rows from "../store/certificates.ts";
-import { listDeletedServices } from "../store/deleted-services.ts";
+import { listCursors } from "../store/cursors.ts";
 import type { Database } from "../store/open.ts";
-import { Catalogue } from "./catalogue.ts";
 import { type CertificateMaterial, checkCertificate, readBundle } from "./certificate-chain.ts";
 import type { CertificateFiles } from "./certificate-files.ts";
 import { readHostName } from "./domains.ts";
@@ -35,7 +35,7 @@ export class Certificates {
   }
 
   static async open(db: Database, files: CertificateFiles): Promise<Certificates> {
-    const certificates = new Certificates(db, files, await listDeletedServices(db));
+    const certificates = new Certificates(db, files, await listCursors(db, "deleted_service_resources"));
     const found = await rows.listCertificates(db);
     await files.sweep(new Set(found.map(({ uuid }) => uuid)));
     for (const row of found) {

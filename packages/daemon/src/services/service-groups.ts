@@ -12,11 +12,11 @@ import {
   type InstanceId,
   type ServiceGroupId,
 } from "@uni/contract/ids";
+import { Catalogue } from "../base/catalogue.ts";
 import { TaskQueue } from "../base/task-queue.ts";
-import { listDeletedServices } from "../store/deleted-services.ts";
+import { listCursors } from "../store/cursors.ts";
 import type { Database } from "../store/open.ts";
 import * as rows from "../store/services.ts";
-import { Catalogue } from "./catalogue.ts";
 import { fqdnOf } from "./domains.ts";
 import type { GroupRecord, GroupSpec } from "./record.ts";
 
@@ -42,7 +42,7 @@ export class ServiceGroups {
   }
 
   static async open(db: Database, nodeDomain: string): Promise<ServiceGroups> {
-    const groups = new ServiceGroups(db, nodeDomain, await listDeletedServices(db));
+    const groups = new ServiceGroups(db, nodeDomain, await listCursors(db, "deleted_service_resources"));
     for (const row of await rows.listServiceGroups(db)) groups.catalogue.put(fromRow(row));
     for (const { instance, service_group } of await rows.listServiceMembers(db)) {
       groups.#groupOf.set(asInstanceId(instance), asServiceGroupId(service_group));

@@ -1,8 +1,9 @@
-import { UniError } from "@uni/contract/errors";
-import type { Insertable, Selectable } from "kysely";
+import type { Insertable, Selectable, Transaction } from "kysely";
+import { keepCursor } from "./cursors.ts";
+import { requireFreeName } from "./names.ts";
 import { withoutSync } from "./node-sqlite-dialect.ts";
 import type { Database } from "./open.ts";
-import type { CoreTables } from "./schema.ts";
+import type { CoreTables, Tables } from "./schema.ts";
 
 export type InstanceRow = Selectable<CoreTables["instances"]>;
 
@@ -14,17 +15,7 @@ export async function insertInstances(
   return db.transaction().execute(async (tx) => {
     const sequences: number[] = [];
     for (const row of rows) {
-      const taken = await tx
-        .selectFrom("instances")
-        .select("uuid")
-        .where("account", "=", row.account)
-        .where("name", "=", row.name)
-        .executeTakeFirst();
-      if (taken !== undefined) {
-        throw new UniError("already_exists", `create instance '${row.name}': the name is taken`, {
-          hint: "Choose another name, or remove that instance first.",
-        });
-      }
+      await requireFreeName(tx, row);
       const inserted = await tx
         .insertInto("instances")
         .values(row)
@@ -51,30 +42,18 @@ export async function saveInstance(
   await (synced ? save(db) : withoutSync(db, save));
 }
 
-export async function deleteInstance(db: Database, uuid: string, now: number): Promise<void> {
-  await db.transaction().execute(async (tx) => {
-    const row = await tx
-      .deleteFrom("instances")
-      .where("uuid", "=", uuid)
-      .returning("sequence")
-      .executeTakeFirst();
-    if (row === undefined) return;
-    await tx
-      .insertInto("deleted_instances")
-      .values({ uuid, sequence: row.sequence, deleted_at: now })
-      .execute();
-    await tx
-      .deleteFrom("deleted_instances")
-      .where("deleted_at", "<", now - cursorLifetimeMs)
-      .execute();
-  });
-}
+export const deleteInstance = (db: Database, uuid: string, now: number): Promise<void> =>
+  db.transaction().execute((tx) => deleteInstanceIn(tx, uuid, now));
 
-/** How long a page cursor outlives its instance. */
-const cursorLifetimeMs = 24 * 60 * 60 * 1000;
+export async function deleteInstanceIn(tx: Transaction<Tables>, uuid: string, now: number): Promise<void> {
+  const row = await tx
+    .deleteFrom("instances")
+    .where("uuid", "=", uuid)
+    .returning("sequence")
+    .executeTakeFirst();
+  if (row === undefined) return;
+  await keepCursor(tx, "deleted_instances", { uuid, sequence: row.sequence }, now);
+}
 
 export const listInstances = (db: Database): Promise<InstanceRow[]> =>
   db.selectFrom("instances").selectAll().orderBy("sequence").execute();
-
-export const listDeleted = (db: Database): Promise<{ uuid: string; sequence: number }[]> =>
-  db.selectFrom("deleted_instances").select(["uuid", "sequence"]).execute();

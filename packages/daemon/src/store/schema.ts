@@ -1,5 +1,6 @@
 import type { Generated } from "kysely";
 import type { ImagesTables } from "./images-schema.ts";
+import type { SavedTables } from "./saved-schema.ts";
 import type { ServicesTables } from "./services-schema.ts";
 
 /** Times are milliseconds since the epoch; JSON columns are text, written and read by their own query file only. */
@@ -23,4 +24,4 @@ export interface CoreTables {
   deleted_instances: { uuid: string; sequence: number; deleted_at: number };
 }
 
-export type Tables = CoreTables & ImagesTables & ServicesTables;
+export type Tables = CoreTables & ImagesTables & SavedTables & ServicesTables;

@@ -1,5 +1,5 @@
 import type { Insertable, Selectable } from "kysely";
-import { keepCursor } from "./deleted-services.ts";
+import { keepCursor } from "./cursors.ts";
 import type { Database } from "./open.ts";
 import type { ServicesTables } from "./services-schema.ts";
 
@@ -67,7 +67,7 @@ export async function deleteServiceGroup(db: Database, uuid: string, now: number
       .returning("sequence")
       .executeTakeFirst();
     if (row === undefined) return;
-    await keepCursor(tx, { uuid, sequence: row.sequence }, now);
+    await keepCursor(tx, "deleted_service_resources", { uuid, sequence: row.sequence }, now);
   });
 }
 

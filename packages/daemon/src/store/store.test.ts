@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { asAccountId } from "@uni/contract/ids";
 import { sql } from "kysely";
 import { ensureAccount, listAccounts } from "./accounts.ts";
-import { deleteInstance, insertInstances, listDeleted, listInstances, saveInstance } from "./instances.ts";
+import { listCursors } from "./cursors.ts";
+import { deleteInstance, insertInstances, listInstances, saveInstance } from "./instances.ts";
 import { type Database, openDatabase } from "./open.ts";
 import { readSetting, writeSetting } from "./settings.ts";
 
@@ -49,10 +50,7 @@ test("an instance survives a reopen, and a deleted one keeps its place in the or
       (await listInstances(again)).map((each) => [each.uuid, each.spec]),
       [["u2", '{"x":2}']],
     );
-    assert.deepEqual(
-      (await listDeleted(again)).map((each) => [each.uuid, each.sequence]),
-      [["u1", first]],
-    );
+    assert.deepEqual([...(await listCursors(again, "deleted_instances"))], [["u1", first]]);
     await again.destroy();
   });
 });

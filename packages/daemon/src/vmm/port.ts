@@ -46,6 +46,19 @@ export interface DiskSpec {
   readonly readOnly: boolean;
 }
 
+/**
+ * A read-only disk of the guest's SCSI controller. The guest knows it by its slot, from 0 to `maxRomSlots` - 1. In a resumed
+ * machine a slot must hold what it held when the snapshot was made, until the guest has been told that it is not in use: what
+ * is replaced gets another slot.
+ */
+export interface RomSpec {
+  readonly slot: number;
+  /** Raw, of whole 512-byte sectors. */
+  readonly path: string;
+}
+
+export const maxRomSlots = 16;
+
 export interface MachineSpec {
   /** The instance's uuid; shown in the process list. */
   readonly id: string;
@@ -60,6 +73,8 @@ export interface MachineSpec {
   /** ext4 on a qcow2 overlay. */
   readonly writable: DiskSpec;
   readonly network: { readonly tap: string; readonly mac: string };
+  /** Not a part of the shape: any number of them at each start and resume. */
+  readonly roms: readonly RomSpec[];
 }
 
 export interface MachineTimings {

@@ -26,7 +26,6 @@ function newDisk(): string {
   return disk;
 }
 
-const _overlayOf = (disk: string) => join(disk, "writable.qcow2");
 const qemuIo = (path: string, command: string) =>
   execFileSync("qemu-io", ["-f", "qcow2", "-c", command, path], { encoding: "utf8" });
 /** One 64 KiB cluster, filled with a byte. */
@@ -38,8 +37,13 @@ function assertHolds(path: string, bytes: readonly number[]): void {
   }
 }
 
+async function prepareNext(disk: string): Promise<{ layer: string; path: string }> {
+  const layer = randomUUID();
+  return { layer, path: await layers.frozen.prepareNext(disk, uid, layer) };
+}
+
 async function freeze(disk: string): Promise<string> {
-  const { layer } = await layers.frozen.prepareNext(disk, uid);
+  const { layer } = await prepareNext(disk);
   await layers.frozen.completeSwitch(disk);
   return layer;
 }
@@ -48,7 +52,7 @@ test("a disk is frozen under a new overlay, and another stands on the same layer
   const disk = newDisk();
   const path = await layers.ensure(disk, uid);
   write(path, 0, 1);
-  const next = await layers.frozen.prepareNext(disk, uid);
+  const next = await prepareNext(disk);
   // The machine writes on until it is switched, and then to the next.
   write(path, 1, 1);
   assertHolds(next.path, [1, 1]);
@@ -72,48 +76,47 @@ test("whoever finds the next overlay completes the switch, whether it was done o
     const disk = newDisk();
     const path = await layers.ensure(disk, uid);
     write(path, 0, 1);
-    const next = await layers.frozen.prepareNext(disk, uid);
+    const next = await prepareNext(disk);
     if (isSwitched) write(next.path, 0, 2);
     assert.equal(await layers.ensure(disk, uid), path);
     assertHolds(path, [isSwitched ? 2 : 1]);
     if (isSwitched) continue;
     // A machine that was never switched goes on below; the next capture freezes that too.
     write(layers.frozen.pathOf(next.layer), 0, 5);
-    const second = await layers.frozen.prepareNext(disk, uid);
+    const second = await prepareNext(disk);
     assert.deepEqual(layers.frozen.chainOf(disk), [second.layer, next.layer]);
     assertHolds(second.path, [5]);
   }
   const disk = newDisk();
   const path = await layers.ensure(disk, uid);
   write(path, 0, 1);
-  await layers.frozen.prepareNext(disk, uid);
-  const again = await layers.frozen.prepareNext(disk, uid);
+  await prepareNext(disk);
+  const again = await prepareNext(disk);
   assertHolds(again.path, [1]);
 });
 
-test("a chain is told, folded when it has grown, and what nobody needs is swept once it is old", async () => {
+test("a chain is told, folded when it has grown, and what nobody needs can be removed", async () => {
   const disk = newDisk();
   const path = await layers.ensure(disk, uid);
   const ids: string[] = [];
   const expected: number[] = [];
-  for (let cluster = 0; cluster < 9; cluster++) {
+  for (let cluster = 0; cluster < 17; cluster++) {
     write(path, cluster, cluster + 1);
     expected.push(cluster + 1);
     assert.deepEqual(layers.frozen.chainOf(disk), ids);
-    await layers.frozen.fold(disk);
+    assert.equal(await layers.ensure(disk, uid), path);
     ids.unshift(await freeze(disk));
   }
   assert.deepEqual(layers.frozen.chainOf(disk), ids);
   assert.deepEqual(layers.frozen.below(ids[0] ?? ""), ids.slice(1));
   write(path, 0, 77);
-  await layers.frozen.fold(disk);
+  await layers.ensure(disk, uid);
   assert.deepEqual(layers.frozen.chainOf(disk), ids.slice(-4));
   assertHolds(path, [77, ...expected.slice(1)]);
   assert.equal(statSync(path).uid, uid);
   const needed = new Set(layers.frozen.chainOf(disk));
-  assert.deepEqual(await layers.frozen.sweep(needed, Date.now()), [], "one may be about to be used");
-  const removed = new Set(await layers.frozen.sweep(needed, Date.now() + 120_000));
-  for (const id of ids) assert.equal(removed.has(id), !needed.has(id));
+  for (const id of await layers.frozen.list()) if (!needed.has(id)) await layers.frozen.remove(id);
+  assert.deepEqual(new Set(await layers.frozen.list()), needed);
   assertHolds(path, [77, ...expected.slice(1)]);
 });
 
@@ -121,8 +124,8 @@ test("a chain that would grow without end is refused, with the way out", async (
   const disk = newDisk();
   await layers.ensure(disk, uid);
   for (let depth = 0; depth < 64; depth++) await freeze(disk);
-  await assert.rejects(layers.frozen.prepareNext(disk, uid), { code: "quota_exceeded" });
-  await layers.frozen.fold(disk);
+  await assert.rejects(prepareNext(disk), { code: "quota_exceeded" });
+  await layers.ensure(disk, uid);
   await freeze(disk);
 });
 
@@ -132,7 +135,7 @@ test("a header that names what is not ours is refused, and nothing of it is read
   await freeze(disk);
   for (const name of ["/etc/shadow", join(directory, "layers", "..", "disks", `${randomUUID()}.qcow2`)]) {
     writeBacking(path, name);
-    await assert.rejects(layers.frozen.prepareNext(disk, uid));
+    await assert.rejects(prepareNext(disk));
     assert.throws(() => layers.frozen.chainOf(disk));
   }
 });

@@ -6,7 +6,6 @@
  * A crash at any point is repaired by `completeSwitch`: over the same file, an overlay that is still empty shows what the
  * file shows, also to a machine that never was switched and goes on writing below it.
  */
-import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, chown, link, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -16,17 +15,15 @@ import { runOk } from "../host/process.ts";
 import { backingChain, writeBacking } from "../host/qcow2.ts";
 
 export const overlayName = "writable.qcow2";
-const nextName = "next.qcow2";
+export const nextName = "next.qcow2";
 const layerName = /^([0-9a-f-]{36})\.qcow2$/;
 
 /** QEMU takes a disk's layers on its command line, and every read may ask each of them. */
 const mostLayers = 64;
 /** A disk that stands on more is folded onto its lowest ones, which are the most shared. */
-const foldAbove = 8;
+const foldAbove = 16;
 const foldOnto = 4;
 const foldDeadlineMs = 600_000;
-/** A layer is linked before the disk that stands on it is there. */
-const youngMs = 60_000;
 
 export interface DiskLayersOptions {
   /** For the layers; on the file system of the disks. */
@@ -59,8 +56,8 @@ export class DiskLayers {
     await rename(aside, path);
   }
 
-  /** For a capture: the layer that the disk becomes, and the path of what is to be written then. */
-  async prepareNext(disk: string, uid: number): Promise<{ readonly layer: string; readonly path: string }> {
+  /** For a capture: the disk becomes the layer of this id. Returns the path of what is to be written then. */
+  async prepareNext(disk: string, uid: number, layer: string): Promise<string> {
     await this.completeSwitch(disk);
     const overlay = join(disk, overlayName);
     if (this.chainOf(disk).length >= mostLayers) {
@@ -69,11 +66,10 @@ export class DiskLayers {
       });
     }
     await ensureDirectory(this.#options.directory, 0o711);
-    const layer = randomUUID();
     await link(overlay, this.pathOf(layer));
     const path = join(disk, nextName);
     await this.makeOverlay(path, layer, uid);
-    return { layer, path };
+    return path;
   }
 
   /** Harmless where nothing is to be completed. */
@@ -122,17 +118,14 @@ export class DiskLayers {
     });
   }
 
-  /** Removes the layers that are not needed, and are not about to be. */
-  async sweep(needed: ReadonlySet<string>, now: number): Promise<string[]> {
-    const removed: string[] = [];
-    for (const name of (await readdir(this.#options.directory).catch(ifThere)) ?? []) {
-      const id = layerName.exec(name)?.[1];
-      const path = join(this.#options.directory, name);
-      if (id === undefined || needed.has(id) || now - (await stat(path)).ctimeMs < youngMs) continue;
-      await rm(path, { force: true });
-      removed.push(id);
-    }
-    return removed;
+  /** Their ids. */
+  async list(): Promise<string[]> {
+    const names = (await readdir(this.#options.directory).catch(ifThere)) ?? [];
+    return names.flatMap((name) => layerName.exec(name)?.[1] ?? []);
+  }
+
+  async remove(layer: string): Promise<void> {
+    await rm(this.pathOf(layer), { force: true });
   }
 
   #idsBelow(path: string): string[] {

@@ -8,11 +8,16 @@ import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { ensureDirectory } from "../host/files.ts";
 import { runOk } from "../host/process.ts";
-import { DiskLayers, overlayName } from "./disk-layers.ts";
+import { DiskLayers, nextName, overlayName } from "./disk-layers.ts";
 
 export interface WritableLayers {
-  /** Path of the overlay, made if it is not there, over a frozen layer if one is named; `uid` alone may open it. */
+  /**
+   * Path of the overlay, made if it is not there, over a frozen layer if one is named; `uid` alone may open it. For a disk
+   * that no process has open: what a capture left is completed, and a long chain of layers is folded.
+   */
   ensure(directory: string, uid: number, over?: string): Promise<string>;
+  /** What is written on the disk goes; what it stood on stays. */
+  drop(directory: string): Promise<void>;
   readonly frozen: DiskLayers;
 }
 
@@ -42,11 +47,14 @@ export function createWritableLayers(directory: string, layersDirectory: string)
   });
   return {
     frozen,
+    async drop(target) {
+      for (const name of [nextName, overlayName]) await rm(join(target, name), { force: true });
+    },
     async ensure(target, uid, over) {
       await share();
       const overlay = join(target, overlayName);
       try {
-        await frozen.completeSwitch(target);
+        await frozen.fold(target);
         if (!(await exists(overlay)) && over !== undefined) await frozen.makeOverlay(overlay, over, uid);
         if (await exists(overlay)) {
           await chown(overlay, uid, uid);

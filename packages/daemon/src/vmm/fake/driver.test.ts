@@ -24,6 +24,7 @@ function specIn(directory: string, number: number): MachineSpec {
     root: { path: "root", format: "raw", readOnly: true },
     writable: { path: join(directory, `disk${number}`), format: "qcow2", readOnly: false },
     network: { tap: `tap${number}`, mac: "02:00:00:00:00:01" },
+    roms: [],
   };
 }
 

@@ -14,7 +14,7 @@ import { readBacking } from "../../host/qcow2.ts";
 import type { Capture, CaptureTarget, DiskSpec } from "../port.ts";
 import type { Qmp } from "./qmp.ts";
 import { type SleepSnapshotFiles, sleepSnapshotFiles } from "./sleep-snapshot.ts";
-import { snapshotFacts } from "./snapshot-layers.ts";
+import { snapshotFacts, type WholeCaptures } from "./snapshot-layers.ts";
 import {
   allocatedBytes,
   keepBootSnapshot,
@@ -23,6 +23,10 @@ import {
   snapshotError,
   writeMeta,
 } from "./suspend.ts";
+
+export interface CaptureOptions extends Suspension {
+  readonly whole: WholeCaptures;
+}
 
 /** The machine that is captured, as its handle lets it be seen. */
 export interface CapturedMachine {
@@ -40,6 +44,7 @@ export class QemuCapture implements Capture {
   readonly #suspension: Suspension;
   readonly #machine: CapturedMachine;
   readonly #target: CaptureTarget;
+  readonly #whole: WholeCaptures;
   readonly #nextNode = `disk-${randomBytes(4).toString("hex")}`;
   #disk = "";
   #aside = "";
@@ -48,19 +53,24 @@ export class QemuCapture implements Capture {
   #state: Buffer | undefined;
   #standsOn: string | undefined;
 
-  private constructor(suspension: Suspension, machine: CapturedMachine, target: CaptureTarget) {
+  private constructor(
+    { whole, ...suspension }: CaptureOptions,
+    machine: CapturedMachine,
+    target: CaptureTarget,
+  ) {
+    this.#whole = whole;
     this.#suspension = suspension;
     this.#machine = machine;
     this.#target = target;
   }
 
   static async begin(
-    suspension: Suspension,
+    options: CaptureOptions,
     machine: CapturedMachine,
     target: CaptureTarget,
     signal: AbortSignal,
   ): Promise<QemuCapture> {
-    const capture = new QemuCapture(suspension, machine, target);
+    const capture = new QemuCapture(options, machine, target);
     const onAbort = () => capture.#helper?.end();
     signal.addEventListener("abort", onAbort, { once: true });
     try {
@@ -105,7 +115,8 @@ export class QemuCapture implements Capture {
       signal.throwIfAborted();
       await rename(this.#aside, directory);
       this.#phase = "published";
-      this.#close();
+      this.#whole.remember(directory);
+      await this.#close();
       return { bytes };
     } catch (error) {
       signal.throwIfAborted();
@@ -117,14 +128,13 @@ export class QemuCapture implements Capture {
     const before = this.#phase;
     if (before === "published" || before === "abandoned") return;
     this.#phase = "abandoned";
-    this.#close();
+    await this.#close();
     if (before === "begun" && this.#disk !== "") {
       // A machine that is gone needs no closing of a disk.
       const qmp = await this.#machine.connection().catch(() => undefined);
       await qmp?.execute("blockdev-del", { "node-name": this.#nextNode }).catch(() => {});
     }
     if (this.#aside !== "") await removeTree(this.#aside);
-    await rm(this.#suspension.places.devices, { force: true });
   }
 
   async #begin(): Promise<void> {
@@ -207,9 +217,10 @@ export class QemuCapture implements Capture {
   }
 
   /** The machine's handle is told once, whatever comes first. */
-  #close(): void {
+  async #close(): Promise<void> {
     this.#helper?.end();
     this.#machine.onDone();
+    await rm(this.#suspension.places.devices, { force: true });
   }
 
   get #attempted(): string {

@@ -13,12 +13,14 @@ const boot: Boot = {
 const restore: Restore = {
   kind: "restore",
   backing: [],
+  romSlots: [],
   ramPath: "/cache/ram",
   stateDescriptor: 3,
   spec: {
     root: { path: "/images/root", format: "raw", readOnly: true },
     writable: { path: "/data/a,b", format: "qcow2", readOnly: false },
     network: { tap: "tap0", mac: "02:00:00:00:00:01" },
+    roms: [],
   },
 };
 
@@ -39,7 +41,24 @@ const devicesOf = (args: readonly string[]) =>
 
 test("boot and restore have the same devices in the same order", () => {
   assert.deepEqual(devicesOf(lineOf(boot)), devicesOf(lineOf(restore)));
-  assert.equal(devicesOf(lineOf(boot)).length, 5);
+  assert.equal(devicesOf(lineOf(boot)).length, 6);
+});
+
+test("each ROM is a disk of its slot, and a slot that only the snapshot knows is an empty one", () => {
+  const args = lineOf({
+    ...restore,
+    spec: { ...restore.spec, roms: [{ slot: 2, path: "/roms/a,b" }] },
+    romSlots: [0, 2],
+  });
+  const disks = args.filter((argument) => /node-name=rom/.test(argument));
+  assert.match(disks[0] ?? "", /^driver=null-co,node-name=rom0,/);
+  assert.match(disks[1] ?? "", /^driver=raw,node-name=rom2,read-only=on,.*file\.filename=\/roms\/a,,b,/);
+  assert.deepEqual(
+    devicesOf(args)
+      .slice(6)
+      .map((device) => device.replace(/.*(lun=\d+,drive=\w+).*/, "$1")),
+    ["lun=0,drive=rom0", "lun=2,drive=rom2"],
+  );
 });
 
 test("only a boot shares its RAM with the file", () => {

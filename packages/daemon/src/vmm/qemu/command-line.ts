@@ -20,7 +20,9 @@ export interface Restore {
   /** Immutable, shared by all machines of the snapshot. */
   readonly ramPath: string;
   readonly stateDescriptor: number;
-  readonly spec: Pick<MachineSpec, "root" | "writable" | "network">;
+  readonly spec: Pick<MachineSpec, "root" | "writable" | "network" | "roms">;
+  /** Of all ROM disks. Those that the snapshot knows and the machine has not are empty: QEMU loads no state of what is not there. */
+  readonly romSlots: readonly number[];
   /** What the writable disk stands on, from the top down; the last one is raw. */
   readonly backing: readonly string[];
 }
@@ -36,7 +38,7 @@ export interface CommandLineInput {
 }
 
 /** Part of every snapshot's key: to be raised when devices, their order or their options change. */
-export const layoutVersion = 2;
+export const layoutVersion = 3;
 
 /** In a boot snapshot, where no network is yet; a restore writes the machine's own over it. */
 export const placeholderMac = "02:75:6e:69:5f:6d";
@@ -75,6 +77,9 @@ export function commandLine(input: CommandLineInput): string[] {
     ...["-device", "virtserialport,chardev=agent,name=uni.agent"],
     ...disks(from),
     ...network(from),
+    // A short queue: ROMs are few, and each entry costs the guest memory.
+    ...["-device", "virtio-scsi-device,id=roms,virtqueue_size=64"],
+    ...(from.kind === "boot" ? [] : roms(from)),
     ...["-chardev", qmpChardev(files.qmp)],
     ...["-mon", "chardev=qmp,mode=control"],
     ...(from.kind === "boot" ? kernel(from) : ["-incoming", `fd:${from.stateDescriptor}`, "-S"]),
@@ -141,6 +146,19 @@ function network(from: Boot | Restore): string[] {
           from.spec.network.mac,
         ];
   return ["-netdev", backend, "-device", `virtio-net-device,netdev=net,mac=${mac}`];
+}
+
+function roms({ spec, romSlots }: Restore): string[] {
+  const paths = new Map(spec.roms.map(({ slot, path }) => [slot, path]));
+  return romSlots.flatMap((slot) => {
+    const path = paths.get(slot);
+    const drive =
+      path === undefined
+        ? `driver=null-co,node-name=rom${slot},size=1048576,read-zeroes=on,read-only=on`
+        : `driver=raw,node-name=rom${slot},read-only=on,file.driver=file,file.filename=${value(path)},file.locking=off`;
+    const device = `scsi-hd,bus=roms.0,scsi-id=0,lun=${slot},drive=rom${slot},serial=rom${slot}`;
+    return ["-blockdev", drive, "-device", device];
+  });
 }
 
 function kernel({ kernelPath, initramfsPath, kernelArguments }: Boot): string[] {

@@ -118,18 +118,19 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     process: ProcessIdentity,
     timings: MachineTimings | undefined,
   ): QemuMachine {
-    const { id, base, shape, mac, origin } = record;
+    const { id, base, shape, mac, romSlots, origin } = record;
     const bootDirectory = snapshots.directoryOf(base);
     const oldIndex = existsSync(places.index) ? places.index : undefined;
     const suspension: Suspension = {
       ...{ clock, id, pid: process.pid, places, shape, base, bootDirectory, nativeDirectory },
-      ...{ oldIndex, madeBy: here, mac, origin },
+      ...{ oldIndex, madeBy: here, mac, romSlots, origin },
     };
     return new QemuMachine({
       ...{ clock, log, places, process, timings },
       accelerator: record.accelerator,
       writeSnapshot: (qmp, directory, signal) => writeSleepSnapshot(suspension, qmp, directory, signal),
-      beginCapture: (machine, target, signal) => QemuCapture.begin(suspension, machine, target, signal),
+      beginCapture: (machine, target, signal) =>
+        QemuCapture.begin({ ...suspension, whole }, machine, target, signal),
       onKilled: () => dropLease(bootDirectory, places.record),
     });
   }
@@ -185,8 +186,9 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       const bootId = readBootId();
       const base = { key, stateSha256 };
       const origin = from.kind === "boot" ? undefined : originOf(from.layers);
+      const romSlots = slotsOf(spec, from);
       let record: MachineRecord = {
-        ...{ id, uid, bootId, accelerator, shape, base, mac: spec.network.mac, phase: "starting" },
+        ...{ id, uid, bootId, accelerator, shape, base, mac: spec.network.mac, romSlots, phase: "starting" },
         ...(origin !== undefined && { origin }),
       };
       saveRecord(places, record);
@@ -215,6 +217,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
             ramPath: snapshot.ramPath,
             stateDescriptor: inputDescriptor,
             spec,
+            romSlots,
             backing: backingChain(spec.writable.path, mostDiskLayers),
           },
         }),
@@ -351,6 +354,12 @@ function layOutInputs(places: MachinePlaces, spec: MachineSpec, from: Origin): s
 /** The capture that the machine stands on: pages of it are not the machine's own. */
 function originOf(layers: readonly SnapshotLayer[]): string | undefined {
   return layers.findLast(({ meta }) => meta.disk !== undefined)?.directory;
+}
+
+/** Those of the machine, and those that the snapshot's devices include. */
+function slotsOf({ roms }: MachineSpec, from: Origin): readonly number[] {
+  const known = from.kind === "boot" ? [] : from.top.romSlots;
+  return [...new Set([...known, ...roms.map(({ slot }) => slot)])].sort((a, b) => a - b);
 }
 
 function refuseIfRunning(attempted: string, spec: MachineSpec): void {

@@ -29,6 +29,8 @@ export interface MachineRecord {
   /** Directory of the capture that it stands on too. */
   readonly origin?: string;
   readonly mac: string;
+  /** Of all ROM disks that it has, empty ones too. */
+  readonly romSlots: readonly number[];
   readonly process?: ProcessIdentity;
 }
 

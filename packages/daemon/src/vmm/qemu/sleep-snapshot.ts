@@ -27,6 +27,8 @@ export interface SleepSnapshotMeta {
   readonly madeBy: MadeBy;
   /** The machine's address, as it is in `state`. */
   readonly mac: string;
+  /** Of the ROM disks in `state`. */
+  readonly romSlots: readonly number[];
   /** Of a capture. */
   readonly disk?: string;
   /** The capture between the boot snapshot and this one, as a path from this directory: both may be moved together. */

@@ -22,7 +22,7 @@ export interface SnapshotLayer {
 export type BadHealth = Exclude<SnapshotHealth, { readonly state: "good" }> | { readonly state: "missing" };
 
 const deepest = 2;
-/** Captures that were read once and found whole: they never change, and a template is resumed over and over. */
+/** Captures that were written or read and found whole: they never change, and a template is resumed over and over. */
 const mostRemembered = 1000;
 
 export class WholeCaptures {
@@ -35,11 +35,20 @@ export class WholeCaptures {
     const stamp = stampOf(directory);
     if (stamp !== undefined && this.#stamps.get(directory) === stamp) return before;
     const meta = yield* readSleepSnapshot(directory);
+    this.#set(directory, typeof meta === "string" ? undefined : stamp);
+    return meta;
+  }
+
+  /** For whoever has just written it. */
+  remember(directory: string): void {
+    this.#set(directory, stampOf(directory));
+  }
+
+  #set(directory: string, stamp: string | undefined): void {
     this.#stamps.delete(directory);
-    if (typeof meta !== "string" && stamp !== undefined) this.#stamps.set(directory, stamp);
+    if (stamp !== undefined) this.#stamps.set(directory, stamp);
     const [oldest] = this.#stamps.keys();
     if (this.#stamps.size > mostRemembered && oldest !== undefined) this.#stamps.delete(oldest);
-    return meta;
   }
 }
 

@@ -36,6 +36,7 @@ export interface Suspension {
   readonly oldIndex: string | undefined;
   readonly madeBy: MadeBy;
   readonly mac: string;
+  readonly romSlots: readonly number[];
   /** Directory of the capture that it stands on. */
   readonly origin: string | undefined;
 }
@@ -131,13 +132,13 @@ export interface Described {
 
 /** Once all other files are complete. */
 export async function writeMeta(
-  { clock, base, shape, madeBy, mac }: Suspension,
+  { clock, base, shape, madeBy, mac, romSlots }: Suspension,
   { state, index, delta, meta: path }: SleepSnapshotFiles,
   { directory, disk, standsOn }: Described,
   signal: AbortSignal,
 ): Promise<void> {
   const meta: SleepSnapshotMeta = {
-    ...{ base, shape, madeBy, mac },
+    ...{ base, shape, madeBy, mac, romSlots },
     ...(disk !== undefined && { disk }),
     ...(standsOn !== undefined && { standsOn: relative(directory, standsOn) }),
     stateSha256: sha256OfFile(state),

@@ -13,7 +13,8 @@ export const x86Sixtyfour: QemuArchitecture = {
   cpu: { kvm: "host", tcg: "max" },
 
   async kernelArguments(accelerator, host) {
-    const common = ["console=ttyS0", "panic=-1", "reboot=t"];
+    // The agent looks for the disks that it is told of; a kernel that does so itself looks for many that are not there.
+    const common = ["console=ttyS0", "panic=-1", "reboot=t", "scsi_mod.scan=manual"];
     if (accelerator === "kvm") return common;
     const khz = await tscKhz(host);
     // The guest's time-stamp counter is the host's. On a busy host the kernel fails to measure it against the PIT and

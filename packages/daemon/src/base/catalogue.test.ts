@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { asAccountId } from "@uni/contract/ids";
 import { Catalogue, type Listed } from "./catalogue.ts";
-import { account, stranger } from "./test-groups.ts";
+
+const account = asAccountId("11111111-1111-4111-8111-111111111111");
+const stranger = asAccountId("22222222-2222-4222-8222-222222222222");
 
 const uuid = (number: number) => `${String(number).padStart(8, "0")}-0000-4000-8000-000000000000`;
 const item = (number: number, owner = account): Listed => ({

@@ -1,0 +1,49 @@
+import type { DiskUsageKind } from "@uni/contract/enums";
+import type { DiskUsage } from "@uni/contract/rpc";
+import type { CommandModule } from "../define.ts";
+import { renderTable } from "../render/table.ts";
+import { formatBytes } from "../render/units.ts";
+
+const words: Readonly<Record<DiskUsageKind, string>> = {
+  images: "images and their layers",
+  boot: "booted kernels to start from",
+  instances: "disks of instances",
+  sleepers: "memory of sleeping instances",
+  logs: "what programs printed",
+  layers: "disks that several stand on",
+  snapshots: "memory of templates, checkpoints and branches",
+};
+
+function text({ kinds, total_bytes }: DiskUsage, width: number | undefined): string {
+  const rows = [
+    ...kinds.map(({ kind, count, bytes }) => ({
+      kind: kind as string,
+      count: `${count}`,
+      bytes,
+      what: words[kind],
+    })),
+    { kind: "total", count: "", bytes: total_bytes, what: "" },
+  ];
+  return renderTable(
+    rows,
+    [
+      { title: "KIND", value: ({ kind }) => kind },
+      { title: "COUNT", value: ({ count }) => count, align: "right" },
+      { title: "SIZE", value: ({ bytes }) => formatBytes(bytes), align: "right" },
+      { title: "WHAT", value: ({ what }) => what, shrinkTo: 12 },
+    ],
+    { width },
+  );
+}
+
+export const df: CommandModule = {
+  examples: ["uni df", "uni df -o json | jq .total_bytes"],
+  define(command, act) {
+    command.action(
+      act(async ({ client, out, signal }) => {
+        const usage = await client.call("Daemon.DiskUsage", {}, { signal });
+        await out.show(usage, { text: () => text(usage, out.width) });
+      }),
+    );
+  },
+};

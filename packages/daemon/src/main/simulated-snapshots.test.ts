@@ -1,0 +1,265 @@
+/** Templates, checkpoints, branches, rewinds and forks on a node of pretended machines, through the socket. */
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { test } from "node:test";
+import { until } from "../../../../test/kit/until.ts";
+import { directoriesBelow } from "../operations/directories.ts";
+import { type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from "./simulated-node.ts";
+
+const run = (daemon: SimulatedDaemon, name: string, more: object = {}) =>
+  daemon.call("VM.Run", { image: "hello", name, wait_s: 20, args: ["serve"], ...more });
+const idOf = async (daemon: SimulatedDaemon, id: string): Promise<string> =>
+  (await daemon.call("VM.Get", { id })).id;
+const stateOf = async (daemon: SimulatedDaemon, id: string): Promise<string> =>
+  (await daemon.call("VM.Get", { id })).state;
+
+/** What is kept on the disk of memory and of disks that several stand on. */
+function kept({ directory }: SimulatedHost): { snapshots: number; layers: number } {
+  const { snapshots, layers } = directoriesBelow(directory);
+  return { snapshots: readdirSync(snapshots).length, layers: readdirSync(layers).length };
+}
+
+async function withDaemon(body: (daemon: SimulatedDaemon, host: SimulatedHost) => Promise<void>) {
+  await withHost(async (host) => {
+    const daemon = await startDaemon(host);
+    try {
+      await body(daemon, host);
+    } finally {
+      await daemon.close();
+    }
+  });
+}
+
+test("a branch has the memory of its source, which goes on, and becomes somebody else", async () => {
+  await withDaemon(async (daemon, host) => {
+    const web = await run(daemon, "web", { tags: ["a"], port_maps: [{ host_port: 1, guest_port: 1 }] });
+    host.world.remember(web.id, "n=7");
+    const [copy] = await daemon.call("VM.Branch", { ids: ["web"], suffix: "copy" });
+    assert.deepEqual([copy.name, copy.state, copy.ports], ["web-copy", "running", []]);
+    assert.notEqual(copy.ip, web.ip);
+    assert.equal(host.world.recall(copy.id), "n=7");
+    host.world.remember(copy.id, "n=8");
+    assert.equal(host.world.recall(web.id), "n=7");
+    assert.equal(await stateOf(daemon, "web"), "running");
+    const becoming = host.guests.becomingOf(copy.id);
+    assert.deepEqual(
+      [becoming?.kind, becoming?.hostname, becoming?.network.address],
+      ["branch", "web-copy", copy.ip],
+    );
+    assert.deepEqual(kept(host), { snapshots: 1, layers: 1 });
+    await daemon.call("VM.Remove", { id: "web", force: true });
+    assert.deepEqual(kept(host), { snapshots: 1, layers: 1 });
+    await daemon.call("VM.Remove", { id: "web-copy", force: true });
+    await until("nothing is kept", () => kept(host).snapshots + kept(host).layers === 0);
+  });
+});
+
+test("several are taken at one instant: none runs while any is taken", async () => {
+  await withDaemon(async (daemon, host) => {
+    for (const name of ["web", "db", "cache"]) {
+      const { id } = await run(daemon, name);
+      host.world.remember(id, name);
+    }
+    const copies = await daemon.call("VM.Branch", { ids: ["web", "db", "cache"], suffix: "copy" });
+    assert.deepEqual(
+      copies.map(({ name, id }: { name: string; id: string }) => [name, host.world.recall(id)]),
+      [
+        ["web-copy", "web"],
+        ["db-copy", "db"],
+        ["cache-copy", "cache"],
+      ],
+    );
+    await assert.rejects(daemon.call("VM.Branch", { ids: ["web", "db"], name: "x" }), { code: "exclusive" });
+    await assert.rejects(daemon.call("VM.Branch", { ids: ["web", "web"] }), { code: "invalid_value" });
+    await assert.rejects(daemon.call("VM.Branch", { ids: ["web", "db"], suffix: "copy" }), {
+      code: "already_exists",
+    });
+    assert.ok(host.world.processes.every(({ paused }) => !paused));
+  });
+});
+
+test("two sets that share members, in another order, do not wait for each other for ever", async () => {
+  await withDaemon(async (daemon) => {
+    await run(daemon, "a");
+    await run(daemon, "b");
+    await Promise.all(
+      ["1", "2", "3", "4"].map((suffix) =>
+        daemon.call("VM.Branch", { ids: Number(suffix) % 2 === 0 ? ["a", "b"] : ["b", "a"], suffix }),
+      ),
+    );
+    assert.equal((await daemon.call("VM.List")).length, 10);
+  });
+});
+
+test("one that sleeps is branched asleep, one that is stopped with its disk alone", async () => {
+  await withDaemon(async (daemon, host) => {
+    const web = await run(daemon, "web");
+    host.world.remember(web.id, "n=7");
+    await daemon.call("VM.Suspend", { id: "web" });
+    await until("it sleeps on disk", () => host.world.processes.length === 0);
+    const [copy] = await daemon.call("VM.Branch", { ids: ["web"], suffix: "1" });
+    assert.equal(host.world.recall(copy.id), "n=7");
+    assert.equal(await stateOf(daemon, "web"), "standby");
+    assert.deepEqual(
+      host.world.processes.map(({ spec }) => spec.id),
+      [copy.id],
+    );
+    await daemon.call("VM.Start", { id: "web" });
+    assert.equal(host.world.recall(web.id), "n=7");
+    await daemon.call("VM.Stop", { id: "web" });
+    const [cold] = await daemon.call("VM.Branch", { ids: ["web"], suffix: "2" });
+    assert.equal(cold.state, "running");
+    assert.equal(host.world.recall(cold.id), "");
+    assert.ok(host.guests.configOf(cold.id) !== undefined, "it was booted");
+  });
+});
+
+test("a template is its instance no more, its clones stand on it, and it can go while they live", async () => {
+  await withDaemon(async (daemon, host) => {
+    const base = await run(daemon, "base", { tags: ["t"] });
+    host.world.remember(base.id, "ready");
+    const made = await daemon.call("createTemplateInstances", { body: [{ name: "base" }] });
+    assert.deepEqual(made.data.instances, [
+      { status: "success", uuid: base.id, name: "base", state: "template" },
+    ]);
+    await assert.rejects(daemon.call("VM.Get", { id: "base" }), { code: "not_found" });
+    assert.deepEqual(host.world.processes, []);
+    assert.equal(host.network.attached.size, 0);
+    const clones = await Promise.all(
+      ["one", "two"].map((name) => daemon.call("VM.Run", { template: "base", name, wait_s: 20 })),
+    );
+    for (const { id, state } of clones) {
+      assert.deepEqual([state, host.world.recall(id)], ["running", "ready"]);
+      assert.equal(host.guests.becomingOf(id)?.kind, "template");
+    }
+    await assert.rejects(run(daemon, "base"), { code: "already_exists" });
+    await assert.rejects(daemon.call("VM.Run", { template: "base", memory: 512 }), { code: "exclusive" });
+    const [listed] = (await daemon.call("getTemplateInstances")).data.instances;
+    assert.deepEqual([listed.name, listed.state, listed.tags], ["base", "template", ["t"]]);
+    const lock = { body: [{ name: "base", prop: "delete_lock", op: "set", value: true }] };
+    await daemon.call("updateTemplateInstances", lock);
+    const [refused] = (await daemon.call("deleteTemplateInstances", { body: [{ name: "base" }] })).data
+      .instances;
+    assert.equal(refused.code, "delete_locked");
+    lock.body[0] = { ...lock.body[0], value: false } as never;
+    await daemon.call("updateTemplateInstances", lock);
+    await daemon.call("deleteTemplateInstances", { body: [{ name: "base" }] });
+    assert.equal(kept(host).snapshots, 1);
+    for (const name of ["one", "two"]) await daemon.call("VM.Remove", { id: name, force: true });
+    await until("nothing is kept", () => kept(host).snapshots + kept(host).layers === 0);
+  });
+});
+
+test("a template of a template of a template", async () => {
+  await withDaemon(async (daemon, host) => {
+    const { id } = await run(daemon, "t0");
+    host.world.remember(id, "0");
+    for (const level of [1, 2, 3]) {
+      await daemon.call("createTemplateInstances", { body: [{ name: `t${level - 1}` }] });
+      const next = await daemon.call("VM.Run", { template: `t${level - 1}`, name: `t${level}`, wait_s: 20 });
+      assert.equal(host.world.recall(next.id), String(level - 1));
+      host.world.remember(next.id, String(level));
+    }
+    for (const level of [0, 1, 2]) {
+      await daemon.call("deleteTemplateInstances", { body: [{ name: `t${level}` }] });
+    }
+    await daemon.call("VM.Suspend", { id: "t3" });
+    await daemon.call("VM.Start", { id: "t3" });
+    assert.equal(host.world.recall(await idOf(daemon, "t3")), "3");
+  });
+});
+
+test("a checkpoint is what it was, also after its source is gone; history says what came from what", async () => {
+  await withDaemon(async (daemon, host) => {
+    const web = await run(daemon, "web");
+    host.world.remember(web.id, "before");
+    const [saved] = await daemon.call("VM.Checkpoint", { ids: ["web"], name: "first" });
+    assert.deepEqual([saved.name, saved.state], ["first", "checkpoint"]);
+    host.world.remember(web.id, "after");
+    await daemon.call("VM.Checkpoint", { ids: ["web"], name: "second" });
+    const [history] = (await daemon.call("getInstanceHistory", { name: ["web"] })).data.instances;
+    assert.deepEqual(
+      history.history.map(({ name }: { name: string }) => name),
+      ["second", "first"],
+    );
+    await daemon.call("VM.Remove", { id: "web", force: true });
+    const again = await daemon.call("VM.Run", { checkpoint: "first", name: "again", wait_s: 20 });
+    assert.equal(host.world.recall(again.id), "before");
+    const [own] = (await daemon.call("getInstanceHistory", { name: ["again"] })).data.instances;
+    assert.deepEqual(own.history[0].name, "first");
+    const [of] = (await daemon.call("getCheckpointHistory", { name: ["second"] })).data.instances;
+    assert.deepEqual(of.history[0].name, "first");
+  });
+});
+
+test("rewind: the same instance at an earlier time, running, asleep or stopped, and several together", async () => {
+  await withDaemon(async (daemon, host) => {
+    const ids: Record<string, string> = {};
+    for (const name of ["web", "db"]) {
+      const vm = await run(daemon, name);
+      ids[name] = vm.id;
+      host.world.remember(vm.id, `${name} before`);
+    }
+    await daemon.call("VM.Checkpoint", { ids: ["web", "db"], suffix: "before" });
+    const rewind = (...names: string[]) =>
+      daemon.call("VM.Rewind", { rewinds: names.map((id) => ({ id, checkpoint: `${id}-before` })) });
+    for (const bring of ["running", "standby", "stopped"]) {
+      for (const id of Object.values(ids)) host.world.remember(id, "after");
+      if (bring === "standby") await daemon.call("VM.Suspend", { id: "web" });
+      if (bring === "stopped") await daemon.call("VM.Stop", { id: "web" });
+      const rewound = await rewind("web", "db");
+      for (const { id, name, state, ip } of rewound) {
+        assert.deepEqual([id, state], [ids[name], "running"]);
+        assert.equal(host.world.recall(id), `${name} before`);
+        const becoming = host.guests.becomingOf(id);
+        assert.deepEqual([becoming?.kind, becoming?.network.address], ["rewind", ip]);
+      }
+    }
+    const other = await run(daemon, "other");
+    await assert.rejects(
+      daemon.call("VM.Rewind", { rewinds: [{ id: "other", checkpoint: "web-before" }] }),
+      /none of this instance/,
+    );
+    assert.equal(await stateOf(daemon, other.id), "running");
+  });
+});
+
+test("a guest asks to become a template, and for a fork of itself", async () => {
+  await withDaemon(async (daemon, host) => {
+    const web = await run(daemon, "web");
+    host.guests.request(web.id, "fork-requested");
+    await until("the parent knows its child", () => host.guests.heardBy(web.id).answers.length === 1);
+    const [child] = host.guests.heardBy(web.id).answers as { id: string }[];
+    const childId = child?.id ?? "";
+    await until("the child runs", () => host.guests.becomingOf(childId)?.kind === "fork");
+    assert.deepEqual((await daemon.call("VM.Inspect", { id: childId })).features, ["delete-on-stop"]);
+    await host.guests.end(childId, 5);
+    const isOver = () => host.guests.heardBy(web.id).children.some(({ status }) => status === "stopped");
+    await until("the parent hears how it ended", isOver);
+    assert.equal(host.guests.heardBy(web.id).children.at(-1)?.exitCode, 5);
+    host.guests.request(web.id, "template-requested");
+    await until("it is a template", () => daemon.registry.all().length === 0);
+    const [template] = (await daemon.call("getTemplateInstances")).data.instances;
+    assert.equal(template.uuid, web.id);
+  });
+});
+
+test("templates on demand: prepared once for many, nested, dropped without a name, given up in time", async () => {
+  await withDaemon(async (daemon) => {
+    const prepared = { name: "ready", prepare: true, create_args: { image: "hello", args: ["template"] } };
+    const create = (template: object, more: object = {}) =>
+      daemon.call("createInstance", { body: { template, autostart: true, timeout_s: 20, ...more } });
+    const all = await Promise.all(["a", "b", "c"].map((name) => create(prepared, { name })));
+    for (const { data } of all) assert.equal(data.instances[0].state, "running", data.instances[0].message);
+    assert.equal((await daemon.call("getTemplateInstances")).data.instances.length, 1);
+    await create({ prepare: true, create_args: { image: "hello", args: ["template"] } });
+    assert.equal((await daemon.call("getTemplateInstances")).data.instances.length, 1);
+    const late = { prepare: true, prepare_timeout_s: 1, create_args: { image: "hello", args: ["serve"] } };
+    const [failed] = (await create(late)).data.instances;
+    assert.equal(failed.code, "timed_out");
+    const ends = { prepare: true, create_args: { image: "hello", args: ["exit", "3"] } };
+    const [ended] = (await create(ends)).data.instances;
+    assert.match(ended.message, /ended before it asked/);
+    assert.equal((await daemon.call("VM.List")).length, 4);
+  });
+});

@@ -1,0 +1,38 @@
+/** Who needs an image or a kernel: instances, and what is kept to make instances of. By name. */
+import type { Digest } from "@uni/contract/ids";
+import type { InstanceRecord } from "../instances/record.ts";
+import type { Registry } from "../instances/registry.ts";
+import type { SavedInstances } from "../snapshots/saved-instances.ts";
+
+export interface Users {
+  readonly registry: Pick<Registry, "all">;
+  readonly saved: Pick<SavedInstances, "all">;
+}
+
+export const imageUsers = ({ registry, saved }: Users, digest: Digest): string[] => [
+  ...registry
+    .all()
+    .filter((record) => record.spec.imageDigest === digest)
+    .map(({ name }) => name),
+  ...saved
+    .all()
+    .filter(({ content }) => content.spec.imageDigest === digest)
+    .map(({ name }) => name),
+];
+
+export const kernelUsers = ({ registry, saved }: Users, version: string): string[] => [
+  ...registry
+    .all()
+    .filter((record) => kernelOf(record) === version)
+    .map(({ name }) => name),
+  ...saved
+    .all()
+    .filter(({ content }) => content.snapshot?.kernel === version)
+    .map(({ name }) => name),
+];
+
+/** That of its machine, or of the memory that waits for its start. */
+function kernelOf({ status }: InstanceRecord): string | null {
+  if (status.state !== "stopped") return status.kernel;
+  return status.origin?.snapshot?.kernel ?? null;
+}

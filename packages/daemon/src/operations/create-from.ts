@@ -1,0 +1,45 @@
+/** Instances made of what another one is or was: its memory and disk, under a name, an address and settings of their own. */
+import type { AccountId } from "@uni/contract/ids";
+import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
+import type { BecomingKind } from "../guest/port.ts";
+import { inheritSpec } from "../instances/inherit-spec.ts";
+import type { Ancestor, InstanceRecord, InstanceSpec, SnapshotFacts } from "../instances/record.ts";
+import type { SavedInstance } from "../snapshots/record.ts";
+import { type CreateDependencies, insertInstances } from "./instance-create.ts";
+
+/** What to make them of. */
+export interface Model {
+  readonly name: string;
+  readonly spec: InstanceSpec;
+  readonly snapshot: SnapshotFacts | null;
+  readonly layer: string | null;
+  readonly lineage: readonly Ancestor[];
+  readonly becomes: BecomingKind;
+}
+
+/** Whoever calls keeps the model's snapshot and layer until this is done. */
+export function createFrom(
+  deps: CreateDependencies,
+  account: AccountId,
+  request: CreateInstanceRequest,
+  model: Model,
+  more: Partial<InstanceSpec> = {},
+): Promise<InstanceRecord[]> {
+  const { snapshot, layer, becomes, lineage } = model;
+  const spec = { ...inheritSpec(model.spec, request), lineage, ...more };
+  const origin = { snapshot, layer, entered: false, becomes };
+  return insertInstances(deps, account, request, { spec, origin, namedAfter: model.name });
+}
+
+export const modelOfSaved = (saved: SavedInstance): Model => {
+  const { id, name, createdAt, kind, content } = saved;
+  const { spec, snapshot, layer } = content;
+  const own = kind === "checkpoint" ? [{ uuid: id, name, createdAt }] : [];
+  return { name, spec, snapshot, layer, lineage: withAncestors(own, spec.lineage), becomes: kind };
+};
+
+/** How many checkpoints a history goes back. */
+const longestLineage = 256;
+
+export const withAncestors = (newest: readonly Ancestor[], older: readonly Ancestor[]): readonly Ancestor[] =>
+  [...newest, ...older].slice(0, longestLineage);

@@ -1,0 +1,121 @@
+/** What guests ask for from inside: to become a template, or a copy of themselves. One request of a guest at a time. */
+import { toUniError, UniError } from "@uni/contract/errors";
+import type { InstanceId } from "@uni/contract/ids";
+import type { Log } from "../base/log.ts";
+import type { ChildStatus, RequestFailure } from "../guest/port.ts";
+import type { GuestRequest } from "../instances/owner.ts";
+import type { InstanceRecord } from "../instances/record.ts";
+import type { OnDemandTemplates } from "./on-demand-templates.ts";
+import { branchInstances, makeTemplate, type SaveDependencies } from "./save-instances.ts";
+
+export interface GuestRequestDependencies extends SaveDependencies {
+  readonly onDemand: OnDemandTemplates;
+  readonly log: Log;
+}
+
+export class GuestRequests {
+  readonly #deps: GuestRequestDependencies;
+  readonly #underWay = new Set<string>();
+  readonly #templates = new Map<InstanceId, AbortController>();
+
+  constructor(deps: GuestRequestDependencies) {
+    this.#deps = deps;
+    deps.registry.onChange((after, before) => {
+      const child = after ?? before;
+      if (child === undefined || child.spec.forkedFrom === null || child.status.startCount === 0) return;
+      if (after !== undefined && statusOf(after) === (before === undefined ? undefined : statusOf(before)))
+        return;
+      this.#tellParent(child, after);
+    });
+  }
+
+  /** Returns at once: what comes of it is told to the guest. */
+  take(id: InstanceId, event: GuestRequest): void {
+    if (event.kind === "template-withdrawn") {
+      this.#templates.get(id)?.abort(new UniError("failed", "make a template: nobody waits for it any more"));
+      return;
+    }
+    // Said again after a new connection, it may be under way already.
+    const key = `${id} ${event.kind} ${event.request}`;
+    if (this.#underWay.has(key)) return;
+    this.#underWay.add(key);
+    const work =
+      event.kind === "template-requested" ? this.#template(id, event.request) : this.#fork(id, event.request);
+    work
+      .catch((error) => this.#deps.log.warn({ err: error, instance: id }, `${event.kind} failed`))
+      .finally(() => this.#underWay.delete(key));
+  }
+
+  async #template(id: InstanceId, request: number): Promise<void> {
+    const { onDemand } = this.#deps;
+    const abort = new AbortController();
+    this.#templates.set(id, abort);
+    try {
+      const { name, autokillMs = 0 } = onDemand.wanted(id) ?? {};
+      const options = { autokillMs, signal: abort.signal, ...(name === undefined ? {} : { name }) };
+      onDemand.settle(id, await makeTemplate(this.#deps, id, options));
+    } catch (thrown) {
+      const error = toUniError(thrown, "make a template");
+      onDemand.settle(id, error);
+      await this.#channelOf(id)?.answerTemplate(request, failureOf(error));
+      throw error;
+    } finally {
+      this.#templates.delete(id);
+    }
+  }
+
+  async #fork(id: InstanceId, request: number): Promise<void> {
+    const { owners, registry } = this.#deps;
+    try {
+      const { account } = registry.get(id);
+      const wanted = [{ of: id, request: { features: ["delete-on-stop" as const], autostart: true } }];
+      const [child] = await branchInstances(this.#deps, account, wanted, {
+        becomes: "fork",
+        signal: new AbortController().signal,
+      });
+      if (child === undefined) throw new UniError("internal", "fork an instance: nothing was made");
+      const snapshot = child.status.origin?.snapshot?.id ?? "";
+      await this.#channelOf(id)?.answerFork(request, {
+        id: child.id,
+        snapshot,
+        createdAtMs: child.createdAt,
+      });
+      await owners.of(child.id).start();
+    } catch (thrown) {
+      await this.#channelOf(id)?.answerFork(request, failureOf(toUniError(thrown, "fork an instance")));
+      throw thrown;
+    }
+  }
+
+  #channelOf(id: InstanceId) {
+    const { registry, owners } = this.#deps;
+    return registry.find(id) === undefined ? undefined : owners.of(id).live?.channel;
+  }
+
+  #tellParent(child: InstanceRecord, now: InstanceRecord | undefined): void {
+    const parent = child.spec.forkedFrom;
+    const channel = parent === null ? undefined : this.#channelOf(parent);
+    const status = now === undefined ? "stopped" : statusOf(now);
+    const exitCode = child.status.exitCode;
+    const state = {
+      id: child.id,
+      status,
+      ...(status === "stopped" && exitCode !== null ? { exitCode } : {}),
+    };
+    channel?.childChanged(state).catch((error) => {
+      this.#deps.log.debug({ err: error, instance: parent }, "a guest was not told of its fork");
+    });
+  }
+}
+
+/** A child that sleeps goes on as soon as anybody asks. */
+function statusOf({ status: { state } }: InstanceRecord): ChildStatus {
+  if (state === "standby") return "running";
+  return state === "checkpoint" || state === "deleted" ? "stopped" : state;
+}
+
+function failureOf({ code }: UniError): RequestFailure {
+  if (code === "quota_exceeded" || code === "none_free") return "limit";
+  if (code === "no_space") return "no_space";
+  return code === "delete_locked" || code === "wrong_state" ? "refused" : "failed";
+}

@@ -1,0 +1,144 @@
+/** Templates, checkpoints and branches of instances that are there: what becomes of a capture. */
+import { randomUUID } from "node:crypto";
+import { UniError } from "@uni/contract/errors";
+import { type AccountId, asInstanceId, type InstanceId } from "@uni/contract/ids";
+import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
+import type { BecomingKind } from "../guest/port.ts";
+import { withSuffix } from "../instances/names.ts";
+import type { InstanceRecord } from "../instances/record.ts";
+import type { SavedInstance } from "../snapshots/record.ts";
+import type { SavedInstances } from "../snapshots/saved-instances.ts";
+import { type CaptureDependencies, type Captured, captureSet } from "./capture-set.ts";
+import { createFrom, type Model, withAncestors } from "./create-from.ts";
+import type { CreateDependencies } from "./instance-create.ts";
+
+export interface SaveDependencies extends CaptureDependencies, CreateDependencies {
+  readonly saved: SavedInstances;
+}
+
+export interface NewCheckpoint {
+  readonly from: InstanceId;
+  /** Undefined: one is made of the instance's. */
+  readonly name: string | undefined;
+  readonly tags: readonly string[];
+  readonly autokillMs: number;
+}
+
+/** Of instances of one account, all at one instant; they go on. */
+export function saveCheckpoints(
+  deps: SaveDependencies,
+  wanted: readonly NewCheckpoint[],
+  signal: AbortSignal,
+): Promise<SavedInstance[]> {
+  const ids = wanted.map(({ from }) => from);
+  for (const { from, name } of wanted) {
+    if (name !== undefined) refuseTaken(deps, deps.registry.get(from).account, name);
+  }
+  return captureSet(deps, ids, { signal }, async (captured) => {
+    const now = deps.clock.now();
+    const made = captured.map(({ record, snapshot, layer }, index) => {
+      const { name = withSuffix(record.name), tags = [], autokillMs = 0 } = wanted[index] ?? {};
+      const spec = { ...record.spec, tags, deleteLock: false };
+      const content = { spec, takenOf: record.id, snapshot, layer, autokillMs, usedAt: now };
+      const id = asInstanceId(randomUUID());
+      return { id, account: record.account, kind: "checkpoint" as const, name, createdAt: now, content };
+    });
+    const saved = await deps.saved.create(made);
+    for (const [index, { record }] of captured.entries()) {
+      const [newest] = saved.slice(index, index + 1);
+      if (newest === undefined) continue;
+      const { id: uuid, name, createdAt } = newest;
+      const lineage = withAncestors([{ uuid, name, createdAt }], record.spec.lineage);
+      await deps.registry.change(record.id, { spec: { lineage } });
+    }
+    return saved;
+  });
+}
+
+export interface TemplateOptions {
+  /** Undefined: the instance's own. */
+  readonly name?: string;
+  readonly autokillMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** The instance becomes it, and is one no more. */
+export function makeTemplate(
+  deps: SaveDependencies,
+  id: InstanceId,
+  { name, autokillMs, signal }: TemplateOptions,
+): Promise<SavedInstance> {
+  const { spec } = deps.registry.get(id);
+  if (spec.deleteLock && !spec.preparation) {
+    throw new UniError(
+      "delete_locked",
+      `make a template of instance '${deps.registry.get(id).name}': it is locked`,
+      {
+        hint: "It would be an instance no more. Set delete_lock to false first.",
+      },
+    );
+  }
+  return captureSet(deps, [id], { ends: true, signal }, async ([captured]) => {
+    if (captured === undefined) throw new UniError("internal", "make a template: nothing was captured");
+    const { held, record, snapshot, layer } = captured;
+    const now = deps.clock.now();
+    const content = {
+      // A template has the tags of what it was; its ports belong to whoever is published there.
+      spec: { ...record.spec, ports: [], hostname: null, deleteLock: false },
+      ...{ takenOf: id, snapshot, layer, autokillMs, usedAt: now },
+    };
+    const made = {
+      id,
+      account: record.account,
+      kind: "template" as const,
+      name: name ?? record.name,
+      createdAt: now,
+      content,
+    };
+    let template: SavedInstance | undefined;
+    await held.turnInto(async () => {
+      template = await deps.saved.convert(made, deps.registry, now);
+    });
+    return template ?? deps.saved.of("template").get(id);
+  });
+}
+
+export interface BranchOptions {
+  readonly becomes: "branch" | "fork";
+  readonly signal: AbortSignal;
+}
+
+/** Copies of instances as they are at one instant, not started; these go on. One request for each. */
+export function branchInstances(
+  deps: SaveDependencies,
+  account: AccountId,
+  wanted: readonly { readonly of: InstanceId; readonly request: CreateInstanceRequest }[],
+  { becomes, signal }: BranchOptions,
+): Promise<InstanceRecord[]> {
+  const ids = wanted.map(({ of }) => of);
+  for (const { request } of wanted) {
+    if (request.name !== undefined) refuseTaken(deps, account, request.name);
+  }
+  return captureSet(deps, ids, { signal }, async (captured) => {
+    const made: InstanceRecord[] = [];
+    for (const [index, one] of captured.entries()) {
+      const request = wanted[index]?.request ?? {};
+      const forkedFrom = becomes === "fork" ? one.record.id : null;
+      made.push(...(await createFrom(deps, account, request, modelOf(one, becomes), { forkedFrom })));
+    }
+    return made;
+  });
+}
+
+const modelOf = ({ record, snapshot, layer }: Captured, becomes: BecomingKind): Model => {
+  const { name, spec } = record;
+  return { name, spec, snapshot, layer, lineage: spec.lineage, becomes };
+};
+
+/** Before anything is captured; the store asks again. */
+function refuseTaken({ registry, saved }: SaveDependencies, account: AccountId, name: string): void {
+  if ((registry.findByName(account, name) ?? saved.findByName(account, name)) === undefined) return;
+  throw new UniError("already_exists", `create '${name}': the name is taken`, {
+    hint: "Choose another name, or remove the instance, template or checkpoint that has it.",
+  });
+}

@@ -1,0 +1,112 @@
+/**
+ * A start that goes on from a snapshot: as a clone, a branch, a fork, or the same instance at an earlier time. Until the guest
+ * has become who it is to be, it has no name to anybody and its disk is made anew by the next try; so a start that is cut
+ * short anywhere loses nothing. Its network is there all along: what it sends under an address that is not its own is dropped,
+ * and what is sent to its new one it does not take.
+ */
+import { toUniError, UniError } from "@uni/contract/errors";
+import { Teardown } from "../base/teardown.ts";
+import type { GuestBecoming } from "../guest/port.ts";
+import type { LiveInstance, StartHooks } from "../instances/lifecycle.ts";
+import type { InstanceRecord, Origin, SnapshotFacts } from "../instances/record.ts";
+import type { Vmm } from "../vmm/port.ts";
+import { attachmentOf } from "./attachments.ts";
+import { guestConfig } from "./guest-config.ts";
+import {
+  connect,
+  connectMs,
+  killMachine,
+  type LifecycleDependencies,
+  machineSpec,
+  undoSteps,
+} from "./machine.ts";
+
+export interface OriginWithMemory extends Origin {
+  readonly snapshot: SnapshotFacts;
+}
+
+/** The memory that the next start is to go on from; undefined: it boots. */
+export function memoryOf({ status: { origin } }: InstanceRecord): OriginWithMemory | undefined {
+  if (origin === null || origin.snapshot === null || origin.entered) return undefined;
+  return { ...origin, snapshot: origin.snapshot };
+}
+
+export async function startFromSnapshot(
+  deps: LifecycleDependencies,
+  record: InstanceRecord,
+  origin: OriginWithMemory,
+  { hooks, signal }: { readonly hooks: StartHooks; readonly signal: AbortSignal },
+): Promise<LiveInstance> {
+  const { network, clock } = deps;
+  const undo = new Teardown();
+  const begunUs = clock.monotonicUs();
+  try {
+    const vmm = await deps.vmm();
+    const directory = deps.directories.snapshot(origin.snapshot.id);
+    requireGood(vmm, directory, record.name);
+    const image = await deps.images.resolve(record.spec.imageDigest);
+    const { version, boot } = await (origin.snapshot.kernel === null
+      ? deps.currentKernel()
+      : deps.kernelOf(origin.snapshot.kernel));
+    await network.checkPorts(record.spec.ports, deps.otherAttachments(record));
+    const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath, anew: true });
+    const attachment = attachmentOf(network, record, true);
+    await network.attach(attachment);
+    await undo.add("network", () => network.detach(attachment));
+    signal.throwIfAborted();
+    const machine = await vmm.resume(spec, directory, signal);
+    await undo.add("machine", () => killMachine(deps, record, machine));
+    await machine.resume();
+    const channel = await connect(deps, machine, { logOffset: "anew", ms: connectMs, signal });
+    await undo.add("channel", () => channel.close());
+    await channel.become(becomingOf(deps, record, origin, image.config));
+    signal.throwIfAborted();
+    const us = clock.monotonicUs() - begunUs;
+    await hooks.onProgress({
+      state: "running",
+      configured: true,
+      origin: { ...origin, entered: true },
+      accelerator: machine.accelerator,
+      kernel: version,
+      bootTimeUs: us,
+      netTimeUs: origin.snapshot.listening ? us : null,
+      vmmStartUs: machine.timings?.startUs ?? null,
+      vmmLoadUs: machine.timings?.loadUs ?? null,
+      vmmReadyUs: machine.timings?.readyUs ?? null,
+    });
+    channel.onEvent(hooks.onEvent);
+    return { machine, channel };
+  } catch (error) {
+    await undoSteps(deps.log, undo, { instance: record.id, what: "a start" });
+    throw toUniError(error, `start instance '${record.name}'`);
+  }
+}
+
+/** Memory that cannot be used is never given up silently: it is for its owner to say that the rest will do. */
+function requireGood(vmm: Vmm, directory: string, name: string): void {
+  const health = vmm.checkSnapshot(directory);
+  if (health.state === "good") return;
+  const why = "reason" in health ? health.reason : "its files are gone";
+  throw new UniError("snapshot_unusable", `start instance '${name}' with its memory: ${why}`, {
+    hint: `Its disk is whole: uni start --cold ${name} boots it without the memory.`,
+  });
+}
+
+function becomingOf(
+  { network }: LifecycleDependencies,
+  record: InstanceRecord,
+  origin: OriginWithMemory,
+  image: Parameters<typeof guestConfig>[1],
+): GuestBecoming {
+  const { gateway, nameservers } = network;
+  const {
+    mode: _mode,
+    program: _program,
+    ...identity
+  } = guestConfig(record, image, {
+    gateway,
+    nameservers,
+    mode: "run",
+  });
+  return { ...identity, kind: origin.becomes, mac: network.namesFor(record.address).mac };
+}
