@@ -81,7 +81,10 @@ export async function withHost(body: (host: SimulatedHost) => Promise<void>): Pr
   }
 }
 
-export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon> {
+export async function startDaemon(
+  host: SimulatedHost,
+  nodeLimits: NodeLimits = limits,
+): Promise<SimulatedDaemon> {
   const clock = systemClock;
   const log = silentLog;
   const state = { dead: false };
@@ -144,7 +147,7 @@ export async function startDaemon(host: SimulatedHost): Promise<SimulatedDaemon>
     images,
     network,
     clock,
-    limits,
+    limits: nodeLimits,
     owners,
     directories,
     log,
