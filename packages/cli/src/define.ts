@@ -24,7 +24,7 @@ export interface CommandEntry {
   readonly aliases?: readonly string[];
   readonly hidden?: boolean;
   /** What a shell completes the command's arguments with. */
-  readonly completes?: "instances" | "images" | "kernels" | "files";
+  readonly completes?: "instances" | "images" | "kernels" | "services" | "certificates" | "files";
   load(): Promise<CommandModule>;
 }
 

@@ -167,6 +167,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     log,
     domain: config.domain,
     drains,
+    acme: config.acme,
     edge,
   });
   await undo.add("services", () => services.release());

@@ -166,6 +166,7 @@ export async function startDaemon(
     domain: "uni.localhost",
     edgeBind: "127.0.0.1",
     edgeProxies: [],
+    acme: undefined,
   };
   const drains = new Drains();
   const services = await openServices({
@@ -177,6 +178,7 @@ export async function startDaemon(
     domain: config.domain,
     drains,
     edge: pretendedEdge,
+    acme: undefined,
   });
   const node = createNodePort({
     ...shared,

@@ -4,13 +4,19 @@ import { type MigrationProvider, Migrator } from "kysely/migration";
 import * as core from "./migrations/0001-core.ts";
 import * as images from "./migrations/0002-images.ts";
 import * as services from "./migrations/0003-services.ts";
+import * as acme from "./migrations/0004-acme.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Tables } from "./schema.ts";
 
 export type Database = Kysely<Tables>;
 
 const migrations: MigrationProvider = {
-  getMigrations: async () => ({ "0001-core": core, "0002-images": images, "0003-services": services }),
+  getMigrations: async () => ({
+    "0001-core": core,
+    "0002-images": images,
+    "0003-services": services,
+    "0004-acme": acme,
+  }),
 };
 
 /** Opens the database, brings it to the newest schema, and refuses one that a newer version has written. */
