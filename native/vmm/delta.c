@@ -137,17 +137,36 @@ static void write_pages(int fd, size_t pages, off_t at, const char *path) {
   }
 }
 
-static void copy_run(uint64_t pid, uint64_t from, size_t pages, int fd, off_t at, const char *path) {
-  while (pages > 0) {
-    size_t count = pages < buffer_pages ? pages : buffer_pages, length = count * page_bytes;
-    struct iovec local = {buffer, length}, remote = {(void *)(uintptr_t)from, length};
-    errno = EIO;
-    if (process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0) != (ssize_t)length) fail("read", "the machine's memory");
-    write_pages(fd, count, at, path);
-    from += length;
-    at += (off_t)length;
-    pages -= count;
+/* Many runs at a time: the buffer's pages come from as many places, and lie one after the other in the file. */
+static void copy_batch(uint64_t pid, const struct iovec *remote, size_t places, size_t pages, int fd, off_t at,
+                       const char *path) {
+  struct iovec local = {buffer, pages * page_bytes};
+  errno = EIO;
+  if (process_vm_readv((pid_t)pid, &local, 1, remote, places, 0) != (ssize_t)local.iov_len)
+    fail("read", "the machine's memory");
+  write_pages(fd, pages, at, path);
+}
+
+/* How long the file is then. */
+static off_t copy_runs(uint64_t pid, uint64_t begin, const struct run *runs, uint32_t count, int fd, const char *path) {
+  struct iovec remote[buffer_pages];
+  size_t places = 0, pages = 0;
+  off_t at = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t done = 0, part; done < runs[i].count; done += part) {
+      part = runs[i].count - done;
+      if (part > buffer_pages - pages) part = (uint32_t)(buffer_pages - pages);
+      uint64_t from = begin + (uint64_t)(runs[i].page + done) * page_bytes;
+      remote[places++] = (struct iovec){(void *)(uintptr_t)from, (size_t)part * page_bytes};
+      pages += part;
+      if (pages < buffer_pages) continue;
+      copy_batch(pid, remote, places, pages, fd, at, path);
+      at += (off_t)(pages * page_bytes);
+      places = pages = 0;
+    }
   }
+  if (pages > 0) copy_batch(pid, remote, places, pages, fd, at, path);
+  return at + (off_t)(pages * page_bytes);
 }
 
 static int open_output(const char *path) {
@@ -174,11 +193,7 @@ int main(int argc, char **argv) {
   for (uint32_t gap = 0; count == 0 && gap <= pages; gap = gap * 2 + 1) count = find_runs(wanted, pages, gap, runs);
 
   int delta = open_output(delta_path), index = open_output(index_path);
-  off_t at = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    copy_run(pid, begin + (uint64_t)runs[i].page * page_bytes, runs[i].count, delta, at, delta_path);
-    at += (off_t)runs[i].count * page_bytes;
-  }
+  off_t at = copy_runs(pid, begin, runs, count, delta, delta_path);
   if (ftruncate(delta, at) < 0) fail("write", delta_path);
   write_at(index, (const char *)runs, count * sizeof *runs, 0, index_path);
   if (close(delta) < 0) fail("write", delta_path);
