@@ -182,8 +182,11 @@ test("a suspension that is aborted after it began leaves an earlier snapshot as 
   const watcher = watch(spec.directory, (_, changed) => {
     if (changed?.startsWith(asidePrefix)) packet.abort(reason);
   });
-  await assert.rejects(machine.suspend(sleepOf(spec), packet.signal), reason);
-  watcher.close();
+  await assert.rejects(machine.suspend(sleepOf(spec), packet.signal), reason).finally(() => watcher.close());
+  assert.deepEqual(
+    readdirSync(spec.directory).filter((entry) => entry.startsWith(asidePrefix)),
+    [],
+  );
   assert.deepEqual(
     readdirSync(parent).filter((entry) => entry.startsWith(name)),
     [name],
