@@ -10,6 +10,38 @@
  */
 #include "guest-memory.h"
 
+/* Many runs at a time: the buffer's pages come from as many places, and lie one after the other in the file. */
+static void copy_batch(const struct guest *guest, const struct iovec *remote, size_t places, size_t pages, int fd, off_t at,
+                       const char *path) {
+  struct iovec local = {buffer, pages * page_bytes};
+  errno = EIO;
+  if (process_vm_readv((pid_t)guest->pid, &local, 1, remote, places, 0) != (ssize_t)local.iov_len)
+    fail("read", "the machine's memory");
+  if (!write_pages(fd, buffer, pages, at)) fail("write", path);
+}
+
+/* How long the file is then. */
+static off_t copy_runs(const struct guest *guest, const struct run *runs, uint32_t count, int fd, const char *path) {
+  struct iovec remote[buffer_pages];
+  size_t places = 0, pages = 0;
+  off_t at = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t done = 0, part; done < runs[i].count; done += part) {
+      part = runs[i].count - done;
+      if (part > buffer_pages - pages) part = (uint32_t)(buffer_pages - pages);
+      uint64_t from = guest->begin + (uint64_t)(runs[i].page + done) * page_bytes;
+      remote[places++] = (struct iovec){(void *)(uintptr_t)from, (size_t)part * page_bytes};
+      pages += part;
+      if (pages < buffer_pages) continue;
+      copy_batch(guest, remote, places, pages, fd, at, path);
+      at += (off_t)(pages * page_bytes);
+      places = pages = 0;
+    }
+  }
+  if (pages > 0) copy_batch(guest, remote, places, pages, fd, at, path);
+  return at + (off_t)(pages * page_bytes);
+}
+
 int main(int argc, char **argv) {
   errno = EINVAL;
   if (argc < 5) fail("read", "arguments");
@@ -24,16 +56,7 @@ int main(int argc, char **argv) {
   uint32_t count = find_runs(wanted, guest.pages, runs);
 
   int delta = open_output(delta_path), index = open_output(index_path);
-  off_t at = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    for (uint32_t done = 0; done < runs[i].count;) {
-      uint32_t left = runs[i].count - done, pages = left < buffer_pages ? left : buffer_pages;
-      read_pages(&guest, runs[i].page + done, pages, buffer);
-      if (!write_pages(delta, buffer, pages, at)) fail("write", delta_path);
-      at += (off_t)pages * page_bytes;
-      done += pages;
-    }
-  }
+  off_t at = copy_runs(&guest, runs, count, delta, delta_path);
   if (ftruncate(delta, at) < 0) fail("write", delta_path);
   if (!write_at(index, (const char *)runs, count * sizeof *runs, 0)) fail("write", index_path);
   if (close(delta) < 0) fail("write", delta_path);

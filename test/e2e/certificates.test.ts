@@ -1,19 +1,22 @@
 /** Uploaded certificates and the local authority of a real daemon. */
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { connect } from "node:tls";
 import { issueLeaf, issueRoot } from "../../packages/daemon/src/services/issue.ts";
 import { daemonForFile } from "../kit/machine-test.ts";
+import { until } from "../kit/until.ts";
 
 const uni = await daemonForFile();
 const dayMs = 86_400_000;
 const from = Date.now() - dayMs;
 const root = await issueRoot("Test root", { notBefore: from, notAfter: from + 30 * dayMs });
 
-async function pairFor(name: string): Promise<readonly string[]> {
-  const { certificate, key } = await issueLeaf(root, name, { notBefore: from, notAfter: from + 20 * dayMs });
+async function pairFor(name: string, notAfter = from + 20 * dayMs): Promise<readonly string[]> {
+  const { certificate, key } = await issueLeaf(root, name, { notBefore: from, notAfter });
   const [chainPath, keyPath] = [join(uni.directory, "chain.pem"), join(uni.directory, "key.pem")];
   writeFileSync(chainPath, certificate + root.certificate);
   writeFileSync(keyPath, key);
@@ -68,3 +71,34 @@ test("a key is in no log", async () => {
   assert.ok(secret.length > 20);
   assert.ok(!readFileSync(uni.logPath, "utf8").includes(secret) && !asChain.stderr.includes(secret));
 });
+
+test("one that has ended is served, called an error, and how to replace it is said", async () => {
+  const name = "old.example.com";
+  await uni.ok(["certs", "add", "--cn", name, "--name", "old", ...(await pairFor(name, Date.now() + 3_000))]);
+  await uni.ok(["services", "create", "shop", "-p", "443:8080", "--domain", `${name}.=old`]);
+  const state = async () => (await uni.json(["certs", "ls"]))[0].state;
+  await until("it has ended", async () => (await state()) === "error");
+  const { stdout, stderr } = await uni.uni(["certs", "ls"]);
+  assert.match(stdout, /old +old\.example\.com +error +20/);
+  assert.match(stderr, /'old' ended on .*: uni certs update old/);
+  const serial = (await uni.json(["certs", "ls"]))[0].serial_number;
+  await until("it is served", async () => (await servedSerial(name)) === serial);
+  await uni.ok(["certs", "update", "old", ...(await pairFor(name))]);
+  assert.equal(await state(), "valid");
+  const replaced = (await uni.json(["certs", "ls"]))[0].serial_number;
+  await until("the new one is served", async () => (await servedSerial(name)) === replaced);
+  await uni.ok(["services", "rm", "shop"]);
+  await uni.ok(["certs", "rm", "old"]);
+});
+
+async function servedSerial(servername: string): Promise<string | undefined> {
+  const socket = connect({ host: "127.0.0.1", port: 443, servername, rejectUnauthorized: false });
+  try {
+    await once(socket, "secureConnect");
+    return socket.getPeerCertificate().serialNumber?.toLowerCase();
+  } catch {
+    return undefined;
+  } finally {
+    socket.destroy();
+  }
+}

@@ -54,7 +54,7 @@ test("a service of the host is not reached from a guest", async () => {
   const { port } = server.address() as AddressInfo;
   try {
     const { gateway } = await uni.json(["inspect", "one"]);
-    const { code } = await uni.uni(["exec", "one", "wget", "-T", "3", "-qO-", `http://${gateway}:${port}/`]);
+    const { code } = await uni.uni(["exec", "one", "nc", "-w", "3", gateway, `${port}`]);
     assert.notEqual(code, 0);
   } finally {
     server.close();

@@ -53,6 +53,9 @@ export class TestDaemon {
 
   async start(): Promise<void> {
     const log = openSync(this.logPath, "a");
+    // The daemon writes it last; one of an earlier daemon says where nobody listens any more.
+    const listen = join(this.dataDirectory, "listen");
+    rmSync(listen, { force: true });
     const args = ["--data-dir", this.dataDirectory, "--listen", "127.0.0.1:0", "--socket", this.socket];
     const child = spawn(join(root, "bin/unid"), args, {
       env: { ...process.env, ...this.#env },
@@ -60,10 +63,10 @@ export class TestDaemon {
     });
     closeSync(log);
     this.#process = child;
-    await until("the daemon answers on its socket", () => {
+    await until("the daemon answers", () => {
       const end = child.exitCode ?? child.signalCode;
       if (end !== null) throw new Error(`unid ended at its start: ${end}`);
-      return existsSync(this.socket) && answers(this.socket);
+      return existsSync(listen) && answers(this.socket);
     }).catch((error: unknown) => {
       throw new Error(`starting unid: its log ends with\n${this.logTail()}`, { cause: error });
     });

@@ -117,7 +117,11 @@ const socketOf = (kit: TestEdge, name: string): string => join(kit.directory, `$
 async function startHaproxy(kit: TestEdge, name: string, lines: readonly string[]): Promise<ChildProcess> {
   const file = join(kit.directory, `${name}.cfg`);
   writeFileSync(file, `${lines.join("\n")}\n`);
-  const child = spawn("haproxy", ["-db", "-f", file], { stdio: ["ignore", "ignore", "inherit"] });
+  // A session of its own, as the edge has: the scheduler shares the processors out by session.
+  const child = spawn("haproxy", ["-db", "-f", file], {
+    detached: true,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   await once(child, "spawn");
   return child;
 }

@@ -10,4 +10,6 @@ export interface Context {
   readonly env: NodeJS.ProcessEnv;
   readonly stdin: NodeJS.ReadStream;
   readonly signal: AbortSignal;
+  /** The words behind `--` on the command line. */
+  readonly afterDashes: readonly string[];
 }

@@ -24,7 +24,15 @@ export interface CommandEntry {
   readonly aliases?: readonly string[];
   readonly hidden?: boolean;
   /** What a shell completes the command's arguments with. */
-  readonly completes?: "instances" | "images" | "kernels" | "templates" | "checkpoints" | "files";
+  readonly completes?:
+    | "instances"
+    | "images"
+    | "kernels"
+    | "services"
+    | "certificates"
+    | "templates"
+    | "checkpoints"
+    | "files";
   load(): Promise<CommandModule>;
 }
 

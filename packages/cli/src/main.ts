@@ -31,6 +31,7 @@ function makeContext(options: GlobalOptions): Context {
       return process.stdin;
     },
     signal: interrupts.signal,
+    afterDashes: args.includes("--") ? args.slice(args.indexOf("--") + 1) : [],
   };
 }
 

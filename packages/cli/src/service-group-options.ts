@@ -1,14 +1,14 @@
 /** The options of `run` and `create` that put an instance into a service group. */
 import { UniError } from "@uni/contract/errors";
-import type { Service, ServiceGroupPart } from "@uni/contract/resources/service-parts";
+import type { Service, ServiceDomain, ServiceGroupPart } from "@uni/contract/resources/service-parts";
 import type { Command } from "commander";
-import { collect } from "./define.ts";
 import { parseCount } from "./parse/count.ts";
+import { collectServiceDomains } from "./parse/service-domain.ts";
 import { referenceOf } from "./reference.ts";
 
 export interface ServiceGroupOptions {
   readonly service?: string;
-  readonly domain?: readonly string[];
+  readonly domain?: readonly ServiceDomain[];
   readonly softLimit?: number;
   readonly hardLimit?: number;
 }
@@ -26,8 +26,8 @@ export function addServiceGroupOptions(command: Command): Command {
     .option("--service <name>", "join this service group")
     .option(
       "--domain <name>",
-      "name of its services: a label, or a full name with its final dot; repeatable",
-      collect,
+      "name of its services: a label, or a full name with its final dot, =CERTIFICATE if you like; repeatable",
+      collectServiceDomains,
     );
   return addLimitOptions(command);
 }
@@ -53,7 +53,7 @@ export function serviceGroupOf(
   }
   return {
     services: [...services],
-    ...(domain === undefined ? {} : { domains: domain.map((name) => ({ name })) }),
+    ...(domain === undefined ? {} : { domains: [...domain] }),
     ...(softLimit === undefined ? {} : { soft_limit: softLimit }),
     ...(hardLimit === undefined ? {} : { hard_limit: hardLimit }),
   };

@@ -42,6 +42,7 @@ export const errorTable = {
   vmm_failed: { status: 500, wire: 10, exit: 70 },
   host_unfit: { status: 500, wire: 10, exit: 69 },
   unreachable: { status: 502, wire: 10, exit: 69 },
+  acme_failed: { status: 502, wire: 10, exit: 69 },
 } as const satisfies Record<string, { status: number; wire: number; exit: number }>;
 
 export type ErrorCode = keyof typeof errorTable;

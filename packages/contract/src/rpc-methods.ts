@@ -1,5 +1,6 @@
 /** The people-methods of the unix socket. Every operation of operations.ts can be called there under its id as well. */
 import type { Static, TSchema } from "typebox";
+import type { Certificate } from "./resources/certificate.ts";
 import type {
   CaInfo,
   DaemonEvent,
@@ -109,6 +110,7 @@ export const rpcMethods = {
   "Kernel.Update": frames(NoParams, "Install the distribution's newest"),
   "Kernel.Build": frames(NoParams, "Build the lean one"),
   "Kernel.Remove": reply(VersionParams, "Remove one that nothing uses"),
+  "Certificate.Renew": reply(IdParams, "Have a certificate's authority issue it now"),
   "Ca.Get": reply(NoParams, "The local authority's certificate"),
   "Ca.Trust": reply(NoParams, "Have this machine trust the local authority"),
   "Daemon.Version": reply(NoParams, "The daemon's version"),
@@ -164,6 +166,7 @@ export interface RpcResults {
   "Kernel.Update": KernelInfo;
   "Kernel.Build": KernelInfo;
   "Kernel.Remove": StatusOk;
+  "Certificate.Renew": Certificate;
   "Ca.Get": CaInfo;
   "Ca.Trust": CaInfo & { readonly path: string };
   "Daemon.Version": { readonly version: string };

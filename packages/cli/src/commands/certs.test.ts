@@ -41,6 +41,25 @@ test("certificates are listed with their end and their users", async () => {
   assert.match(stdout, /star +\*\.example\.com +valid +2026-04-30 +shop\n/);
 });
 
+test("a certificate that is not issued says why, when it is tried again and how to try it now", async () => {
+  const validation = { attempt: 6, next: "2026-02-01T00:00:00.000Z", reason: "no route. Open port 80." };
+  const waiting = { ...certificate, not_after: undefined, state: "error", validation };
+  const script: Script = {
+    getCertificates: () => ({ ...answer(), data: { certificates: [{ status: "success", ...waiting }] } }),
+    "Certificate.Renew": () => waiting,
+  };
+  const listed = await talk(script, ["certs", "ls"]);
+  assert.match(listed.stdout, /star +\*\.example\.com +error, try 6 +- +shop\n/);
+  assert.match(
+    listed.stderr,
+    /'star' was not issued: no route\. Open port 80\. .*2026-02-01.*uni certs renew star/,
+  );
+  const shown = await talk(script, ["certs", "get", "star"]);
+  assert.match(shown.stdout, /last failure.*no route\. Open port 80\./);
+  const renewed = await talk(script, ["certs", "renew", "star"]);
+  assert.deepEqual([renewed.stdout, renewed.calls[0]?.params], ["star\n", { id: "star" }]);
+});
+
 test("add and update send the files' contents; a file that is not there is named", async () => {
   const directory = mkdtempSync(join(tmpdir(), "uni-certs-"));
   try {

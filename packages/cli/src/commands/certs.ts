@@ -11,6 +11,13 @@ const certificateCommands: readonly CommandEntry[] = [
     load: async () => (await import("./certs/ls.ts")).certsLs,
   },
   {
+    name: "get",
+    group,
+    summary: "show certificates, and why one was not issued",
+    completes: "certificates",
+    load: async () => (await import("./certs/get.ts")).certsGet,
+  },
+  {
     name: "add",
     group,
     summary: "upload a certificate with its key",
@@ -21,12 +28,21 @@ const certificateCommands: readonly CommandEntry[] = [
     name: "update",
     group,
     summary: "replace chain and key, for the same common name",
+    completes: "certificates",
     load: async () => (await import("./certs/update.ts")).certsUpdate,
+  },
+  {
+    name: "renew",
+    group,
+    summary: "have the authority issue a certificate now",
+    completes: "certificates",
+    load: async () => (await import("./certs/renew.ts")).certsRenew,
   },
   {
     name: "rm",
     group,
     summary: "remove certificates that no service group uses",
+    completes: "certificates",
     load: async () => (await import("./certs/rm.ts")).certsRm,
   },
 ];

@@ -1,4 +1,6 @@
+import type { Certificate } from "@uni/contract/resources/certificate";
 import type { Instance } from "@uni/contract/resources/instance";
+import type { ServiceGroup } from "@uni/contract/resources/service-group";
 import { envelopeItems } from "@uni/sdk/envelope-items";
 import { Command } from "commander";
 import { commandTable } from "../command-table.ts";
@@ -6,6 +8,7 @@ import type { Context } from "../context.ts";
 import type { CommandEntry, CommandModule } from "../define.ts";
 import { addGlobalOptions } from "../globals.ts";
 import { printable } from "../render/escape.ts";
+import { servicesText } from "../render/services.ts";
 
 interface Candidate {
   readonly value: string;
@@ -99,6 +102,19 @@ async function dynamicNames({ client, signal }: Context, entry: CommandEntry): P
     case "kernels": {
       const kernels = await client.call("Kernel.List", {}, options);
       return kernels.map(({ version, source }) => ({ value: version, description: source }));
+    }
+    case "services": {
+      const envelope = await client.operation("getServiceGroups", {}, options);
+      const groups = envelopeItems<ServiceGroup>(envelope, "service_groups", "completing");
+      return groups.map(({ name, services }) => ({ value: name, description: servicesText(services) }));
+    }
+    case "certificates": {
+      const envelope = await client.operation("getCertificates", {}, options);
+      const certificates = envelopeItems<Certificate>(envelope, "certificates", "completing");
+      return certificates.map(({ name, common_name, state }) => ({
+        value: name,
+        description: `${common_name} ${state}`,
+      }));
     }
     default:
       return [];

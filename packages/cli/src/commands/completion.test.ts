@@ -10,6 +10,14 @@ import { runUni, talk } from "../../../../test/kit/run-uni.ts";
 const script = {
   "VM.List": () => [fakeVm({ name: "web" }), fakeVm({ name: "worker" }), fakeVm({ name: "db" })],
   "Image.List": () => [{ references: ["hello:latest", "redis:7"] }],
+  getServiceGroups: () => ({
+    status: "success",
+    data: { service_groups: [{ name: "shop" }, { name: "site" }] },
+  }),
+  getCertificates: () => ({
+    status: "success",
+    data: { certificates: [{ name: "star", common_name: "*.example.com", state: "valid" }] },
+  }),
   "Kernel.List": () => [{ version: "6.1.0-1", source: "lean" }],
 };
 
@@ -29,12 +37,17 @@ test("commands, subcommands and options", async () => {
   assert.deepEqual(await values("-o", "json", "st"), ["stats", "start", "stop"]);
 });
 
-test("names of instances, images and kernels", async () => {
+test("names of instances, images, kernels, service groups and certificates", async () => {
   assert.deepEqual(await values("logs", "-f", "w"), ["web", "worker"]);
   assert.deepEqual(await values("rm", "web", "d"), ["db"]);
   assert.deepEqual(await values("cp", "w"), ["web:", "worker:"]);
   assert.deepEqual(await values("run", "--name", "x", "he"), ["hello:latest"]);
   assert.deepEqual(await values("kernel", "use", ""), ["6.1.0-1"]);
+  assert.deepEqual(await values("services", "update", "s"), ["shop", "site"]);
+  assert.deepEqual(await values("services", "rm", "shop", "si"), ["site"]);
+  for (const verb of ["get", "update", "renew", "rm"]) {
+    assert.deepEqual(await values("certs", verb, ""), ["star"]);
+  }
 });
 
 test("a program's own arguments and the values of options are left to the shell", async () => {

@@ -81,3 +81,17 @@ test("update sends changes in order, and nothing to change is refused", async ()
   ]);
   assert.equal((await talk({}, ["update", "web"])).code, 64);
 });
+
+test("update takes arguments of the program after two dashes only", async () => {
+  const script = { "VM.Update": () => fakeVm() };
+  const { calls } = await talk(script, ["update", "web", "--tag", "x", "--", "--verbose", "now"]);
+  assert.deepEqual(calls[0]?.params.updates, [
+    { prop: "tags", op: "add", value: ["x"] },
+    { prop: "args", op: "set", value: ["--verbose", "now"] },
+  ]);
+  for (const args of [["512"], ["memory", "--", "512"], ["--tag", "x", "y"]]) {
+    const { code, stderr, calls: none } = await talk(script, ["update", "web", ...args]);
+    assert.deepEqual([code, none], [64, []], args.join(" "));
+    assert.match(stderr, /Hint: New arguments of the program come after two dashes: uni update web -- /);
+  }
+});

@@ -20,6 +20,7 @@ const serviceCommands: readonly CommandEntry[] = [
     name: "get",
     group,
     summary: "show service groups",
+    completes: "services",
     aliases: ["inspect"],
     load: async () => (await import("./services/get.ts")).servicesGet,
   },
@@ -27,12 +28,14 @@ const serviceCommands: readonly CommandEntry[] = [
     name: "update",
     group,
     summary: "change ports, domains and limits",
+    completes: "services",
     load: async () => (await import("./services/update.ts")).servicesUpdate,
   },
   {
     name: "rm",
     group,
     summary: "remove service groups without instances",
+    completes: "services",
     load: async () => (await import("./services/rm.ts")).servicesRm,
   },
 ];

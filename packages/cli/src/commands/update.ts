@@ -42,6 +42,15 @@ function updatesOf(
   return updates;
 }
 
+/** A word that is there by mistake must not become the program's argument. */
+function refuseStrayWords(id: string, args: readonly string[], afterDashes: readonly string[]): void {
+  const stray = args.slice(0, Math.max(0, args.length - afterDashes.length));
+  if (stray.length === 0) return;
+  throw new UniError("malformed", `updating '${id}': '${stray.join(" ")}' is no option`, {
+    hint: `New arguments of the program come after two dashes: uni update ${id} -- ${args.join(" ")}`,
+  });
+}
+
 export const update: CommandModule = {
   examples: [
     "uni update web --memory 512M --vcpus 2",
@@ -53,7 +62,7 @@ export const update: CommandModule = {
   define(command, act) {
     addSleepOptions(command)
       .argument("<name>", "instance")
-      .argument("[args...]", "new arguments of the program")
+      .argument("[args...]", "new arguments of the program, after --")
       .option("--image <reference>", "image")
       .option("-m, --memory <size>", "memory, such as 512M or 1G", parseMemory)
       .option("--vcpus <count>", "virtual processors", parseCount(1, 64))
@@ -66,7 +75,9 @@ export const update: CommandModule = {
       .option("--delete-lock", "refuse to remove it")
       .option("--no-delete-lock", "let it be removed again")
       .action(
-        act(async ({ client, out, env, signal }, id: string, args: string[], options: UpdateOptions) => {
+        act(async (context, id: string, args: string[], options: UpdateOptions) => {
+          const { client, out, env, signal } = context;
+          refuseStrayWords(id, args, context.afterDashes);
           const updates = updatesOf(options, args, env);
           if (updates.length === 0) {
             throw new UniError("malformed", `updating '${id}': nothing to change was given`, {

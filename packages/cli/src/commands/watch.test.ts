@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
 import { parse } from "yaml";
@@ -109,27 +110,55 @@ test("inspect prints one as an object and several as an array, images too", asyn
   assert.equal((await talk(script, ["inspect", "--type", "instance", "hello"])).code, 66);
 });
 
+const measured = {
+  id: fakeVm().id,
+  name: "web",
+  state: "running",
+  cpu_pct: 12.34,
+  cpu_time_ms: 5,
+  rss_bytes: 50 << 20,
+  mem_bytes: 10 << 20,
+  mem_limit_bytes: 256 << 20,
+  net_rx_bytes: 1024,
+  net_tx_bytes: 0,
+  timestamp: "2026-01-31T12:00:00Z",
+  source: "guest",
+};
+
 test("stats prints a table, one as an object, all as an array", async () => {
-  const one = {
-    id: fakeVm().id,
-    name: "web",
-    state: "running",
-    cpu_pct: 12.34,
-    cpu_time_ms: 5,
-    rss_bytes: 50 << 20,
-    mem_bytes: 10 << 20,
-    mem_limit_bytes: 256 << 20,
-    net_rx_bytes: 1024,
-    net_tx_bytes: 0,
-    timestamp: "2026-01-31T12:00:00Z",
-    source: "guest",
-  };
+  const one = measured;
   const script = { "VM.Stats": () => [one] };
   const table = await talk(script, ["stats"]);
   assert.match(table.stdout, /web\s+12\.3%\s+10\.0 MB \/ 256 MB\s+50\.0 MB\s+-\s+1\.0 KB \/ 0 B/);
   assert.deepEqual(table.calls[0]?.params, {});
   assert.deepEqual(JSON.parse((await talk(script, ["stats", "-o", "json", "web"])).stdout), one);
   assert.deepEqual(JSON.parse((await talk(script, ["stats", "-o", "json"])).stdout), [one]);
+});
+
+test("top measures again and again until Ctrl-C, of those that are named", async () => {
+  let rounds = 0;
+  let interrupt = () => {};
+  const script: Script = {
+    "VM.Stats": () => {
+      rounds += 1;
+      if (rounds === 3) interrupt();
+      return [{ ...measured, cpu_pct: rounds }];
+    },
+  };
+  const options = {
+    onStart: (child: ChildProcess) => {
+      interrupt = () => child.kill("SIGINT");
+    },
+  };
+  const { code, stdout, stderr, calls } = await talk(script, ["top", "web", "--interval", "1"], options);
+  assert.deepEqual([code, stderr], [130, ""]);
+  // Without a terminal nothing is cleared.
+  assert.match(stdout, /^NAME.+\nweb\s+1\.0%.+\nNAME.+\nweb\s+2\.0%/);
+  assert.deepEqual(calls[0]?.params, { id: "web" });
+  rounds = 1;
+  const json = await talk(script, ["top", "-o", "json", "--interval", "1"], options);
+  assert.equal(JSON.parse(json.stdout.split("\n")[0] ?? "")[0].cpu_pct, 2);
+  assert.equal((await talk(script, ["top", "--interval", "0"])).code, 64);
 });
 
 test("events are lines, and values with -o json", async () => {

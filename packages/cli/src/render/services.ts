@@ -7,3 +7,11 @@ export const servicesText = (services: ServiceGroup["services"] = []): string =>
       return `${port}:${destination_port}${handlers.length === 0 ? "" : `/${handlers.join("+")}`}`;
     })
     .join(" ");
+
+/** Each with its certificate's state, where it has one of its own. */
+export const domainsText = (domains: ServiceGroup["domains"] = []): string =>
+  domains
+    .map(({ fqdn, certificate }) => {
+      return certificate === undefined ? fqdn : `${fqdn} (${certificate.name}: ${certificate.state})`;
+    })
+    .join(" ");

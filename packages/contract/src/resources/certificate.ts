@@ -43,7 +43,14 @@ export const Certificate = answer({
   not_after: Type.Optional(timestamp("Valid until")),
   state: words(certificateStates),
   validation: Type.Optional(
-    answer({ attempt: count("Current try"), next: timestamp("Next try") }, "Only while pending"),
+    answer(
+      {
+        attempt: count("Current try"),
+        next: timestamp("Next try"),
+        reason: Type.Optional(Type.String({ description: "Why the last try failed, and what to do" })),
+      },
+      "Only until an authority has issued it, and while its renewal fails",
+    ),
   ),
   service_groups: Type.Optional(
     Type.Array(answer({ uuid: Type.String(), name: Type.String() }), { description: "Groups that use it" }),

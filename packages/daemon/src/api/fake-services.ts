@@ -50,6 +50,7 @@ export function fakeCertificates(): CertificatesPort {
     list: (_account, page) => certificates.page(page),
     get: (_account, reference) => certificates.get(reference),
     update: async (_account, reference) => certificates.get(reference),
+    renew: async (_account, reference) => certificates.get(reference),
     delete: async (_account, reference) => certificates.remove(reference),
   };
 }

@@ -300,6 +300,8 @@ export interface CertificatesPort {
     reference: Reference,
     material: Pick<UpdateCertificatesItem, "chain" | "pkey">,
   ): Promise<Certificate>;
+  /** Has an authority issue it now; resolves once that is under way. */
+  renew(account: AccountId, reference: Reference): Promise<Certificate>;
   delete(account: AccountId, reference: Reference): Promise<Certificate>;
 }
 

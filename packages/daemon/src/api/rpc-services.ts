@@ -2,6 +2,7 @@ import type { Clock } from "../base/clock.ts";
 import { createHandlers } from "./handlers.ts";
 import type { ApiDependencies } from "./port.ts";
 import { localCaMethods } from "./rpc-ca.ts";
+import { certificateMethods } from "./rpc-certificates.ts";
 import { daemonMethods, kernelMethods } from "./rpc-daemon.ts";
 import type { RpcServices } from "./rpc-handle.ts";
 import { imageMethods } from "./rpc-images.ts";
@@ -17,6 +18,7 @@ export function createRpcServices(dependencies: ApiDependencies, clock: Clock): 
       ...snapshotMethods(dependencies.instances, dependencies.snapshots),
       ...imageMethods(dependencies.images),
       ...kernelMethods(dependencies.kernels),
+      ...certificateMethods(dependencies.certificates),
       ...localCaMethods(dependencies.localCa),
       ...daemonMethods(dependencies.node),
     },

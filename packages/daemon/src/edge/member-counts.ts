@@ -3,6 +3,7 @@
  * are counted in a stick table, whatever port and protocol they came by. HAProxy's own count of servers (nbsrv) is no use
  * for this: it is put to zero and counted anew at each change, and other threads see the zero.
  */
+import { targetsOf } from "./names.ts";
 import type { EdgeGroup } from "./port.ts";
 
 /** room: for all members together. spare: before a sleeper is used. calm: below that, neither of them matters. */
@@ -20,44 +21,43 @@ const countsOf = ({ members, softLimit, hardLimit }: EdgeGroup): Readonly<Record
   return { calm: Math.min(spare, room), spare, room };
 };
 
+/** By target, which is what a request knows of its group. */
+const entries = (groups: readonly EdgeGroup[], count: Count): string[] =>
+  groups.flatMap((group) => targetsOf(group).map((target) => `${target} ${countsOf(group)[count]}`));
+
 export const countMaps = (groups: readonly EdgeGroup[]): [string, string][] =>
   counts.map((count) => [
     countFile(count),
-    groups.map((group) => `${group.id} ${countsOf(group)[count]}\n`).join(""),
+    entries(groups, count)
+      .map((line) => `${line}\n`)
+      .join(""),
   ]);
 
 export const countCommands = (groups: readonly EdgeGroup[]): string[] =>
-  counts.flatMap((count) =>
-    groups.map((group) => `set map ${countFile(count)} ${group.id} ${countsOf(group)[count]}`),
-  );
+  counts.flatMap((count) => entries(groups, count).map((entry) => `set map ${countFile(count)} ${entry}`));
 
 export const groupsTable: readonly string[] = [
   "backend groups",
   "  stick-table type string len 64 size 100k store conn_cur",
 ];
 
-/**
- * Counts this one among its group's, `txn.group`. Afterwards `txn.over` is above zero when it matters that the group has
- * limits; only then the others are looked up.
- */
-export function countInFlight(act: "http-request" | "tcp-request content"): string[] {
-  const look = (count: Count) => `var(txn.group),map_str_int(${countFile(count)})`;
-  const beyond = (count: Count) =>
-    `  ${act} set-var(txn.beyond_${count}) sc0_conn_cur,sub(txn.${count}) if ${isOver}`;
-  return [
-    `  ${act} set-var(txn.group) var(txn.target),field(2,.)`,
-    `  ${act} track-sc0 var(txn.group) table groups`,
-    `  ${act} set-var(txn.calm) ${look("calm")}`,
-    `  ${act} set-var(txn.over) sc0_conn_cur,sub(txn.calm)`,
-    `  ${act} set-var(txn.spare) ${look("spare")} if ${isOver}`,
-    `  ${act} set-var(txn.room) ${look("room")} if ${isOver}`,
-    beyond("spare"),
-    beyond("room"),
-  ];
-}
+/** What is left of it for this request; below zero: nothing. */
+const left = (count: Count): string => `var(txn.target),map_str_int(${countFile(count)}),sub(txn.count)`;
 
-const isOver = "{ var(txn.over) -m int gt 0 }";
+/**
+ * Counts this one among its group's. Afterwards `txn.calm` is below zero when it matters that the group has limits; only then
+ * the others are looked up.
+ */
+export const countInFlight = (act: "http-request" | "tcp-request content"): string[] => [
+  `  ${act} track-sc0 var(txn.target),field(2,.) table groups`,
+  `  ${act} set-var(txn.count) sc0_conn_cur`,
+  `  ${act} set-var(txn.calm) ${left("calm")}`,
+];
+
+const isOver = "{ var(txn.calm) -m int lt 0 }";
 /** All members have as much as they may have. */
-export const isFull = `${isOver} { var(txn.beyond_room) -m int gt 0 }`;
+export const isFull = `${isOver} { ${left("room")} lt 0 }`;
 /** Those that are awake have so much that one that sleeps is to be used. */
-export const isSaturated = `${isOver} { var(txn.beyond_spare) -m int gt 0 }`;
+export const isSaturated = `${isOver} { ${left("spare")} lt 0 }`;
+/** No member can be reached. */
+export const isEmpty = `{ var(txn.target),map_str_int(${countFile("room")}) eq 0 }`;

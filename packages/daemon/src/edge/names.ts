@@ -15,6 +15,10 @@ export interface Backend {
 export const targetName = (group: string, { kind, destinationPort, proxy }: Target): string =>
   `${kind}.${group}.${destinationPort}${proxy ? ".proxy" : ""}`;
 
+export const targetsOf = (group: EdgeGroup): string[] => [
+  ...new Set(group.ports.flatMap((rule) => (rule.kind === "redirect" ? [] : [targetName(group.id, rule)]))),
+];
+
 export const grpcSuffix = ".grpc";
 export const asleepSuffix = ".asleep";
 

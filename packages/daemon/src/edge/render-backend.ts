@@ -1,4 +1,5 @@
 /** The two halves of a backend: members that are awake, and those that the next packet wakes or that still start. */
+import { isEmpty } from "./member-counts.ts";
 import { asleepName, awakeName, type Backend, serverName, twinName } from "./names.ts";
 import { answeringBackend, backendPages } from "./pages.ts";
 import type { EdgeMember } from "./port.ts";
@@ -36,7 +37,7 @@ export function renderBackend(backend: Backend, slots: Slots): string[] {
 /** Where requests go that reach no member. */
 export const refusals: readonly string[] = [
   ...answeringBackend("unknown", [["unknown"]]),
-  ...answeringBackend("refused", [["empty", "{ var(txn.room) -m int 0 }"], ["full"]]),
+  ...answeringBackend("refused", [["empty", isEmpty], ["full"]]),
 ];
 
 function servers(backend: Backend, slots: Slots, states: readonly EdgeMember["state"][]): string[] {

@@ -53,19 +53,21 @@ function httpFrontend(
     `  bind ${listen}${tls ? ` ssl crt-list ${certificatesFile(port)} alpn h2,http/1.1` : ""}`,
     ...acceptSources(proxies),
     ...findForm,
-    "  http-request set-var(txn.host) req.hdr(host),host_only,lower,rtrim(.)",
-    ...(port === httpChallengePort ? answerChallenges : []),
-    ...findTarget("http-request", port, routes),
+    ...(port === httpChallengePort
+      ? [`  http-request set-var(txn.host) ${hostName}`, ...answerChallenges]
+      : []),
+    ...findTarget("http-request", hostName, port, routes),
     ...(redirects
       ? [
-          `  http-request redirect location https://%[var(txn.host)]%[pathq] code 308 if { var(txn.target) -m str ${redirect} }`,
+          `  http-request redirect location https://%[${hostName}]%[pathq] code 308 if { var(txn.target) -m str ${redirect} }`,
         ]
       : []),
     ...forwardedHeaders(port, tls),
     noteBeginning,
     ...countInFlight("http-request"),
-    `  http-request set-var(txn.target) var(txn.target),concat(${grpcSuffix}) if { var(txn.form) -m str grpc }`,
     `  use_backend refused if ${isFull}`,
+    `  use_backend %[var(txn.target),concat(${grpcSuffix}${asleepSuffix})] if { var(txn.form) -m str grpc } ${isSaturated}`,
+    `  use_backend %[var(txn.target),concat(${grpcSuffix})] if { var(txn.form) -m str grpc }`,
     `  use_backend %[var(txn.target),concat(${asleepSuffix})] if ${isSaturated}`,
     "  use_backend %[var(txn.target)]",
     "  default_backend unknown",
@@ -95,8 +97,7 @@ function tcpFrontend(port: number, routes: readonly Route[], { listen, proxies }
     "  timeout client 1h",
     `  bind ${listen} ssl crt-list ${certificatesFile(port)}`,
     ...acceptSources(proxies),
-    `  ${act} set-var(txn.host) ssl_fc_sni,lower`,
-    ...findTarget(act, port, routes),
+    ...findTarget(act, "ssl_fc_sni,lower", port, routes),
     // Not every client of a raw protocol names the host.
     ...(alone === undefined ? [] : [`  ${act} set-var(txn.target) str(${alone}) if !{ ssl_fc_has_sni }`]),
     `  ${act} reject if !{ var(txn.target) -m found }`,
@@ -107,14 +108,17 @@ function tcpFrontend(port: number, routes: readonly Route[], { listen, proxies }
   ];
 }
 
-function findTarget(act: string, port: number, routes: readonly Route[]): string[] {
+/** As a client names it, without port and final dot. */
+const hostName = "req.hdr(host),host_only,lower,rtrim(.)";
+
+function findTarget(act: string, name: string, port: number, routes: readonly Route[]): string[] {
   const map = `map(${hostsFile(port)})`;
   const wild = routes.some(({ group }) => group.domains.some(({ fqdn }) => fqdn.startsWith("*")));
   return [
-    `  ${act} set-var(txn.target) var(txn.host),${map}`,
+    `  ${act} set-var(txn.target) ${name},${map}`,
     ...(wild
       ? [
-          `  ${act} set-var(txn.target) 'var(txn.host),regsub("^[^.]*","*"),${map}' if !{ var(txn.target) -m found }`,
+          `  ${act} set-var(txn.target) '${name},regsub("^[^.]*","*"),${map}' if !{ var(txn.target) -m found }`,
         ]
       : []),
   ];

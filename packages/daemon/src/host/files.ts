@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Writes aside, syncs, renames: a reader sees the old bytes or the new ones, also after a crash. */
@@ -38,8 +39,22 @@ export async function readTextIfExists(path: string): Promise<string | undefined
 
 /** Creates the directory and its parents; the directory itself gets exactly this mode, whatever the umask. */
 export async function ensureDirectory(path: string, mode = 0o700): Promise<void> {
-  await mkdir(path, { recursive: true, mode });
+  await makeDirectory(path, mode);
   await chmod(path, mode);
+}
+
+/** Not `recursive`: below procfs, where nothing can be made, Node tries again without end. */
+async function makeDirectory(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    if (code !== "ENOENT" || parent === path || existsSync(parent)) throw error;
+    await makeDirectory(parent, mode);
+    await makeDirectory(path, mode);
+  }
 }
 
 export const removeTree = (path: string): Promise<void> => rm(path, { recursive: true, force: true });

@@ -37,7 +37,7 @@ export class Maintenance {
       try {
         return await unlessAborted(controller.signal, body(live));
       } finally {
-        await powerOff(live, this.#deps.clock, this.#deps.log);
+        await powerOff(live, { ...this.#deps, signal: controller.signal });
         await this.#end(record, live);
       }
     } finally {

@@ -179,3 +179,19 @@ test("a channel that breaks while the machine goes on is opened again, and the e
     assert.deepEqual([scene.status().state, scene.status().exitCode], ["stopped", 4]);
   });
 });
+
+test("a force does not wait for a guest that takes its time to put itself to rest", async () => {
+  await withOwner({}, async (scene) => {
+    await running(scene);
+    const resting = Promise.withResolvers<void>();
+    scene.world.beforeGoodbye = () => {
+      resting.resolve();
+      return new Promise(() => {});
+    };
+    const stop = scene.owner().stop(polite);
+    await resting.promise;
+    await scene.owner().stop({ force: true, graceMs: 0 });
+    await stop;
+    assert.deepEqual([scene.status().state, scene.world.machines], ["stopped", 0]);
+  });
+});

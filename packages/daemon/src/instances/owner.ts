@@ -47,6 +47,11 @@ const isRequest = (event: GuestEvent): event is GuestRequest =>
   event.kind === "template-requested" ||
   event.kind === "template-withdrawn" ||
   event.kind === "fork-requested";
+interface EndOptions {
+  /** The guest may put itself to rest, until the signal aborts. */
+  readonly polite: boolean;
+  readonly signal?: AbortSignal;
+}
 
 /** How long a configured guest may take to run its program before the start counts as failed. */
 const startedWithinMs = 60_000;
@@ -258,7 +263,7 @@ export class InstanceOwner {
     if (intent === "stop") {
       return this.#stopNow({ force: false, graceMs: record.spec.gracePeriodMs }, signal);
     }
-    if (exit !== null) return this.#endRun(() => reported(exit), { polite: true });
+    if (exit !== null) return this.#endRun(() => reported(exit), { polite: true, signal });
     this.#sleeper.onMilestone(record.status.netTimeUs === null ? "started" : "listening");
   }
 
@@ -375,9 +380,9 @@ export class InstanceOwner {
         if (event.kind === "started" || event.kind === "listening") this.#sleeper.onMilestone(event.kind);
         if (exit === undefined) return;
         // A stop under way ends the run itself; otherwise the program ended by itself.
-        this.#enqueueQuietly("ending a run", async () => {
+        this.#enqueueQuietly("ending a run", async (signal) => {
           if (this.#live === undefined || this.#record().status.exit !== exit) return;
-          await this.#endRun(() => reported(exit), { polite: true });
+          await this.#endRun(() => reported(exit), { polite: true, signal });
         });
       },
     };
@@ -403,17 +408,17 @@ export class InstanceOwner {
     await this.#save({ state: "stopping", intent: "stop" });
     if (request.force) return this.#endRun(forced, { polite: false });
     const stop = await stopPolitely(live, request.graceMs, { clock: this.#deps.clock, signal });
-    await this.#endRun((exit) => stoppedAsAsked(exit, stop), { polite: stop.gone });
+    await this.#endRun((exit) => stoppedAsAsked(exit, stop), { polite: stop.gone, signal });
   }
 
   /**
    * `cause` is asked after the guest's last word: when it answers that the program is gone, the report of how it ended may
    * still wait behind output on its way into the log.
    */
-  async #endRun(cause: Cause, options: { readonly polite: boolean }): Promise<void> {
+  async #endRun(cause: Cause, { polite, signal }: EndOptions): Promise<void> {
     const live = this.#live;
     const record = await this.#save({ state: "stopping" });
-    if (live !== undefined && options.polite) await powerOff(live, this.#deps.clock, this.#log);
+    if (live !== undefined && polite) await powerOff(live, { ...this.#deps, log: this.#log, signal });
     this.#live = undefined;
     this.#sleeper.close();
     try {

@@ -11,12 +11,19 @@ const powerOffMs = 10_000;
 /** How long the agent may take beyond the grace period to tell that the program is gone. */
 const stopSlackMs = 5_000;
 
-/** Never fails: a guest that does not answer is cut off by the caller. */
-export async function powerOff(live: LiveInstance, clock: Clock, log: Log): Promise<void> {
+/** Never fails: a guest that does not answer in time, or until `signal` aborts, is cut off by the caller. */
+export async function powerOff(
+  live: LiveInstance,
+  { clock, log, signal }: { readonly clock: Clock; readonly log: Log; readonly signal?: AbortSignal },
+): Promise<void> {
+  if (signal?.aborted) return;
   const cut = Promise.withResolvers<void>();
+  const onAbort = () => cut.resolve();
+  signal?.addEventListener("abort", onAbort, { once: true });
   const cancel = clock.after(powerOffMs, cut.resolve);
   const done = live.channel.powerOff().catch((error) => log.warn({ err: error }, "power off failed"));
   await Promise.race([done, cut.promise]);
+  signal?.removeEventListener("abort", onAbort);
   cancel();
 }
 

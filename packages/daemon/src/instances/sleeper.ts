@@ -221,7 +221,7 @@ export class Sleeper {
     await save({ state: "stopping", intent: "sleep", sleep: { tier: "off", since: clock.now() } });
     await lifecycle.hold(record());
     const { gone: polite } = await stopPolitely(live, record().spec.gracePeriodMs, { clock, signal });
-    if (polite) await powerOff(live, clock, log);
+    if (polite) await powerOff(live, { clock, log, signal });
     this.#bed.setLive(undefined);
     await this.#settleOff(live);
   }

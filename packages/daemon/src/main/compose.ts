@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type AccountId, asAccountId } from "@uni/contract/ids";
 import type { ApiDependencies } from "../api/port.ts";
 import type { Clock } from "../base/clock.ts";
+import { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Log } from "../base/log.ts";
 import { Teardown } from "../base/teardown.ts";
 import { createEdge } from "../edge/edge.ts";
@@ -171,17 +172,21 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     log,
     domain: config.domain,
     drains,
+    acme: config.acme,
     edge,
   });
   await undo.add("services", () => services.release());
 
   const saved = await SavedInstances.open(db);
+  const admissions = new KeyedQueue<AccountId>();
   const snapshots: OpenSnapshots = await openSnapshots({
-    ...{ saved, registry, images, network, clock, limits, owners, machines },
+    ...{ saved, registry, images, network, clock, admissions, owners, machines },
+    limits,
   });
   await undo.add("snapshots", () => snapshots.release());
 
   const shared = {
+    admissions,
     registry,
     saved,
     images,

@@ -2,7 +2,9 @@ import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UniError } from "@uni/contract/errors";
+import type { AcmeOptions } from "../services/acme/options.ts";
 import { readHostName } from "../services/domains.ts";
+import { acmeOptionNames, acmeUsage, readAcmeOptions } from "./acme-config.ts";
 
 export interface Config {
   readonly dataDirectory: string;
@@ -20,6 +22,8 @@ export interface Config {
   readonly edgeBind: string;
   /** Networks of load balancers in front of it that speak the PROXY protocol. */
   readonly edgeProxies: readonly string[];
+  /** Undefined: the local authority issues all that is not uploaded. */
+  readonly acme: AcmeOptions | undefined;
 }
 
 export const usage = `Usage: unid [options]
@@ -41,6 +45,7 @@ Options:
   --version               print the version
   --help                  print this
 
+${acmeUsage}
 The token of the REST API is in DIR/admin-token, the address that it listens on in DIR/listen.
 SIGTERM ends the daemon; its instances go on and are taken over by the next one.
 
@@ -94,6 +99,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
       edgeBind: parseEdgeBind(values["edge-bind"] ?? env.UNI_EDGE_BIND ?? "0.0.0.0"),
       edgeProxies: parseEdgeProxies(values["edge-proxies"] ?? env.UNI_EDGE_PROXIES ?? ""),
       domain: readHostName(values.domain ?? env.UNI_DOMAIN ?? defaultDomain, false),
+      acme: readAcmeOptions(values, env),
     },
   };
 }
@@ -112,6 +118,7 @@ function parseOptions(args: readonly string[]) {
         "edge-proxies": { type: "string" },
         "log-level": { type: "string" },
         "sleep-to-disk-after": { type: "string" },
+        ...acmeOptionNames,
         help: { type: "boolean" },
         version: { type: "boolean" },
       },

@@ -68,3 +68,9 @@ test("a file in its place is refused", async (context) => {
   writeFileSync(path, "");
   await assert.rejects(claimDataDirectory(path), fails("host_unfit", /no directory/));
 });
+
+test("a place where nothing can be made is refused, not asked without end", async () => {
+  for (const path of ["/proc/foo", "/proc/foo/bar"]) {
+    await assert.rejects(claimDataDirectory(path), fails("host_unfit", /\/proc\/foo/));
+  }
+});

@@ -5,17 +5,27 @@ import { delimiter, join } from "node:path";
 import { toUniError } from "@uni/contract/errors";
 import type { DoctorCheck, DoctorReport } from "@uni/contract/rpc";
 import type { Kernels } from "../kernels/kernels.ts";
+import { droppingForwardChains } from "../network/foreign-firewalls.ts";
+import type { Network } from "../network/port.ts";
+import { hostArchitecture } from "../vmm/qemu/architecture.ts";
 import type { NodeVmm } from "./node-vmm.ts";
 
 export interface DoctorDependencies {
   readonly nodeVmm: NodeVmm;
   readonly kernels: Kernels;
+  readonly network: Pick<Network, "pool">;
   readonly dataDirectory: string;
   readonly cacheDirectory: string;
 }
 
-const programs: readonly { readonly name: string; readonly brings: string; readonly needed: boolean }[] = [
-  { name: "qemu-system-x86_64", brings: "qemu-system-x86", needed: process.arch === "x64" },
+interface Program {
+  readonly name: string;
+  /** Debian's package that brings it. */
+  readonly brings: string;
+  readonly needed: boolean;
+}
+
+const programs: readonly Program[] = [
   { name: "qemu-img", brings: "qemu-utils", needed: true },
   { name: "mke2fs", brings: "e2fsprogs", needed: true },
   { name: "ip", brings: "iproute2", needed: true },
@@ -32,7 +42,9 @@ export async function examine(deps: DoctorDependencies): Promise<DoctorReport> {
     checkAccelerator(deps.nodeVmm),
     checkKernel(deps.kernels),
     checkDevice("/dev/net/tun"),
+    checkEmulator(),
     ...programs.map(checkProgram),
+    checkForwarding(deps.network.pool),
     checkSpace("data directory", deps.dataDirectory),
     checkSpace("cache directory", deps.cacheDirectory),
     checkMemory(),
@@ -74,7 +86,35 @@ async function checkDevice(path: string): Promise<DoctorCheck> {
   return { name: path, status: "failed", message: "missing or not usable", hint: "Load it: modprobe tun" };
 }
 
-async function checkProgram(program: (typeof programs)[number]): Promise<DoctorCheck> {
+async function checkEmulator(): Promise<DoctorCheck> {
+  try {
+    const { program: name, package: brings } = hostArchitecture();
+    return await checkProgram({ name, brings, needed: true });
+  } catch (thrown) {
+    const { message } = toUniError(thrown, "find the emulator");
+    return { name: "emulator", status: "failed", message, hint: "Use a machine with an x86-64 processor." };
+  }
+}
+
+/** Every table must let a packet pass: one that drops it has the last word. */
+async function checkForwarding(pool: string): Promise<DoctorCheck> {
+  const name = "forwarding";
+  try {
+    const dropping = await droppingForwardChains();
+    if (dropping.length === 0) return { name, status: "ok", message: "no other firewall drops by default" };
+    return {
+      name,
+      status: "warning",
+      message: `dropped unless a rule accepts it, by nftables ${dropping.join(", ")}`,
+      hint: `Accept ${pool} there, as source and as destination; with Docker: iptables -I DOCKER-USER -s ${pool} -j ACCEPT, and again with -d.`,
+    };
+  } catch (thrown) {
+    const { message } = toUniError(thrown, "list firewall rules");
+    return { name, status: "warning", message, hint: "See nft list chains." };
+  }
+}
+
+async function checkProgram(program: Program): Promise<DoctorCheck> {
   const directories = (process.env.PATH ?? "").split(delimiter);
   for (const directory of directories) {
     const path = join(directory, program.name);

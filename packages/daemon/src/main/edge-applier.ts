@@ -1,7 +1,7 @@
 /** Keeps the edge as groups, instances and certificates say. Changes that come while it works are applied together. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { Edge, EdgePlan } from "../edge/port.ts";
+import type { Edge, EdgeChallenge, EdgePlan } from "../edge/port.ts";
 import type { Drains } from "../instances/drains.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
@@ -15,6 +15,7 @@ export interface EdgeApplierDependencies {
   readonly groups: ServiceGroups;
   readonly certificates: Certificates;
   readonly localCa: LocalCa;
+  readonly challenges: () => readonly EdgeChallenge[];
   readonly registry: Registry;
   readonly drains: Drains;
   readonly nodeDomain: string;
@@ -109,7 +110,7 @@ async function currentPlan(deps: EdgeApplierDependencies): Promise<EdgePlan> {
   });
   const plan = edgePlan(groups.catalogue.all(), instances, {
     nodeDomain,
-    uploaded: certificates.catalogue.all(),
+    stored: certificates.catalogue.all(),
     path: (id) => certificates.files.path(id),
   });
   // An installation without services needs no authority.
@@ -121,9 +122,9 @@ async function currentPlan(deps: EdgeApplierDependencies): Promise<EdgePlan> {
       group.domains.map(async ({ fqdn, certificate }) => ({
         fqdn,
         certificate:
-          certificate.kind === "uploaded" ? certificate.path : (await localCa.leaf(certificate.name)).path,
+          certificate.kind === "stored" ? certificate.path : (await localCa.leaf(certificate.name)).path,
       })),
     ),
   }));
-  return { groups: await Promise.all(served), defaultCertificate };
+  return { groups: await Promise.all(served), defaultCertificate, challenges: deps.challenges() };
 }

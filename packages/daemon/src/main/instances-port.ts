@@ -35,7 +35,7 @@ import { execInGuest } from "../operations/exec-session.ts";
 import type { CreateDependencies } from "../operations/instance-create.ts";
 import { connectionsOf, type StatsReader, usageOfInstance } from "../operations/instance-stats.ts";
 import { logLines } from "../operations/log-lines.ts";
-import { checkLimits } from "../operations/node-limits.ts";
+import { checkLimits, checkShape } from "../operations/node-limits.ts";
 import type { ExitWatch } from "../operations/wait-exit.ts";
 import type { WakeLatencies } from "../operations/wake-latency.ts";
 import type { OpenServices } from "./services.ts";
@@ -111,6 +111,23 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     const failed = work.then(() => new Promise<never>(() => {}));
     const reached = await Promise.race([waitFor(id, hasRunSince(before))(waitMs, signal), failed]);
     return transition(id, before, !reached);
+  }
+
+  /**
+   * All of them or none: others may have taken the room since the request was let in. Nothing is awaited between the
+   * question and the begin of every start.
+   */
+  function startAll(records: readonly InstanceRecord[], waitMs: WaitMs, signal: AbortSignal) {
+    const [first] = records;
+    if (first === undefined) return [];
+    const wanted = { spec: first.spec, created: 0, started: records.length };
+    checkLimits(deps.limits, registry.ofAccount(first.account), wanted);
+    return records.map(({ id }) => start(id, { waitMs }, signal));
+  }
+
+  async function undoCreate(id: InstanceId): Promise<void> {
+    await registry.change(id, { spec: { deleteLock: false } });
+    await owners.of(id).delete();
   }
 
   /** What does not live must fit into the account's quota to live again. */
@@ -214,14 +231,16 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
       const part = request.service_group;
       const join = part === undefined ? undefined : await deps.services.prepareJoin(account, part);
       const records = await deps.createRequested(account, request, { waits: waitMs > 0, signal });
+      let starts: readonly Promise<Transition>[] = [];
       try {
         await join?.(records.map(({ id }) => id));
+        if (request.autostart === true) starts = startAll(records, waitMs, signal);
       } catch (error) {
-        await Promise.all(records.map(({ id }) => owners.of(id).delete()));
+        await Promise.all(records.map(({ id }) => undoCreate(id)));
         throw error;
       }
       if (request.autostart !== true) return { instances: records.map(view), timedOut: false };
-      const results = await Promise.all(records.map((record) => start(record.id, { waitMs }, signal)));
+      const results = await Promise.all(starts);
       if (join !== undefined) await deps.services.apply();
       return {
         instances: records.map((record) =>
@@ -231,7 +250,12 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
       };
     },
 
-    update: (id, update) => owners.of(id).update(update),
+    async update(id, update) {
+      const { spec } = registry.get(id);
+      if (update.prop === "memory_mb") checkShape(deps.limits, { ...spec, memoryMb: update.value as number });
+      if (update.prop === "vcpus") checkShape(deps.limits, { ...spec, vcpus: update.value as number });
+      await owners.of(id).update(update);
+    },
 
     async delete(id, waitMs, signal) {
       const before = registry.get(id);

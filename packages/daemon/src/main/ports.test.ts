@@ -8,6 +8,7 @@ import { account, digestOf, otherAccount, recordOf, withRegistry } from "../inst
 import type { Kernel } from "../kernels/kernel.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { createFakeImages, fakeImage } from "../operations/fake-host.ts";
+import { hostArchitecture } from "../vmm/qemu/architecture.ts";
 import { examine } from "./doctor.ts";
 import { createImagesPort } from "./images-port.ts";
 import { createKernelsPort } from "./kernels-port.ts";
@@ -124,6 +125,7 @@ const broken = {
   } as unknown as Kernels,
   dataDirectory: "/",
   cacheDirectory: "/no/such/place",
+  network: { pool: "10.0.0.0/16", gateway: "169.254.1.1" },
 };
 
 test("doctor: what is broken is named with its hint, and never breaks the rest", async () => {
@@ -144,6 +146,12 @@ test("doctor: what is broken is named with its hint, and never breaks the rest",
   }
 });
 
+test("doctor: the emulator is the one of this processor", async () => {
+  const { checks } = await examine(broken);
+  const names = checks.map(({ name }) => name);
+  assert.ok(names.includes(hostArchitecture().program), names.join());
+});
+
 test("node: quotas count the account's own, and information is there without a machine monitor", async () => {
   const records = [
     recordOf(1, { status: { state: "running" }, spec: { memoryMb: 256, vcpus: 2 } }),
@@ -156,7 +164,6 @@ test("node: quotas count the account's own, and information is there without a m
       registry,
       limits,
       images: createFakeImages(),
-      network: { pool: "10.0.0.0/16", gateway: "169.254.1.1" },
       config: { dataDirectory: "/data", socketPath: "/run/s" },
       services: { countOf: () => ({ groups: 2, ports: 3 }) },
       startedAt: 0,

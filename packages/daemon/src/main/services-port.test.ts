@@ -28,7 +28,8 @@ async function open(context: TestContext, taken: readonly number[] = []) {
   const { db, directory, clock } = place;
   const groups = await ServiceGroups.open(db, nodeDomain);
   const certificates = await Certificates.open(db, new CertificateFiles(join(directory, "certificates")));
-  const shared = { groups, certificates, nodeDomain, clock };
+  const renew = () => Promise.resolve();
+  const shared = { groups, certificates, nodeDomain, clock, obtainsWildcards: false, renew };
   const nameOf = (id: string) => (id === instance(1) ? "web-1" : undefined);
   const edge = {
     checkPorts(ports: readonly number[]): Promise<void> {

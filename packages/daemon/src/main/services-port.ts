@@ -1,6 +1,6 @@
 /** Service groups, certificates and the local authority of the API, on top of the services room. */
 import { UniError } from "@uni/contract/errors";
-import type { AccountId, InstanceId } from "@uni/contract/ids";
+import type { AccountId, CertificateId, InstanceId } from "@uni/contract/ids";
 import type { CertificatesPort, LocalCaPort, Reference, ServicesPort } from "../api/port.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Edge } from "../edge/port.ts";
@@ -15,6 +15,7 @@ import { trustRoot } from "../services/system-trust.ts";
 import { viewCertificate, viewGroup } from "../services/view.ts";
 
 export interface ServicesDependencies {
+  readonly obtainsWildcards: boolean;
   readonly groups: ServiceGroups;
   readonly certificates: Certificates;
   readonly nodeDomain: string;
@@ -29,11 +30,13 @@ export const surroundingsOf =
     certificates,
     nodeDomain,
     clock,
-  }: Pick<ServicesDependencies, "certificates" | "nodeDomain" | "clock">) =>
+    obtainsWildcards,
+  }: Pick<ServicesDependencies, "certificates" | "nodeDomain" | "clock" | "obtainsWildcards">) =>
   (account: AccountId): GroupSurroundings => ({
     nodeDomain,
     now: clock.now(),
     certificates: certificates.catalogue.ofAccount(account),
+    obtainsWildcards,
     findCertificate: (reference) => certificates.catalogue.resolve(account, reference).id,
   });
 
@@ -81,7 +84,9 @@ const addedPorts = (before: GroupSpec, after: GroupSpec): number[] =>
     .filter((port) => before.services.every((each) => each.port !== port));
 
 export function createCertificatesPort(
-  deps: Pick<ServicesDependencies, "groups" | "certificates" | "nodeDomain" | "clock">,
+  deps: Pick<ServicesDependencies, "groups" | "certificates" | "nodeDomain" | "clock"> & {
+    readonly renew: (id: CertificateId) => Promise<void>;
+  },
 ): CertificatesPort {
   const { groups, certificates, nodeDomain, clock } = deps;
   const users = ({ id }: CertificateRecord) =>
@@ -100,6 +105,11 @@ export function createCertificatesPort(
     get: (account, reference) => view(find(account, reference)),
     update: async (account, reference, material) =>
       view(await certificates.replace(find(account, reference).id, material, clock.now())),
+    async renew(account, reference) {
+      const { id } = find(account, reference);
+      await deps.renew(id);
+      return view(certificates.catalogue.get(id));
+    },
     async delete(account, reference) {
       const record = find(account, reference);
       const names = users(record).map(({ name }) => name);

@@ -12,6 +12,8 @@ import type { Edge } from "../edge/port.ts";
 import type { Drains } from "../instances/drains.ts";
 import type { Registry } from "../instances/registry.ts";
 import { type Join, prepareJoin } from "../operations/join-service.ts";
+import { ChallengeBoard } from "../services/acme/challenge-board.ts";
+import type { AcmeOptions } from "../services/acme/options.ts";
 import { watchEmptyGroups } from "../services/autokill.ts";
 import { CertificateFiles } from "../services/certificate-files.ts";
 import { Certificates } from "../services/certificates.ts";
@@ -20,6 +22,7 @@ import { LocalCa } from "../services/local-ca.ts";
 import { followInstances } from "../services/membership.ts";
 import { ServiceGroups } from "../services/service-groups.ts";
 import type { Database } from "../store/open.ts";
+import { openAcme } from "./acme.ts";
 import { followChanges } from "./edge-applier.ts";
 import {
   createCertificatesPort,
@@ -37,6 +40,7 @@ export interface ServicesSurroundings {
   readonly log: Log;
   readonly domain: string;
   readonly edge: Edge;
+  readonly acme: AcmeOptions | undefined;
 }
 
 export interface OpenServices {
@@ -73,6 +77,7 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
     certificates,
     nodeDomain,
     clock,
+    obtainsWildcards: surroundings.acme?.dnsHook !== undefined,
     edge: {
       ...edge,
       async checkPorts(ports: readonly number[]) {
@@ -81,9 +86,29 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
       },
     },
   };
-  const applier = followChanges({ ...shared, localCa, registry, drains: surroundings.drains, log });
+  const board = new ChallengeBoard();
+  const applier = followChanges({
+    ...shared,
+    localCa,
+    registry,
+    drains: surroundings.drains,
+    log,
+    challenges: () => board.all(),
+  });
+  const acme = await openAcme(surroundings.acme, {
+    ...shared,
+    directory,
+    log,
+    board,
+    applyEdge: applier.apply,
+    checkPort: (port) => shared.edge.checkPorts([port]),
+  });
+  const followCertificates = (): Promise<void> => {
+    acme.follow();
+    return applier.apply();
+  };
   const services = createServicesPort({ ...shared, nameOf: (id) => registry.find(id)?.name });
-  const certificatesPort = createCertificatesPort(shared);
+  const certificatesPort = createCertificatesPort({ ...shared, renew: acme.renew });
   return {
     ports: {
       services: {
@@ -94,8 +119,9 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
       },
       certificates: {
         ...certificatesPort,
-        create: (...args) => certificatesPort.create(...args).finally(applier.apply),
+        create: (...args) => certificatesPort.create(...args).finally(followCertificates),
         update: (...args) => certificatesPort.update(...args).finally(applier.apply),
+        delete: (...args) => certificatesPort.delete(...args).finally(acme.follow),
       },
       localCa: createLocalCaPort(localCa, nodeDomain),
     },
@@ -113,6 +139,7 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
     },
     apply: applier.apply,
     async release() {
+      await acme.close();
       await applier.close();
       unfollow();
       unwatch();

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { until } from "../../../../test/kit/until.ts";
 import { directoriesBelow } from "../operations/directories.ts";
-import { type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from "./simulated-node.ts";
+import { limits, type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from "./simulated-node.ts";
 
 /** What must hold whenever nothing is under way. */
 function assertTruth({ world, network }: SimulatedHost, { registry }: SimulatedDaemon): void {
@@ -189,6 +189,39 @@ test("two hundred creates with the daemon killed again and again: what it answer
     await settled(host, daemon);
     await Promise.all([...known].map((id) => daemon.call("VM.Remove", { id, force: true })));
     assertEmpty(host);
+    await daemon.close();
+  });
+});
+
+test("creates that race for the last room: some run, the others leave nothing", async () => {
+  await withHost(async (host) => {
+    const daemon = await startDaemon(host, { nodeLimits: { ...limits, liveVcpus: 4 } });
+    const asked = Array.from({ length: 8 }, (_, index) =>
+      run(daemon, `web-${index}`, { delete_lock: index % 2 === 0 }),
+    );
+    const answers = await Promise.allSettled(asked);
+    const refused = answers.filter(({ status }) => status === "rejected");
+    for (const { reason } of refused as PromiseRejectedResult[]) assert.match(String(reason), /quota/);
+    assert.deepEqual([refused.length, daemon.registry.all().length], [4, 4]);
+    await settled(host, daemon);
+    await daemon.close();
+  });
+});
+
+test("an update to what the node does not allow is refused at once, running or not", async () => {
+  await withHost(async (host) => {
+    const daemon = await startDaemon(host);
+    const { id } = await run(daemon, "web");
+    for (const [prop, value] of [
+      ["memory_mb", limits.maxMemoryMb + 1],
+      ["memory_mb", limits.minMemoryMb - 1],
+      ["vcpus", limits.maxVcpus + 1],
+    ] as const) {
+      const updates = [{ prop, op: "set", value }];
+      await assert.rejects(daemon.call("VM.Update", { id, updates }), /give an instance/, `${prop} ${value}`);
+    }
+    const updates = [{ prop: "memory_mb", op: "set", value: limits.maxMemoryMb }];
+    assert.equal((await daemon.call("VM.Update", { id, updates })).updates.length, 1);
     await daemon.close();
   });
 });

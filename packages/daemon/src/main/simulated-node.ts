@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { startSocket } from "../api/socket.ts";
 import { systemClock } from "../base/clock.ts";
+import { KeyedQueue } from "../base/keyed-queue.ts";
 import { silentLog } from "../base/log.ts";
 import type { Edge } from "../edge/port.ts";
 import { Drains } from "../instances/drains.ts";
@@ -86,13 +87,14 @@ export async function withHost(body: (host: SimulatedHost) => Promise<void>): Pr
 }
 
 export interface SimulatedOptions {
+  readonly nodeLimits?: NodeLimits;
   /** The daemon dies with the n-th time that it calls the host or hears of what came of a call. */
   readonly diesAt?: { steps: number };
 }
 
 export async function startDaemon(
   host: SimulatedHost,
-  { diesAt }: SimulatedOptions = {},
+  { nodeLimits = limits, diesAt }: SimulatedOptions = {},
 ): Promise<SimulatedDaemon> {
   const clock = systemClock;
   const log = silentLog;
@@ -152,16 +154,19 @@ export async function startDaemon(
     },
   });
   const saved = await SavedInstances.open(db);
+  const admissions = new KeyedQueue<AccountId>();
   const snapshots: OpenSnapshots = await openSnapshots({
-    ...{ saved, registry, images, network, clock, limits, owners, machines },
+    ...{ saved, registry, images, network, clock, admissions, owners, machines },
+    limits: nodeLimits,
   });
   const shared = {
+    admissions,
     registry,
     saved,
     images,
     network,
     clock,
-    limits,
+    limits: nodeLimits,
     owners,
     directories,
     log,
@@ -180,6 +185,7 @@ export async function startDaemon(
     domain: "uni.localhost",
     edgeBind: "127.0.0.1",
     edgeProxies: [],
+    acme: undefined,
   };
   const drains = new Drains();
   const services = await openServices({
@@ -191,6 +197,7 @@ export async function startDaemon(
     domain: config.domain,
     drains,
     edge: pretendedEdge,
+    acme: undefined,
   });
   const node = createNodePort({
     ...shared,

@@ -26,7 +26,8 @@ export async function beginDrain(
   drainMs: number,
 ): Promise<(work: () => Promise<void>) => Promise<void>> {
   const { clock, drains, registry, live, applyEdge } = deps;
-  if (drainMs <= 0) return (work) => work();
+  // One that sleeps has nothing to end, and cannot be asked for its connections.
+  if (drainMs <= 0 || registry.get(id).status.state !== "running") return (work) => work();
   const run = registry.get(id).status.startCount;
   const runs = () => {
     const status = registry.find(id)?.status;

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { UniError } from "@uni/contract/errors";
+import type { AccountId } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
+import { KeyedQueue } from "../base/keyed-queue.ts";
 import { ManualClock } from "../base/manual-clock.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
@@ -26,7 +28,9 @@ async function withCreate(
 ): Promise<void> {
   await withRegistry(records, async (registry) => {
     const network = createFakeNetwork();
-    const deps = { registry, images: createFakeImages(), network, clock: new ManualClock(), limits };
+    const admissions = new KeyedQueue<AccountId>();
+    const clock = new ManualClock();
+    const deps = { registry, images: createFakeImages(), network, clock, limits, admissions };
     await body((request) => createInstances(deps, account, request, false), registry);
   });
 }

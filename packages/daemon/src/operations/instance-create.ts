@@ -4,6 +4,7 @@ import { UniError } from "@uni/contract/errors";
 import { type AccountId, asInstanceId } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { Clock } from "../base/clock.ts";
+import type { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Image, Images } from "../images/port.ts";
 import { checkCreateRequest, makeSpec } from "../instances/create-spec.ts";
 import { generatedName, withSuffix } from "../instances/names.ts";
@@ -19,6 +20,8 @@ export interface CreateDependencies {
   readonly network: Network;
   readonly clock: Clock;
   readonly limits: NodeLimits;
+  /** One creation of an account after the other: between the question for room and the record nobody else takes it. */
+  readonly admissions: KeyedQueue<AccountId>;
 }
 
 /** Of an image. */
@@ -52,7 +55,14 @@ export interface NewInstances {
 }
 
 /** As many as the request asks for, within the limits, with names and addresses. */
-export async function insertInstances(
+export const insertInstances = (
+  deps: CreateDependencies,
+  account: AccountId,
+  request: CreateInstanceRequest,
+  made: NewInstances,
+): Promise<InstanceRecord[]> => deps.admissions.run(account, () => insertNow(deps, account, request, made));
+
+async function insertNow(
   deps: CreateDependencies,
   account: AccountId,
   request: CreateInstanceRequest,

@@ -36,9 +36,8 @@ export interface Wanted {
   readonly started: number;
 }
 
-/** Refuses what one instance may not have, and what would take the account over its quota. */
-export function checkLimits(limits: NodeLimits, records: readonly InstanceRecord[], wanted: Wanted): void {
-  const { memoryMb, vcpus } = wanted.spec;
+/** Refuses what one instance may not have. */
+export function checkShape(limits: NodeLimits, { memoryMb, vcpus }: Wanted["spec"]): void {
   if (memoryMb < limits.minMemoryMb) {
     throw new UniError(
       "memory_too_small",
@@ -60,6 +59,12 @@ export function checkLimits(limits: NodeLimits, records: readonly InstanceRecord
       `give an instance ${vcpus} vCPUs: this node allows ${limits.maxVcpus}`,
     );
   }
+}
+
+/** Refuses that, and what would take the account over its quota. */
+export function checkLimits(limits: NodeLimits, records: readonly InstanceRecord[], wanted: Wanted): void {
+  checkShape(limits, wanted.spec);
+  const { memoryMb, vcpus } = wanted.spec;
   const used = usageOf(records);
   within("instances", used.instances + wanted.created, limits.instances);
   within("MB of live memory", used.liveMemoryMb + wanted.started * memoryMb, limits.liveMemoryMb);

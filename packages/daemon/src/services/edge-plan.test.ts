@@ -15,11 +15,12 @@ const certificate = (id: string, name: string, more: Partial<CertificateRecord> 
   createdAt: 0,
   commonName: name,
   details: { names: [name], subject: "", issuer: "", serialNumber: "1", notBefore: 0, notAfter: 9 },
+  acme: undefined,
   ...more,
 });
-const certificates = (...uploaded: CertificateRecord[]): EdgeCertificates => ({
+const certificates = (...stored: CertificateRecord[]): EdgeCertificates => ({
   nodeDomain,
-  uploaded,
+  stored,
   path: (id) => `/edge/${id}.pem`,
 });
 const member = (digit: number, state: InstanceState) => ({
@@ -74,11 +75,11 @@ test("each domain has its certificate: the named, the best that fits, or one of 
   const [planned] = edgePlan([group], [], certificates(wide, exact, theirs, broken)).groups;
   assert.deepEqual(planned?.domains, [
     { fqdn: "web.uni.localhost", certificate: { kind: "local", name: "*.uni.localhost" } },
-    { fqdn: "www.example.com", certificate: { kind: "uploaded", id: "exact", path: "/edge/exact.pem" } },
-    { fqdn: "api.example.com", certificate: { kind: "uploaded", id: "wide", path: "/edge/wide.pem" } },
+    { fqdn: "www.example.com", certificate: { kind: "stored", id: "exact", path: "/edge/exact.pem" } },
+    { fqdn: "api.example.com", certificate: { kind: "stored", id: "wide", path: "/edge/wide.pem" } },
     { fqdn: "api.example.org", certificate: { kind: "local", name: "api.example.org" } },
     { fqdn: "old.example.net", certificate: { kind: "local", name: "old.example.net" } },
-    { fqdn: "x.example.com", certificate: { kind: "uploaded", id: "exact", path: "/edge/exact.pem" } },
+    { fqdn: "x.example.com", certificate: { kind: "stored", id: "exact", path: "/edge/exact.pem" } },
   ]);
   const uploaded = [wide, exact, theirs];
   assert.deepEqual(usersOf(wide.id, [group], nodeDomain, uploaded), [group]);

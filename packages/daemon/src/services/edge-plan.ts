@@ -27,7 +27,7 @@ export interface EdgeDomain {
 }
 
 export type EdgeCertificate =
-  | { readonly kind: "uploaded"; readonly id: CertificateId; readonly path: string }
+  | { readonly kind: "stored"; readonly id: CertificateId; readonly path: string }
   /** To be had from the local authority under this name. */
   | { readonly kind: "local"; readonly name: string };
 
@@ -63,7 +63,7 @@ export interface EdgeInstance {
 
 export interface EdgeCertificates {
   readonly nodeDomain: string;
-  readonly uploaded: readonly CertificateRecord[];
+  readonly stored: readonly CertificateRecord[];
   readonly path: (id: CertificateId) => string;
 }
 
@@ -91,12 +91,12 @@ export function edgePlan(
 function edgeCertificate(
   { account }: GroupRecord,
   domain: GroupRecord["spec"]["domains"][number],
-  { nodeDomain, uploaded, path }: EdgeCertificates,
+  { nodeDomain, stored, path }: EdgeCertificates,
 ): EdgeCertificate {
-  const own = uploaded.filter((record) => record.account === account);
+  const own = stored.filter((record) => record.account === account);
   const record = certificateFor(domain, nodeDomain, own);
   // One that expired is still served: a client can be told to accept it, and its owner sees which one it is.
-  if (record?.details !== undefined) return { kind: "uploaded", id: record.id, path: path(record.id) };
+  if (record?.details !== undefined) return { kind: "stored", id: record.id, path: path(record.id) };
   return { kind: "local", name: isFullName(domain.name) ? fqdnOf(domain, nodeDomain) : `*.${nodeDomain}` };
 }
 

@@ -15,6 +15,8 @@ export interface GroupSurroundings {
   readonly now: number;
   /** Of the account. */
   readonly certificates: readonly CertificateRecord[];
+  /** A wildcard's certificate can be obtained. */
+  readonly obtainsWildcards: boolean;
   /** Throws `not_found`. */
   readonly findCertificate: (reference: NameOrUuid) => CertificateId;
 }
@@ -74,14 +76,14 @@ function readDomain(
   { name: given, certificate }: ServiceDomain,
   surroundings: GroupSurroundings,
 ): GroupDomain {
-  const { nodeDomain, certificates, now } = surroundings;
+  const { nodeDomain, certificates, now, obtainsWildcards } = surroundings;
   const name = readDomainName(given, nodeDomain);
   const fqdn = fqdnOf({ name }, nodeDomain);
   if (certificate === undefined) {
     const fits = certificates.some(({ details }) => details?.names.includes(fqdn));
-    if (fqdn.startsWith("*.") && !fits) {
+    if (fqdn.startsWith("*.") && !fits && !obtainsWildcards) {
       throw new UniError("invalid_value", `Domain '${given}' needs an uploaded certificate for ${fqdn}`, {
-        hint: "Add one first: uni certs add.",
+        hint: "Add one first (uni certs add), or let unid obtain one: unid --acme-dns-hook.",
       });
     }
     return { name, certificate: null };

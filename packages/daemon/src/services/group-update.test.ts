@@ -14,6 +14,7 @@ const certificate: CertificateRecord = {
   name: "star",
   createdAt: 0,
   commonName: "*.example.com",
+  acme: undefined,
   details: {
     names: ["*.example.com"],
     subject: "",
@@ -27,6 +28,7 @@ const surroundings: GroupSurroundings = {
   nodeDomain,
   now: 50,
   certificates: [certificate],
+  obtainsWildcards: false,
   findCertificate: () => certificate.id,
 };
 const https = { port: 443, handlers: ["tls" as const, "http" as const] };

@@ -1,5 +1,6 @@
-/** Writes X.509 certificates. The library is loaded when it is first needed: most daemons start without it. */
+/** Writes X.509 certificates. */
 import { createPrivateKey, randomBytes, webcrypto } from "node:crypto";
+import { loadX509 } from "./x509-library.ts";
 
 export interface Authority {
   readonly certificate: string;
@@ -14,7 +15,7 @@ export interface Validity {
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 export async function issueRoot(name: string, validity: Validity): Promise<Authority> {
-  const x509 = await library();
+  const x509 = await loadX509();
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     ...serialAndDates(validity),
@@ -32,7 +33,7 @@ export async function issueRoot(name: string, validity: Validity): Promise<Autho
 
 /** For the use of a TLS server under this one name. */
 export async function issueLeaf(authority: Authority, name: string, validity: Validity): Promise<Authority> {
-  const x509 = await library();
+  const x509 = await loadX509();
   const root = new x509.X509Certificate(authority.certificate);
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const der = createPrivateKey(authority.key).export({ type: "pkcs8", format: "der" });
@@ -54,11 +55,6 @@ export async function issueLeaf(authority: Authority, name: string, validity: Va
     ],
   });
   return { certificate: `${certificate.toString("pem")}\n`, key: await exportKey(keys.privateKey) };
-}
-
-async function library() {
-  await import("reflect-metadata"); // Its dependency injection wants this before it is loaded.
-  return import("@peculiar/x509");
 }
 
 function serialAndDates({ notBefore, notAfter }: Validity) {

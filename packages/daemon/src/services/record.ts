@@ -1,5 +1,6 @@
 import type { ConnectionHandler } from "@uni/contract/enums";
 import type { AccountId, CertificateId, ServiceGroupId } from "@uni/contract/ids";
+import type { Proof } from "./acme/options.ts";
 
 export interface GroupService {
   readonly port: number;
@@ -55,6 +56,22 @@ export interface CertificateRecord {
   readonly createdAt: number;
   /** Without final dot. */
   readonly commonName: string;
-  /** Undefined: its file is gone or broken. */
+  /** Undefined: not issued yet, or its file is gone or broken. */
   readonly details: CertificateDetails | undefined;
+  /** Undefined: it was uploaded. */
+  readonly acme: AcmeProgress | undefined;
+}
+
+/** How far a certificate is that an authority issues; times in milliseconds since the epoch. */
+export interface AcmeProgress {
+  /** Attempts in a row that failed. */
+  readonly failures: number;
+  /** When it is tried or renewed next. */
+  readonly nextAt: number;
+  /** Why the last attempt failed, with what to do about it. */
+  readonly reason: string | undefined;
+  /** Address of the order that is under way. */
+  readonly orderUrl: string | undefined;
+  /** Put where the authority looks for it, and to be taken away. */
+  readonly proof: Proof | undefined;
 }

@@ -19,6 +19,7 @@ const certificate = {
   name: "www",
   createdAt: 0,
   commonName: "www.example.com",
+  acme: undefined,
   details,
 };
 const names = ["web", "www.example.com."];

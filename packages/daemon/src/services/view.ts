@@ -2,9 +2,10 @@
 import type { CertificateState } from "@uni/contract/enums";
 import type { Certificate } from "@uni/contract/resources/certificate";
 import type { ServiceGroup } from "@uni/contract/resources/service-group";
+import { patientAttempts } from "./acme/schedule.ts";
 import { certificateFor } from "./certificate-choice.ts";
 import { fqdnOf } from "./domains.ts";
-import type { CertificateRecord, GroupRecord } from "./record.ts";
+import type { AcmeProgress, CertificateRecord, GroupRecord } from "./record.ts";
 
 export interface Identity {
   readonly uuid: string;
@@ -50,7 +51,7 @@ export function viewGroup(
 }
 
 export function viewCertificate(
-  { id, name, createdAt, commonName, details }: CertificateRecord,
+  { id, name, createdAt, commonName, details, acme }: CertificateRecord,
   users: readonly Identity[],
   now: number,
 ): Certificate {
@@ -59,7 +60,8 @@ export function viewCertificate(
     name,
     created_at: isoTime(createdAt),
     common_name: commonName,
-    state: stateOf(details, now),
+    state: stateOf({ details, acme }, now),
+    ...(acme === undefined ? {} : viewValidation(acme, details !== undefined)),
     ...(details === undefined
       ? {}
       : {
@@ -73,7 +75,22 @@ export function viewCertificate(
   };
 }
 
-const stateOf = (details: CertificateRecord["details"], now: number): CertificateState =>
-  details !== undefined && details.notBefore <= now && now < details.notAfter ? "valid" : "error";
+function stateOf(
+  { details, acme }: Pick<CertificateRecord, "details" | "acme">,
+  now: number,
+): CertificateState {
+  if (details !== undefined) return details.notBefore <= now && now < details.notAfter ? "valid" : "error";
+  return acme !== undefined && acme.failures < patientAttempts ? "pending" : "error";
+}
+
+/** Nothing while all is well: a renewal that is not due yet needs nobody's eye. */
+function viewValidation(
+  { failures, nextAt, reason }: AcmeProgress,
+  isIssued: boolean,
+): Pick<Certificate, "validation"> {
+  if (isIssued && failures === 0) return {};
+  const attempt = Math.min(failures + 1, 255);
+  return { validation: { attempt, next: isoTime(nextAt), ...(reason === undefined ? {} : { reason }) } };
+}
 
 const isoTime = (ms: number): string => new Date(ms).toISOString();

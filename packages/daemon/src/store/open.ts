@@ -4,6 +4,7 @@ import { type MigrationProvider, Migrator } from "kysely/migration";
 import * as core from "./migrations/0001-core.ts";
 import * as images from "./migrations/0002-images.ts";
 import * as services from "./migrations/0003-services.ts";
+import * as acme from "./migrations/0004-acme.ts";
 import * as saved from "./migrations/0005-saved.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Tables } from "./schema.ts";
@@ -15,6 +16,7 @@ const migrations: MigrationProvider = {
     "0001-core": core,
     "0002-images": images,
     "0003-services": services,
+    "0004-acme": acme,
     "0005-saved": saved,
   }),
 };

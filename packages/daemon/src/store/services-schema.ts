@@ -23,6 +23,19 @@ export interface ServicesTables {
     common_name: string;
     created_at: number;
   };
+  /** Certificates that an authority issues by ACME; all others were uploaded. */
+  acme_certificates: {
+    certificate: string;
+    /** Attempts in a row that failed. */
+    failures: number;
+    next_at: number;
+    /** Of the last failure, for people. */
+    reason: string | null;
+    /** Address of the order that is under way. */
+    order_url: string | null;
+    /** JSON: what was put where the authority looks for it, and is to be taken away. */
+    proof: string | null;
+  };
   /** Sequences of what was deleted, so that a page cursor outlives it. */
   deleted_service_resources: { uuid: string; sequence: number; deleted_at: number };
 }

@@ -3,14 +3,14 @@ import { envelopeItems } from "@uni/sdk/envelope-items";
 import type { CommandModule } from "../../define.ts";
 import { forEachItem } from "../../items.ts";
 import { queryReference } from "../../reference.ts";
-import { servicesText } from "../../render/services.ts";
+import { domainsText, servicesText } from "../../render/services.ts";
 import { renderFields } from "../../render/table.ts";
 
 const textOf = (group: ServiceGroup): string =>
   renderFields([
     ["name", group.name],
     ["uuid", group.uuid],
-    ["domains", group.domains?.map(({ fqdn }) => fqdn).join(" ")],
+    ["domains", domainsText(group.domains)],
     ["ports", servicesText(group.services)],
     ["limits", `soft ${group.soft_limit}, hard ${group.hard_limit}`],
     ["instances", group.instances?.map(({ name }) => name).join(" ")],

@@ -1,9 +1,10 @@
 import { UniError } from "@uni/contract/errors";
 import type { ServiceGroup, ServiceGroupUpdate } from "@uni/contract/resources/service-group";
-import type { Service } from "@uni/contract/resources/service-parts";
+import type { Service, ServiceDomain } from "@uni/contract/resources/service-parts";
 import { envelopeItems } from "@uni/sdk/envelope-items";
 import { type CommandModule, collect } from "../../define.ts";
 import { parsePort } from "../../parse/port-map.ts";
+import { collectServiceDomains } from "../../parse/service-domain.ts";
 import { collectServicePorts } from "../../parse/service-port.ts";
 import { parseSeconds } from "../../parse/time-span.ts";
 import { referenceOf } from "../../reference.ts";
@@ -12,7 +13,7 @@ import { addLimitOptions } from "../../service-group-options.ts";
 interface Options {
   readonly publish?: readonly Service[];
   readonly rmPort?: readonly number[];
-  readonly domain?: readonly string[];
+  readonly domain?: readonly ServiceDomain[];
   readonly rmDomain?: readonly string[];
   readonly softLimit?: number;
   readonly hardLimit?: number;
@@ -34,7 +35,7 @@ function updatesOf(options: Options): ServiceGroupUpdate[] {
   if (rmPort !== undefined) {
     updates.push({ prop: "services", op: "del", value: rmPort.map((port) => ({ port })) });
   }
-  if (domain !== undefined) updates.push({ prop: "domains", op: "add", value: named(domain) });
+  if (domain !== undefined) updates.push({ prop: "domains", op: "add", value: domain });
   if (rmDomain !== undefined) updates.push({ prop: "domains", op: "del", value: named(rmDomain) });
   if (hardLimit !== undefined) updates.push({ prop: "hard_limit", op: "set", value: hardLimit });
   if (softLimit !== undefined) updates.push({ prop: "soft_limit", op: "set", value: softLimit });
@@ -55,7 +56,7 @@ export const servicesUpdate: CommandModule = {
       .argument("<name>", "service group")
       .option("-p, --publish <public:guest/handlers>", "publish a port; repeatable", collectServicePorts)
       .option("--rm-port <port>", "do not publish a port any more; repeatable", collectPort)
-      .option("--domain <name>", "add a name; repeatable", collect)
+      .option("--domain <name>", "add a name, =CERTIFICATE if you like; repeatable", collectServiceDomains)
       .option("--rm-domain <name>", "remove a name; repeatable", collect)
       .option("--autokill <span>", "remove it once it has been empty for so long; 0: never", parseSeconds);
     addLimitOptions(command).action(

@@ -13,6 +13,8 @@ export interface HostFacts {
 
 export interface QemuArchitecture {
   readonly program: string;
+  /** Debian's package of it. */
+  readonly package: string;
   /** Machine type and its options. */
   readonly machine: readonly string[];
   readonly cpu: Readonly<Record<RealAccelerator, string>>;

@@ -94,13 +94,14 @@ export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshot
         if (there) return there;
         await removeUnused(root, clock.now());
         for (const name of readdirSync(root)) {
-          if (name === key || name.startsWith(`${key}.aside-`)) await removeTree(join(root, name));
+          const isLeft = name.startsWith(`${key}.aside-`) && isOld(join(root, name), clock.now());
+          if (name === key || isLeft) await removeTree(join(root, name));
         }
         const startUs = clock.monotonicUs();
         const aside = join(root, `${key}.aside-${randomBytes(3).toString("hex")}`);
         try {
           await bootInto(options, aside, boot, shape, limit.signal);
-          renameSync(aside, join(root, key));
+          renameUnlessThere(aside, join(root, key));
         } finally {
           await removeTree(aside);
         }
@@ -172,6 +173,19 @@ function readSnapshot(directory: string): BootSnapshot | undefined {
       : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Nobody works on it any more. The lock does not tell: it cannot see who lives in another PID namespace. */
+const isOld = (aside: string, now: number): boolean =>
+  now - (statSync(aside, { throwIfNoEntry: false })?.mtimeMs ?? now) > bootDeadlineMs;
+
+/** Whoever was as quick, in another PID namespace, made as good a one. */
+function renameUnlessThere(aside: string, directory: string): void {
+  try {
+    renameSync(aside, directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY" || !readSnapshot(directory)) throw error;
   }
 }
 

@@ -29,6 +29,7 @@ import { systemClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import type { Machine, MachineSpec, Vmm } from "../port.ts";
 import { createQemuVmm } from "./driver.ts";
+import { asidePrefix } from "./record.ts";
 
 let machines: QemuMachines;
 let vmm: Vmm;
@@ -178,14 +179,21 @@ test("a suspension that is aborted after it began leaves an earlier snapshot as 
   const before = digestOf(join(sleepOf(spec), "meta.json"));
   const packet = new AbortController();
   const reason = new Error("a packet came");
-  const watcher = watch(parent, (_, changed) => {
-    if (changed?.startsWith(`${name}.aside-`)) packet.abort(reason);
+  const watcher = watch(spec.directory, (_, changed) => {
+    if (changed?.startsWith(asidePrefix)) packet.abort(reason);
   });
-  await assert.rejects(machine.suspend(sleepOf(spec), packet.signal), reason);
-  watcher.close();
+  await assert.rejects(machine.suspend(sleepOf(spec), packet.signal), reason).finally(() => watcher.close());
+  assert.deepEqual(
+    readdirSync(spec.directory).filter((entry) => entry.startsWith(asidePrefix)),
+    [],
+  );
   assert.deepEqual(
     readdirSync(parent).filter((entry) => entry.startsWith(name)),
     [name],
+  );
+  assert.deepEqual(
+    readdirSync(spec.directory).filter((entry) => entry.startsWith(asidePrefix)),
+    [],
   );
   assert.equal(digestOf(join(sleepOf(spec), "meta.json")), before);
   await machine.resume();

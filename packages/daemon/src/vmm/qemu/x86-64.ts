@@ -6,6 +6,7 @@ import type { QemuArchitecture } from "./architecture.ts";
 
 export const x86Sixtyfour: QemuArchitecture = {
   program: "qemu-system-x86_64",
+  package: "qemu-system-x86",
 
   // ACPI with the second I/O APIC gives 24 virtio-mmio slots and lets Debian's kernel, which has no
   // VIRTIO_MMIO_CMDLINE_DEVICES, find them. The PIT and PIC stay: under TCG a guest has no other timer and hangs.
