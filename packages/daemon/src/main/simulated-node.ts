@@ -2,11 +2,13 @@
  * A whole node of pretended machines for tests: the real store, registry, owners, lifecycle, recovery and socket over a fake
  * VMM, network and image store and scripted guests. A daemon can be killed at any instant; the host goes on without it.
  */
+
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { AccountId } from "@uni/contract/ids";
 import { startSocket } from "../api/socket.ts";
 import { systemClock } from "../base/clock.ts";
 import { KeyedQueue } from "../base/keyed-queue.ts";
