@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { existsSync } from "node:fs";
 import { chmod, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -44,16 +43,15 @@ export async function ensureDirectory(path: string, mode = 0o700): Promise<void>
 }
 
 /** Not `recursive`: below procfs, where nothing can be made, Node tries again without end. */
-async function makeDirectory(path: string, mode: number): Promise<void> {
+async function makeDirectory(path: string, mode: number, hasParent = false): Promise<void> {
   try {
     await mkdir(path, { mode });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
-    const parent = dirname(path);
-    if (code !== "ENOENT" || parent === path || existsSync(parent)) throw error;
-    await makeDirectory(parent, mode);
-    await makeDirectory(path, mode);
+    if (code !== "ENOENT" || hasParent || dirname(path) === path) throw error;
+    await makeDirectory(dirname(path), mode);
+    await makeDirectory(path, mode, true);
   }
 }
 
