@@ -31,6 +31,14 @@ static void *need(void *memory) {
   return memory;
 }
 
+static void read_pages(const struct guest *guest, uint32_t page, size_t count, char *into) {
+  size_t length = count * page_bytes;
+  uint64_t from = guest->begin + (uint64_t)page * page_bytes;
+  struct iovec local = {into, length}, remote = {(void *)(uintptr_t)from, length};
+  errno = EIO;
+  if (process_vm_readv((pid_t)guest->pid, &local, 1, &remote, 1, 0) != (ssize_t)length) fail("read", "the machine's memory");
+}
+
 static uint32_t keep(struct copy *copy, uint32_t page, uint32_t count) {
   uint32_t changed = 0;
   for (uint32_t done = 0; done < count;) {

@@ -136,14 +136,6 @@ static uint32_t find_runs(const char *wanted, uint32_t pages, struct run *runs) 
   return count;
 }
 
-static void read_pages(const struct guest *guest, uint32_t page, size_t count, char *into) {
-  size_t length = count * page_bytes;
-  uint64_t from = guest->begin + (uint64_t)page * page_bytes;
-  struct iovec local = {into, length}, remote = {(void *)(uintptr_t)from, length};
-  errno = EIO;
-  if (process_vm_readv((pid_t)guest->pid, &local, 1, &remote, 1, 0) != (ssize_t)length) fail("read", "the machine's memory");
-}
-
 /* musl's memcmp takes byte by byte. */
 static int differs(const char *one, const char *two) {
   const uint64_t *a = (const uint64_t *)(const void *)one, *b = (const uint64_t *)(const void *)two;
