@@ -35,6 +35,8 @@ export interface OwnerDependencies extends JournalDependencies {
   readonly onWoken: (id: InstanceId, latencyMs: number) => void;
   /** What the guest asks for; it is told of the outcome by whoever this is. */
   readonly onGuestRequest: (id: InstanceId, request: GuestRequest) => void;
+  /** The guest can be told of what it missed. */
+  readonly onReached: (id: InstanceId) => void;
   /** Called when the instance is gone for good. */
   readonly onGone: (id: InstanceId) => void;
 }
@@ -354,6 +356,7 @@ export class InstanceOwner {
     if (live === undefined) return;
     void live.machine.exited.then((exit) => this.#onMachineExit(live, exit));
     void live.channel.closed.then(() => this.#onChannelLost(live));
+    this.#deps.onReached(this.#id);
   }
 
   /** A full disk, or a guest that breaks the protocol: the agent keeps what was not acknowledged for a new channel. */

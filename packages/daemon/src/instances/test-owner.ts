@@ -194,6 +194,7 @@ export async function withOwner(
         log: silentLog,
         feed: new OutputFeed(daemonsClock),
         onGuestRequest: () => {},
+        onReached: () => {},
         onWoken: () => {},
         openLog: async () => {
           if (logFailure !== undefined) throw logFailure;

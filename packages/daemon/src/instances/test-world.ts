@@ -211,6 +211,7 @@ export async function withInstance(
       log: silentLog,
       feed: new OutputFeed(clock),
       onGuestRequest: () => {},
+      onReached: () => {},
       onWoken: (_id, latencyMs) => wakesMs.push(latencyMs),
       openLog: () => LogStore.open(join(directory, "log")),
     });

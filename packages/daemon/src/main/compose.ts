@@ -152,6 +152,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     log,
     feed,
     onGuestRequest: (instance, request) => snapshots.takeRequest(instance, request),
+    onReached: (instance) => snapshots.tellOfChildren(instance),
     onWoken: (instance, latencyMs) => latencies.record(instance, latencyMs),
     openLog: (instance) => LogStore.open(directories.log(instance)),
   });

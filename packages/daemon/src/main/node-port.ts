@@ -11,6 +11,7 @@ import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
 import type { Directories } from "../operations/directories.ts";
 import { type NodeLimits, usageOf } from "../operations/node-limits.ts";
+import type { SavedInstances } from "../snapshots/saved-instances.ts";
 import type { Config } from "./config.ts";
 import { nodeDiskUsage } from "./disk-usage.ts";
 import { type DoctorDependencies, examine } from "./doctor.ts";
@@ -22,6 +23,7 @@ export interface NodeDependencies extends DoctorDependencies {
   readonly config: Config;
   readonly clock: Clock;
   readonly registry: Registry;
+  readonly saved: SavedInstances;
   readonly images: Images;
   readonly network: Network;
   readonly limits: NodeLimits;
@@ -100,7 +102,7 @@ export function createNodePort(deps: NodeDependencies): NodePort {
 /** Volumes, which this version does not have, are reported as none used and none allowed. */
 function quotasOf(deps: NodeDependencies, account: AccountId) {
   const { limits } = deps;
-  const used = usageOf(deps.registry.ofAccount(account));
+  const used = usageOf(deps.registry.ofAccount(account), deps.saved.of("template").ofAccount(account).length);
   const { groups, ports } = deps.services.countOf(account);
   const noVolumes = { volumes: 0, total_volume_mb: 0 };
   return {

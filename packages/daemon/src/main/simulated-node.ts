@@ -35,7 +35,7 @@ import { WakeLatencies } from "../operations/wake-latency.ts";
 import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { openDatabase } from "../store/open.ts";
-import { createFakeVmm } from "../vmm/fake/driver.ts";
+import { createFakeVmm, type FakeVmm } from "../vmm/fake/driver.ts";
 import { FakeWorld } from "../vmm/fake/world.ts";
 import { createImagesPort } from "./images-port.ts";
 import { createInstancesPort } from "./instances-port.ts";
@@ -65,6 +65,7 @@ export interface SimulatedHost {
 export interface SimulatedDaemon {
   readonly registry: Registry;
   readonly recovered: Promise<void>;
+  readonly failNextCapture: FakeVmm["failNextCapture"];
   /** A method on the socket. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   call(method: string, params?: object): Promise<any>;
@@ -92,16 +93,19 @@ export interface SimulatedOptions {
   readonly nodeLimits?: NodeLimits;
   /** The daemon dies with the n-th time that it calls the host or hears of what came of a call. */
   readonly diesAt?: { steps: number };
+  /** Called each time that it calls the host or hears of what came of a call. */
+  readonly onStep?: () => void;
 }
 
 export async function startDaemon(
   host: SimulatedHost,
-  { nodeLimits = limits, diesAt }: SimulatedOptions = {},
+  { nodeLimits = limits, diesAt, onStep = () => {} }: SimulatedOptions = {},
 ): Promise<SimulatedDaemon> {
   const clock = systemClock;
   const log = silentLog;
   const state = { dead: false };
   const isDead = () => {
+    onStep();
     if (diesAt !== undefined && --diesAt.steps <= 0) state.dead = true;
     return state.dead;
   };
@@ -112,7 +116,8 @@ export async function startDaemon(
   await ensureAccount(db, { id: account, name: "admin" }, 1);
   const registry = await Registry.open(db);
   const feed = new OutputFeed(clock);
-  const vmm = mortal(createFakeVmm({ clock, world: host.world }));
+  const fakeVmm = createFakeVmm({ clock, world: host.world });
+  const vmm = mortal(fakeVmm);
   const guests = host.guests.connector();
   const network = mortal(host.network);
   const images = createFakeImages();
@@ -147,6 +152,7 @@ export async function startDaemon(
     log,
     feed,
     onGuestRequest: (instance, request) => snapshots.takeRequest(instance, request),
+    onReached: (instance) => snapshots.tellOfChildren(instance),
     onWoken: () => {},
     openLog: async (id) => {
       const store = await LogStore.open(directories.log(id));
@@ -242,6 +248,7 @@ export async function startDaemon(
   return {
     registry,
     recovered,
+    failNextCapture: fakeVmm.failNextCapture,
     isDead: () => state.dead,
     call: (method, params = {}) => callOn(path, method, params),
     async close() {

@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { until } from "../../../../test/kit/until.ts";
 import { directoriesBelow } from "../operations/directories.ts";
-import { type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from "./simulated-node.ts";
+import { limits, type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from "./simulated-node.ts";
 
 const run = (daemon: SimulatedDaemon, name: string, more: object = {}) =>
   daemon.call("VM.Run", { image: "hello", name, wait_s: 20, args: ["serve"], ...more });
@@ -244,7 +244,7 @@ test("a guest asks to become a template, and for a fork of itself", async () => 
   });
 });
 
-test("templates on demand: prepared once for many, nested, dropped without a name, given up in time", async () => {
+test("templates on demand: prepared once for many, dropped without a name, given up in time", async () => {
   await withDaemon(async (daemon) => {
     const prepared = { name: "ready", prepare: true, create_args: { image: "hello", args: ["template"] } };
     const create = (template: object, more: object = {}) =>
@@ -261,5 +261,100 @@ test("templates on demand: prepared once for many, nested, dropped without a nam
     const [ended] = (await create(ends)).data.instances;
     assert.match(ended.message, /ended before it asked/);
     assert.equal((await daemon.call("VM.List")).length, 4);
+  });
+});
+
+test("a parent hears how a fork ended while nobody could tell it: across a sleep, and another daemon", async () => {
+  await withHost(async (host) => {
+    const first = await startDaemon(host);
+    const { id } = await run(first, "web");
+    const fork = async (count: number) => {
+      host.guests.request(id, "fork-requested");
+      await until("it knows its child", () => host.guests.heardBy(id).answers.length === count);
+      const child = (host.guests.heardBy(id).answers.at(-1) as { id: string }).id;
+      await until("the child runs", () => host.guests.becomingOf(child)?.kind === "fork");
+      return child;
+    };
+    const heard = (child: string, code: number) => () =>
+      host.guests
+        .heardBy(id)
+        .children.some(
+          (state) => state.id === child && state.status === "stopped" && state.exitCode === code,
+        );
+    const child = await fork(1);
+    await first.kill();
+    await host.guests.end(child, 3);
+    const second = await startDaemon(host);
+    try {
+      await second.recovered;
+      await until("it hears of it", heard(child, 3));
+      const other = await fork(2);
+      await second.call("VM.Suspend", { id: "web" });
+      await until("it sleeps on disk", () => host.world.processes.length === 1);
+      await host.guests.end(other, 4);
+      await until("the child is gone", () => second.registry.all().length === 1);
+      await second.call("VM.Start", { id: "web" });
+      await until("it hears of that", heard(other, 4));
+    } finally {
+      await second.close();
+    }
+  });
+});
+
+test("templates on demand are made of one another, and a daemon that dies meanwhile leaves no preparation", async () => {
+  await withHost(async (host) => {
+    const ready = (name: string, from: object, args: string[]) => ({
+      ...{ name, prepare: true, prepare_timeout_s: 20 },
+      create_args: { ...from, args },
+    });
+    const inner = ready("inner", { image: "hello" }, ["template"]);
+    const outer = { name: "outer", prepare: true, prepare_timeout_s: 20, create_args: { template: inner } };
+    const create = (daemon: SimulatedDaemon, name: string) =>
+      daemon.call("createInstance", { body: { template: outer, name, autostart: true, timeout_s: 20 } });
+    const first = await startDaemon(host);
+    const lost = create(first, "lost").catch(() => {});
+    const preparing = () => first.registry.all().find(({ spec }) => spec.preparation);
+    await until("the outer one is prepared from the inner one", () => {
+      const record = preparing();
+      return record !== undefined && host.guests.becomingOf(record.id)?.kind === "template";
+    });
+    await first.kill();
+    await lost;
+    const second = await startDaemon(host);
+    try {
+      await second.recovered;
+      await until("no preparation is left", () => second.registry.all().length === 0);
+      const names = async () =>
+        (await second.call("getTemplateInstances")).data.instances.map(({ name }: { name: string }) => name);
+      assert.deepEqual(await names(), ["inner"]);
+      const made = create(second, "made");
+      await until("it is prepared again", () => second.registry.all().some(({ spec }) => spec.preparation));
+      const again = second.registry.all().find(({ spec }) => spec.preparation)?.id ?? "";
+      await until("it has become itself", () => host.guests.becomingOf(again)?.kind === "template");
+      host.guests.request(again, "template-requested");
+      const [instance] = (await made).data.instances;
+      assert.equal(instance.state, "running", instance.message);
+      assert.deepEqual((await names()).sort(), ["inner", "outer"]);
+    } finally {
+      await second.close();
+    }
+  });
+});
+
+test("templates count as instances of the account", async () => {
+  await withHost(async (host) => {
+    const daemon = await startDaemon(host, { nodeLimits: { ...limits, instances: 2 } });
+    try {
+      await run(daemon, "base");
+      await daemon.call("createTemplateInstances", { body: [{ name: "base" }] });
+      await run(daemon, "one");
+      await assert.rejects(run(daemon, "two"), { code: "quota_exceeded" });
+      const [quotas] = (await daemon.call("getUser")).data.quotas;
+      assert.equal(quotas.used.instances, 2);
+      await daemon.call("deleteTemplateInstances", { body: [{ name: "base" }] });
+      await run(daemon, "two");
+    } finally {
+      await daemon.close();
+    }
   });
 });

@@ -8,18 +8,17 @@ import type { GuestRequest } from "../instances/owner.ts";
 import type { Owners } from "../instances/owners.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import { createRequested, type RequestedDependencies } from "../operations/create-requested.ts";
+import { ForkedChildren } from "../operations/forked-children.ts";
 import { GuestRequests } from "../operations/guest-requests.ts";
 import type { CreateDependencies } from "../operations/instance-create.ts";
 import type { LifecycleDependencies } from "../operations/machine.ts";
 import { OnDemandTemplates } from "../operations/on-demand-templates.ts";
 import { watchUnused } from "../snapshots/autokill.ts";
 import { neededBy } from "../snapshots/references.ts";
-import type { SavedInstances } from "../snapshots/saved-instances.ts";
 import { SnapshotSweep } from "../snapshots/sweep.ts";
 import { createSnapshotsPort } from "./snapshots-port.ts";
 
 export interface SnapshotsSurroundings extends CreateDependencies {
-  readonly saved: SavedInstances;
   readonly owners: Owners;
   readonly machines: LifecycleDependencies;
 }
@@ -33,6 +32,8 @@ export interface OpenSnapshots {
     options: { readonly waits: boolean; readonly signal: AbortSignal },
   ) => Promise<InstanceRecord[]>;
   readonly takeRequest: (id: InstanceId, request: GuestRequest) => void;
+  /** A guest that could not be reached can be again. */
+  readonly tellOfChildren: (id: InstanceId) => void;
   /** After a start: what was made for somebody who is gone goes, and what nothing needs. */
   readonly recover: () => Promise<void>;
   readonly release: () => void;
@@ -79,6 +80,7 @@ export async function openSnapshots(surroundings: SnapshotsSurroundings): Promis
   });
   const requested: RequestedDependencies = { ...surroundings, sweep, onDemand };
   const requests = new GuestRequests({ ...requested, log });
+  const children = new ForkedChildren({ registry, owners, log });
   // What memory or disk of an instance stood on may be needed no more when it is gone, or when a run of it is over.
   const unfollow = registry.onChange((after, before) => {
     const leftOrigin = (before?.status.origin ?? null) !== null && after?.status.origin === null;
@@ -89,6 +91,7 @@ export async function openSnapshots(surroundings: SnapshotsSurroundings): Promis
     port: (get) => createSnapshotsPort({ ...requested, get }),
     create: (account, request, options) => createRequested(requested, account, request, options),
     takeRequest: (id, request) => requests.take(id, request),
+    tellOfChildren: (id) => children.tellAll(id),
     async recover() {
       await Promise.allSettled(left.map(async ({ id }) => owners.of(id).delete()));
       await sweep.sweep().catch((error) => log.error({ err: error }, "sweeping snapshots failed"));

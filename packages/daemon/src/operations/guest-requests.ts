@@ -2,9 +2,8 @@
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import type { Log } from "../base/log.ts";
-import type { ChildStatus, RequestFailure } from "../guest/port.ts";
+import type { RequestFailure } from "../guest/port.ts";
 import type { GuestRequest } from "../instances/owner.ts";
-import type { InstanceRecord } from "../instances/record.ts";
 import type { OnDemandTemplates } from "./on-demand-templates.ts";
 import { branchInstances, makeTemplate, type SaveDependencies } from "./save-instances.ts";
 
@@ -20,13 +19,6 @@ export class GuestRequests {
 
   constructor(deps: GuestRequestDependencies) {
     this.#deps = deps;
-    deps.registry.onChange((after, before) => {
-      const child = after ?? before;
-      if (child === undefined || child.spec.forkedFrom === null || child.status.startCount === 0) return;
-      if (after !== undefined && statusOf(after) === (before === undefined ? undefined : statusOf(before)))
-        return;
-      this.#tellParent(child, after);
-    });
   }
 
   /** Returns at once: what comes of it is told to the guest. */
@@ -91,27 +83,6 @@ export class GuestRequests {
     const { registry, owners } = this.#deps;
     return registry.find(id) === undefined ? undefined : owners.of(id).live?.channel;
   }
-
-  #tellParent(child: InstanceRecord, now: InstanceRecord | undefined): void {
-    const parent = child.spec.forkedFrom;
-    const channel = parent === null ? undefined : this.#channelOf(parent);
-    const status = now === undefined ? "stopped" : statusOf(now);
-    const exitCode = child.status.exitCode;
-    const state = {
-      id: child.id,
-      status,
-      ...(status === "stopped" && exitCode !== null ? { exitCode } : {}),
-    };
-    channel?.childChanged(state).catch((error) => {
-      this.#deps.log.debug({ err: error, instance: parent }, "a guest was not told of its fork");
-    });
-  }
-}
-
-/** A child that sleeps goes on as soon as anybody asks. */
-function statusOf({ status: { state } }: InstanceRecord): ChildStatus {
-  if (state === "standby") return "running";
-  return state === "checkpoint" || state === "deleted" ? "stopped" : state;
 }
 
 function failureOf({ code }: UniError): RequestFailure {

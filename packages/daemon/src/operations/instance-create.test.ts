@@ -8,6 +8,7 @@ import { ManualClock } from "../base/manual-clock.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import { account, recordOf, withRegistry } from "../instances/test-records.ts";
+import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { createFakeImages, createFakeNetwork } from "./fake-host.ts";
 import { createInstances } from "./instance-create.ts";
 
@@ -26,11 +27,12 @@ async function withCreate(
   records: readonly InstanceRecord[],
   body: (create: Create, registry: Registry) => Promise<void>,
 ): Promise<void> {
-  await withRegistry(records, async (registry) => {
+  await withRegistry(records, async (registry, db) => {
     const network = createFakeNetwork();
     const admissions = new KeyedQueue<AccountId>();
     const clock = new ManualClock();
-    const deps = { registry, images: createFakeImages(), network, clock, limits, admissions };
+    const saved = await SavedInstances.open(db);
+    const deps = { registry, saved, images: createFakeImages(), network, clock, limits, admissions };
     await body((request) => createInstances(deps, account, request, false), registry);
   });
 }

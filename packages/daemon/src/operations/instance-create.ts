@@ -11,6 +11,7 @@ import { generatedName, withSuffix } from "../instances/names.ts";
 import { type InstanceRecord, type InstanceSpec, neverStarted, type Origin } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
+import type { SavedInstances } from "../snapshots/saved-instances.ts";
 import { liveAttachments } from "./attachments.ts";
 import { checkLimits, type NodeLimits } from "./node-limits.ts";
 
@@ -20,6 +21,7 @@ export interface CreateDependencies {
   readonly network: Network;
   readonly clock: Clock;
   readonly limits: NodeLimits;
+  readonly saved: SavedInstances;
   /** One creation of an account after the other: between the question for room and the record nobody else takes it. */
   readonly admissions: KeyedQueue<AccountId>;
 }
@@ -71,7 +73,8 @@ async function insertNow(
   if (request.name !== undefined) refuseTakenName(deps.registry, account, request.name);
   const count = (request.replicas ?? 0) + 1;
   const started = request.autostart === true ? count : 0;
-  checkLimits(deps.limits, deps.registry.ofAccount(account), { spec, created: count, started });
+  const templates = deps.saved.of("template").ofAccount(account).length;
+  checkLimits(deps.limits, deps.registry.ofAccount(account), { spec, created: count, templates, started });
   // A stopped instance does not hold its ports: whether they are free is asked where it starts.
   if (request.autostart === true) {
     await deps.network.checkPorts(

@@ -20,7 +20,7 @@ const check = (memoryMb: number, vcpus: number, wanted: Omit<Wanted, "spec">) =>
   checkLimits(limits, records, { spec: { memoryMb, vcpus }, ...wanted });
 
 test("only instances that are not stopped use memory and processors", () => {
-  assert.deepEqual(usageOf(records), { instances: 2, liveInstances: 1, liveVcpus: 2, liveMemoryMb: 400 });
+  assert.deepEqual(usageOf(records, 0), { instances: 2, liveInstances: 1, liveVcpus: 2, liveMemoryMb: 400 });
 });
 
 const refused: readonly [
@@ -34,6 +34,7 @@ const refused: readonly [
   ["more memory than the node allows", 901, 1, { created: 1, started: 0 }, "invalid_value"],
   ["more processors than the node allows", 64, 5, { created: 1, started: 0 }, "invalid_value"],
   ["one instance too many", 64, 1, { created: 2, started: 0 }, "quota_exceeded"],
+  ["one too many with the templates", 64, 1, { created: 1, templates: 1, started: 0 }, "quota_exceeded"],
   ["a start over the memory quota", 601, 1, { created: 0, started: 1 }, "quota_exceeded"],
   ["a start over the processor quota", 64, 3, { created: 0, started: 1 }, "quota_exceeded"],
 ];

@@ -18,10 +18,11 @@ export interface Usage {
   readonly liveMemoryMb: number;
 }
 
-export function usageOf(records: readonly InstanceRecord[]): Usage {
+/** Templates are instances that are kept; checkpoints have a limit of their own. */
+export function usageOf(records: readonly InstanceRecord[], templates: number): Usage {
   const live = records.filter(({ status }) => status.state !== "stopped" && status.state !== "standby");
   return {
-    instances: records.length,
+    instances: records.length + templates,
     liveInstances: live.length,
     liveVcpus: live.reduce((sum, record) => sum + record.spec.vcpus, 0),
     liveMemoryMb: live.reduce((sum, record) => sum + record.spec.memoryMb, 0),
@@ -32,6 +33,8 @@ export interface Wanted {
   readonly spec: Pick<InstanceSpec, "memoryMb" | "vcpus">;
   /** Instances that would be added. */
   readonly created: number;
+  /** Those that the account has, where instances are added: each counts as one. */
+  readonly templates?: number;
   /** Instances, added or not, that would become live. */
   readonly started: number;
 }
@@ -65,7 +68,7 @@ export function checkShape(limits: NodeLimits, { memoryMb, vcpus }: Wanted["spec
 export function checkLimits(limits: NodeLimits, records: readonly InstanceRecord[], wanted: Wanted): void {
   checkShape(limits, wanted.spec);
   const { memoryMb, vcpus } = wanted.spec;
-  const used = usageOf(records);
+  const used = usageOf(records, wanted.templates ?? 0);
   within("instances", used.instances + wanted.created, limits.instances);
   within("MB of live memory", used.liveMemoryMb + wanted.started * memoryMb, limits.liveMemoryMb);
   within("live vCPUs", used.liveVcpus + wanted.started * vcpus, limits.liveVcpus);
@@ -74,6 +77,6 @@ export function checkLimits(limits: NodeLimits, records: readonly InstanceRecord
 function within(what: string, wanted: number, limit: number): void {
   if (wanted <= limit) return;
   throw new UniError("quota_exceeded", `${wanted} ${what} would be over the quota of ${limit}`, {
-    hint: "Stop or remove instances; 'uni info' shows what is in use.",
+    hint: "Stop or remove instances and templates; 'uni info' shows what is in use.",
   });
 }

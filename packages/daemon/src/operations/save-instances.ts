@@ -7,14 +7,11 @@ import type { BecomingKind } from "../guest/port.ts";
 import { withSuffix } from "../instances/names.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { SavedInstance } from "../snapshots/record.ts";
-import type { SavedInstances } from "../snapshots/saved-instances.ts";
 import { type CaptureDependencies, type Captured, captureSet } from "./capture-set.ts";
 import { createFrom, type Model, withAncestors } from "./create-from.ts";
 import type { CreateDependencies } from "./instance-create.ts";
 
-export interface SaveDependencies extends CaptureDependencies, CreateDependencies {
-  readonly saved: SavedInstances;
-}
+export interface SaveDependencies extends CaptureDependencies, CreateDependencies {}
 
 export interface NewCheckpoint {
   readonly from: InstanceId;

@@ -1,0 +1,72 @@
+/** A guest hears what becomes of its forks: at once, or when it can be reached again. */
+import type { InstanceId } from "@uni/contract/ids";
+import type { Log } from "../base/log.ts";
+import type { ChildState, ChildStatus } from "../guest/port.ts";
+import type { Owners } from "../instances/owners.ts";
+import type { InstanceRecord } from "../instances/record.ts";
+import type { Registry } from "../instances/registry.ts";
+
+export interface ForkedChildrenDependencies {
+  readonly registry: Registry;
+  readonly owners: Owners;
+  readonly log: Log;
+}
+
+/** Of forks that are gone, how many a parent that cannot be reached is told of when it can be. */
+const mostMissed = 256;
+
+export class ForkedChildren {
+  readonly #deps: ForkedChildrenDependencies;
+  /** Ends that a parent has not heard of: nothing else remembers those of forks that are gone. */
+  readonly #missed = new Map<InstanceId, ChildState[]>();
+
+  constructor(deps: ForkedChildrenDependencies) {
+    this.#deps = deps;
+    deps.registry.onChange((after, before) => {
+      if (after === undefined && before !== undefined) this.#missed.delete(before.id);
+      const child = after ?? before;
+      const parent = child?.spec.forkedFrom ?? null;
+      if (child === undefined || parent === null || child.status.startCount === 0) return;
+      const state = stateOf(child, after === undefined ? "stopped" : statusOf(child));
+      if (after !== undefined && before !== undefined && state.status === statusOf(before)) return;
+      this.#tell(parent, state);
+    });
+  }
+
+  /** What it may have missed, and how its forks that are there fare. */
+  tellAll(parent: InstanceId): void {
+    const missed = this.#missed.get(parent) ?? [];
+    this.#missed.delete(parent);
+    const there = this.#deps.registry
+      .all()
+      .filter(({ spec, status }) => spec.forkedFrom === parent && status.startCount > 0);
+    for (const state of [...missed, ...there.map((child) => stateOf(child, statusOf(child)))])
+      this.#tell(parent, state);
+  }
+
+  #tell(parent: InstanceId, state: ChildState): void {
+    const { registry, owners, log } = this.#deps;
+    if (registry.find(parent) === undefined) return;
+    const channel = owners.of(parent).live?.channel;
+    const told = channel?.childChanged(state) ?? Promise.reject(new Error("it cannot be reached now"));
+    told.catch((error) => {
+      log.debug({ err: error, instance: parent }, "a guest was not told of its fork");
+      this.#keep(parent, state);
+    });
+  }
+
+  #keep(parent: InstanceId, state: ChildState): void {
+    if (state.status !== "stopped" || this.#deps.registry.find(parent) === undefined) return;
+    this.#missed.set(parent, [...(this.#missed.get(parent) ?? []), state].slice(-mostMissed));
+  }
+}
+
+function stateOf({ id, status: { exitCode } }: InstanceRecord, status: ChildStatus): ChildState {
+  return { id, status, ...(status === "stopped" && exitCode !== null ? { exitCode } : {}) };
+}
+
+/** A child that sleeps goes on as soon as anybody asks. */
+function statusOf({ status: { state } }: InstanceRecord): ChildStatus {
+  if (state === "standby") return "running";
+  return state === "checkpoint" || state === "deleted" ? "stopped" : state;
+}
