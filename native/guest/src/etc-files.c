@@ -25,7 +25,7 @@ static void change(int etc, const char *name, void (*text_of)(const struct self 
 static char *lines_in(char *all, const char *lines);
 static char *read_own(int etc, const char *name);
 static void replace(int etc, const char *name, const char *text, mode_t mode);
-static void rewrite(int etc, const char *name, const char *text);
+static void rewrite(int etc, const char *name, const char *text, size_t before);
 static void write_machine_id(int etc, const struct self *self);
 static bool wants_machine_id(int etc);
 
@@ -81,7 +81,7 @@ static void change(int etc, const char *name, void (*text_of)(const struct self 
     size_t size = strlen(all) + strlen(after) + 1;
     char *changed = need(malloc(size));
     snprintf(changed, size, "%.*s%s%s", (int)(at - all), all, after, at + strlen(before));
-    rewrite(etc, name, changed);
+    rewrite(etc, name, changed, strlen(all));
     free(changed);
   }
   free(all);
@@ -126,10 +126,10 @@ static void replace(int etc, const char *name, const char *text, mode_t mode) {
  * A regular file, whose bytes are in memory: only they change. A new one, also one that is renamed over the old, or a truncation,
  * has ext4 write to the disk at once (auto_da_alloc), for which a machine that wakes has no time.
  */
-static void rewrite(int etc, const char *name, const char *text) {
+static void rewrite(int etc, const char *name, const char *text, size_t before) {
   size_t length = strlen(text);
   int fd = openat(etc, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  bool ok = fd >= 0 && pwrite(fd, text, length, 0) == (ssize_t)length && ftruncate(fd, (off_t)length) == 0;
+  bool ok = fd >= 0 && pwrite(fd, text, length, 0) == (ssize_t)length && (length >= before || ftruncate(fd, (off_t)length) == 0);
   if (!ok) fprintf(stderr, "uni-agent: cannot change /etc/%s: %m\n", name);
   if (fd >= 0) close(fd);
 }
@@ -141,7 +141,7 @@ static void write_machine_id(int etc, const struct self *self) {
   char *old = read_own(etc, "machine-id");
   bool same_size = old && strlen(old) == strlen(text);
   if (!same_size) replace(etc, "machine-id", text, 0444);
-  else if (strcmp(old, text) != 0) rewrite(etc, "machine-id", text);
+  else if (strcmp(old, text) != 0) rewrite(etc, "machine-id", text, strlen(old));
   free(old);
 }
 

@@ -255,6 +255,8 @@ export class InstanceOwner {
     if (await this.#sleeper.recover(signal)) return;
     if (!configured) {
       await this.#deps.lifecycle.end(record, undefined);
+      // What went on from a snapshot ran before its guest had become who it was to be.
+      if (state === "running") await this.#save({ state: "starting" });
       if (intent === "run") return this.#run(signal);
       return this.#settle({ kind: "interrupted" });
     }

@@ -130,7 +130,7 @@ test("a template is its instance no more, its clones stand on it, and it can go 
     );
     for (const { id, state } of clones) {
       assert.deepEqual([state, host.world.recall(id)], ["running", "ready"]);
-      assert.equal(host.guests.becomingOf(id)?.kind, "template");
+      await until("it has become", () => host.guests.becomingOf(id)?.kind === "template");
     }
     await assert.rejects(run(daemon, "base"), { code: "already_exists" });
     await assert.rejects(daemon.call("VM.Run", { template: "base", memory: 512 }), { code: "exclusive" });

@@ -184,7 +184,7 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   /** Before the routes go: what comes from here on is kept. Says for whom it cannot be. */
   async function holdFor(changes: readonly Change[]): Promise<ReadonlyMap<Change, unknown>> {
     const falling = changes.filter(
-      ({ kind, attachment }) => kind === "move" && attachment.asleep !== undefined,
+      ({ kind, attachment }) => (kind === "move" || kind === "attach") && attachment.asleep !== undefined,
     );
     if (falling.length === 0) return new Map();
     try {

@@ -62,6 +62,7 @@ export interface Network {
   pickAddress(account: AccountId, used: ReadonlySet<string>): string;
   /** `port_in_use` if somebody listens on it, with the owner (instance or process) in the message. */
   checkPorts(ports: readonly PublishedPort[], attached: readonly Attachment[]): Promise<void>;
+  /** With `asleep` "paused" its packets are held until `wake`. */
   attach(attachment: Attachment): Promise<void>;
   /** Of what `attach` was called for: its ports become these, asleep or awake. Connections through others end. */
   publish(attachment: Attachment): Promise<void>;

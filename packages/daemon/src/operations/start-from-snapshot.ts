@@ -1,10 +1,11 @@
 /**
  * A start that goes on from a snapshot: as a clone, a branch, a fork, or the same instance at an earlier time. Until the guest
  * has become who it is to be, it has no name to anybody and its disk is made anew by the next try; so a start that is cut
- * short anywhere loses nothing. Its network is there all along: what it sends under an address that is not its own is dropped,
- * and what is sent to its new one it does not take.
+ * short anywhere loses nothing. It runs before that, and is said to: who wants something of it waits, and packets are held. Its
+ * network is there all along: what it sends under an address that is not its own is dropped.
  */
 import { toUniError, UniError } from "@uni/contract/errors";
+import { Laps } from "../base/laps.ts";
 import { Teardown } from "../base/teardown.ts";
 import type { GuestBecoming } from "../guest/port.ts";
 import type { LiveInstance, StartHooks } from "../instances/lifecycle.ts";
@@ -40,6 +41,7 @@ export async function startFromSnapshot(
   const { network, clock } = deps;
   const undo = new Teardown();
   const begunUs = clock.monotonicUs();
+  const laps = new Laps(clock);
   try {
     const vmm = await deps.vmm();
     const directory = deps.directories.snapshot(origin.snapshot.id);
@@ -50,30 +52,42 @@ export async function startFromSnapshot(
       : deps.kernelOf(origin.snapshot.kernel));
     await network.checkPorts(record.spec.ports, deps.otherAttachments(record));
     const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath, anew: true });
+    laps.lap("prepared");
     const attachment = attachmentOf(network, record, true);
-    await network.attach(attachment);
+    await network.attach({ ...attachment, asleep: "paused" });
     await undo.add("network", () => network.detach(attachment));
     signal.throwIfAborted();
+    laps.lap("attached");
     const machine = await vmm.resume(spec, directory, signal);
     await undo.add("machine", () => killMachine(deps, record, machine));
+    laps.lap("loaded");
     await machine.resume();
-    const channel = await connect(deps, machine, { logOffset: "anew", ms: connectMs, signal });
-    await undo.add("channel", () => channel.close());
-    await channel.become(becomingOf(deps, record, origin, image.config));
-    signal.throwIfAborted();
-    const us = clock.monotonicUs() - begunUs;
-    await hooks.onProgress({
+    laps.lap("resumed");
+    const told = hooks.onProgress({
       state: "running",
-      configured: true,
-      origin: { ...origin, entered: true },
       accelerator: machine.accelerator,
       kernel: version,
-      bootTimeUs: us,
-      netTimeUs: origin.snapshot.listening ? us : null,
+      bootTimeUs: clock.monotonicUs() - begunUs,
       vmmStartUs: machine.timings?.startUs ?? null,
       vmmLoadUs: machine.timings?.loadUs ?? null,
       vmmReadyUs: machine.timings?.readyUs ?? null,
     });
+    told.catch(() => {}); // Awaited below, if the agent is reached.
+    const channel = await connect(deps, machine, { logOffset: "anew", ms: connectMs, signal });
+    await undo.add("channel", () => channel.close());
+    laps.lap("reached");
+    await channel.become(becomingOf(deps, record, origin, image.config));
+    signal.throwIfAborted();
+    laps.lap("become");
+    await told;
+    const netTimeUs = origin.snapshot.listening ? clock.monotonicUs() - begunUs : null;
+    await hooks.onProgress({ configured: true, origin: { ...origin, entered: true }, netTimeUs });
+    await network.wake(attachment);
+    laps.lap("admitted");
+    deps.log.debug(
+      { instance: record.id, us: laps.us, process: machine.timings },
+      "a machine goes on from a snapshot",
+    );
     channel.onEvent(hooks.onEvent);
     return { machine, channel };
   } catch (error) {
