@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { startDaemon, type TestDaemon } from "../kit/daemon.ts";
 import { buildBusybox, idle } from "../kit/machine-test.ts";
 import { enterOwnNamespaces } from "../kit/own-namespaces.ts";
+import { cloneFigures } from "./clones.ts";
 import { edgeFigures } from "./edge.ts";
 import { machinePids, pssBytes, rssBytes } from "./host-memory.ts";
 import { manySleepers } from "./many-sleepers.ts";
@@ -183,9 +184,10 @@ await withDaemon({}, async (daemon) => {
   await longList(daemon);
 });
 // Its log tells the steps of sleep; who sleeps paused stays so.
-await withDaemon({ UNI_LOG_LEVEL: "debug", UNI_SLEEP_TO_DISK_AFTER: "86400" }, (daemon) =>
-  sleepFigures(daemon, report, rounds),
-);
+await withDaemon({ UNI_LOG_LEVEL: "debug", UNI_SLEEP_TO_DISK_AFTER: "86400" }, async (daemon) => {
+  await sleepFigures(daemon, report, rounds);
+  await cloneFigures(daemon, report, rounds);
+});
 await withDaemon({ UNI_SLEEP_TO_DISK_AFTER: "86400" }, (daemon) => manySleepers(daemon, report));
 await snapshotFigures(report, rounds);
 printTable();

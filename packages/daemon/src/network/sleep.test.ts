@@ -317,22 +317,6 @@ test("from disk: the TAP goes and comes, first without a route", async () => {
   assert.deepEqual(await network.reconcile([alice, adam, bob]), []);
 });
 
-test("one that is attached asleep gets nothing until it is awake, and then all of it", async () => {
-  const carol = attachmentFor(network, "b", "carol");
-  await network.attach({ ...carol, asleep: "paused" });
-  const station = await startGuest("carol", { ...carol, gateway: gatewayAddress });
-  await station.answer("carol", port);
-  const answer = ask(to(carol.address));
-  await nextWake();
-  assert.equal((await network.wakeStats()).held, 1);
-  const sent = retransmitted();
-  await network.wake(carol);
-  assert.equal(await answer, `carol ${gatewayAddress}`);
-  assert.equal(retransmitted(), sent);
-  await station.end();
-  await network.detach(carol);
-});
-
 test("reconciling tells who sleeps, from nothing and from too much", async () => {
   const right = hostState();
   const asleep = { ...alice, asleep: "paused" } as const;
