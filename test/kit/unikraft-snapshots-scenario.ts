@@ -16,7 +16,12 @@ export async function unikraftSnapshotsScenario(
   const states = (answer: { data?: { instances?: { state?: string }[] } }) =>
     answer.data?.instances?.map(({ state }) => state);
 
-  assert.deepEqual(states(await create({ name, image, memory_mb: 128 })), ["running"]);
+  const roms = [
+    { name: "code", at: "/code", files: [{ path: "main.sh", encoding: "text" as const, data: "echo" }] },
+  ];
+  assert.deepEqual(states(await create({ name, image, memory_mb: 128, roms })), ["running"]);
+  const [withRoms] = (await instances.getInstances({ name: [name], details: true })).data?.instances ?? [];
+  assert.deepEqual([withRoms?.roms?.[0]?.name, withRoms?.roms?.[0]?.at], ["code", "/code"]);
   const checkpoint = `${name}-before`;
   const kept = await instances.createCheckpointInstances({
     body: [

@@ -1,4 +1,5 @@
 import { UniError } from "@uni/contract/errors";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import type { Command } from "commander";
 import { collect } from "./define.ts";
@@ -8,6 +9,7 @@ import { readEnvironment } from "./parse/environment.ts";
 import { parseMemory } from "./parse/memory.ts";
 import { collectPublished, type Published } from "./parse/published.ts";
 import { parseRestart, type RestartPolicy } from "./parse/restart.ts";
+import { collectRom } from "./parse/rom.ts";
 import { parseSeconds } from "./parse/time-span.ts";
 import { addServiceGroupOptions, type ServiceGroupOptions, serviceGroupOf } from "./service-group-options.ts";
 import { addSleepOptions, newSleepSetting, type SleepOptions } from "./sleep-options.ts";
@@ -20,6 +22,7 @@ export interface RunOptions extends SleepOptions, ServiceGroupOptions {
   readonly env?: readonly string[];
   readonly envFile?: readonly string[];
   readonly publish?: Published;
+  readonly rom?: readonly RomPart[];
   readonly rm?: boolean;
   readonly restart?: RestartPolicy;
   readonly entrypoint?: string;
@@ -54,6 +57,11 @@ export function addRunOptions(command: Command): Command {
       "-p, --publish <[addr:]host:guest[/udp]>",
       "publish a port on this machine, or with /handlers (or as 443:GUEST) a service; repeatable",
       collectPublished,
+    )
+    .option(
+      "--rom <name=,image=|dir=,at=>",
+      "ROM of an image or of a directory's files; repeatable",
+      collectRom,
     )
     .option("--rm", "remove the instance once it has stopped")
     .option("--restart <policy>", "never, always, on-failure or on-failure:RETRIES", parseRestart)
@@ -111,6 +119,7 @@ export function runParams(
     auto_remove: options.rm,
     port_maps: ports.length === 0 ? undefined : [...ports],
     service_group: serviceGroupOf(options, services),
+    roms: options.rom === undefined ? undefined : [...options.rom],
     grace_period_s: options.stopTimeout === undefined ? undefined : Math.round(options.stopTimeout),
     delete_lock: options.deleteLock,
   });

@@ -118,9 +118,10 @@ export const diskUsageKinds = [
   "logs",
   "layers",
   "snapshots",
+  "roms",
 ] as const;
 /**
  * What takes room on the disk. boot: booted kernels to start from; instances: writable disks; layers: disks that several
- * share; snapshots: memory of templates, checkpoints and branches.
+ * share; snapshots: memory of templates, checkpoints and branches; roms: those made of files.
  */
 export type DiskUsageKind = (typeof diskUsageKinds)[number];

@@ -34,6 +34,9 @@ export const limits = {
   chainLength: 10,
   privateKeyBytes: 16_384,
   roms: 8,
+  romFiles: 16,
+  /** Of one ROM that is given as files, without their names. */
+  romBytes: 1 << 20,
   plugins: 8,
   networkInterfaces: 4,
   argumentBytes: 131_072,
@@ -47,6 +50,8 @@ export const limits = {
 /** Names are shown in URLs, host names' neighbourhoods and terminals: no blanks, slashes or control characters. */
 export const namePattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$";
 export const tagPattern = "^[A-Za-z0-9\\-+_.:=]+$";
+/** A part of the name of the device /dev/ukp_rom_NAME. */
+export const romNamePattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$";
 /** RFC 1123 label. */
 export const hostnamePattern = "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$";
 /** Kubernetes label key: an optional DNS prefix and a slash, then a name. */

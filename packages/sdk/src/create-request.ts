@@ -33,6 +33,7 @@ export function createRequestOf(params: RpcParams<"VM.Run">): CreateInstanceRequ
     features: auto_remove === true ? ["delete-on-stop"] : undefined,
     ports: port_maps,
     service_group: params.service_group,
+    roms: params.roms,
     grace_period_s: params.grace_period_s,
     delete_lock: params.delete_lock,
     autostart: params.autostart ?? true,

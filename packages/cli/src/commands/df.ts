@@ -12,6 +12,7 @@ const words: Readonly<Record<DiskUsageKind, string>> = {
   logs: "what programs printed",
   layers: "disks that several stand on",
   snapshots: "memory of templates, checkpoints and branches",
+  roms: "files that were given for ROMs",
 };
 
 function text({ kinds, total_bytes }: DiskUsage, width: number | undefined): string {

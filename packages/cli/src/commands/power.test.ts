@@ -82,6 +82,15 @@ test("update sends changes in order, and nothing to change is refused", async ()
   assert.equal((await talk({}, ["update", "web"])).code, 64);
 });
 
+test("ROMs are taken away before others come, in place of the one of their name", async () => {
+  const args = ["update", "web", "--rom", "name=code,image=hello,at=/code", "--rm-rom", "old"];
+  const { calls } = await talk({ "VM.Update": () => fakeVm() }, args);
+  assert.deepEqual(calls[0]?.params.updates, [
+    { prop: "roms", op: "del", value: ["old"] },
+    { prop: "roms", op: "add", value: [{ name: "code", at: "/code", image: "hello" }] },
+  ]);
+});
+
 test("update takes arguments of the program after two dashes only", async () => {
   const script = { "VM.Update": () => fakeVm() };
   const { calls } = await talk(script, ["update", "web", "--tag", "x", "--", "--verbose", "now"]);

@@ -1,9 +1,11 @@
 import { UniError } from "@uni/contract/errors";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 import { type CommandModule, collect } from "../define.ts";
 import { parseCount } from "../parse/count.ts";
 import { readEnvironment } from "../parse/environment.ts";
 import { parseMemory } from "../parse/memory.ts";
+import { collectRom } from "../parse/rom.ts";
 import { programArguments } from "../run-options.ts";
 import { addSleepOptions, type SleepOptions, sleepSetting } from "../sleep-options.ts";
 
@@ -16,6 +18,8 @@ interface UpdateOptions extends SleepOptions {
   readonly rmEnv?: readonly string[];
   readonly tag?: readonly string[];
   readonly rmTag?: readonly string[];
+  readonly rom?: readonly RomPart[];
+  readonly rmRom?: readonly string[];
   readonly deleteLock?: boolean;
 }
 
@@ -36,6 +40,8 @@ function updatesOf(
   add("delete_lock", "set", options.deleteLock);
   if (options.rmEnv !== undefined) add("env", "del", options.rmEnv);
   if (options.env !== undefined) add("env", "add", readEnvironment(options.env, undefined, env));
+  add("roms", "del", options.rmRom);
+  add("roms", "add", options.rom);
   add("tags", "del", options.rmTag);
   add("tags", "add", options.tag);
   if (args.length > 0) add("args", "set", programArguments(args));
@@ -56,6 +62,7 @@ export const update: CommandModule = {
     "uni update web --memory 512M --vcpus 2",
     "uni update web --env LEVEL=debug --rm-env OLD --tag blue",
     "uni update web --no-delete-lock",
+    "uni update web --rom name=site,dir=./public,at=/srv/site",
     "uni update web --scale-to-zero idle --cooldown 5s --stateful",
     "uni update web -- --verbose",
   ],
@@ -69,6 +76,8 @@ export const update: CommandModule = {
       .option("--hostname <label>", "host name")
       .option("-e, --env <key=value>", "set an environment variable; repeatable", collect)
       .option("--rm-env <key>", "remove an environment variable; repeatable", collect)
+      .option("--rom <name=,image=|dir=,at=>", "add a ROM, or put it in place of one; repeatable", collectRom)
+      .option("--rm-rom <name>", "take a ROM away; repeatable", collect)
       .option("--tag <tag>", "add a tag; repeatable", collect)
       .option("--rm-tag <tag>", "remove a tag; repeatable", collect)
       .option("--no-stateful", "boot when it wakes")
@@ -86,7 +95,8 @@ export const update: CommandModule = {
           }
           const vm = await client.call("VM.Update", { id, updates }, { signal });
           await out.show(vm, { text: () => `${vm.name}\n` });
-          if ((vm.updates ?? []).length > 0) out.note(`Some changes of ${vm.name} wait for its next start.`);
+          if ((vm.updates ?? []).length > 0)
+            out.note(`Some changes of ${vm.name} wait for its next start; ROMs for its next wake too.`);
         }),
       );
   },

@@ -1,7 +1,7 @@
 /** Members of a create request that stand for features of their own: services, volumes, ROMs, plugins, templates, networks. */
 import Type, { type Static } from "typebox";
 import { inlineDataEncodings, scaleToZeroPolicies, scheduleActions, volumeAccessModes } from "../enums.ts";
-import { limits } from "../limits.ts";
+import { limits, romNamePattern } from "../limits.ts";
 import { count, integer, list, plainText, request, tagList, words } from "../schema.ts";
 import { ImageReference } from "./image-spec.ts";
 import { referenceMembers } from "./reference.ts";
@@ -28,13 +28,22 @@ export const InlineFile = request({
   encoding: Type.Optional(words(inlineDataEncodings, "Default text")),
   data: Type.String(),
 });
+export type InlineFile = Static<typeof InlineFile>;
+
+export const RomName = Type.String({
+  pattern: romNamePattern,
+  description: "Unique per instance; the device is /dev/ukp_rom_<name>",
+});
 
 export const RomPart = request({
-  name: plainText("ROM name"),
+  name: RomName,
   image: Type.Optional(ImageReference),
   at: Type.Optional(path("Mount point; absent: block device only")),
-  files: Type.Optional(list(InlineFile, "Inline content; excludes image")),
+  files: Type.Optional(list(InlineFile, "Inline content, at most 1 MiB; excludes image", limits.romFiles)),
 });
+export type RomPart = Static<typeof RomPart>;
+
+export const RomParts = list(RomPart, "ROMs", limits.roms);
 
 export const PluginPart = request({
   name: Type.String({ pattern: "^[A-Za-z0-9_-]{1,63}$" }),

@@ -41,7 +41,7 @@ import {
   AutokillPart,
   NetworkInterfacePart,
   PluginPart,
-  RomPart,
+  RomParts,
   ScaleToZeroPart,
   SchedulePart,
   TemplatePart,
@@ -98,7 +98,7 @@ export const CreateInstanceRequest = request({
 
   service_group: Type.Optional(ServiceGroupPart),
   volumes: Type.Optional(list(VolumePart, "Volumes")),
-  roms: Type.Optional(list(RomPart, "ROMs", limits.roms)),
+  roms: Type.Optional(RomParts),
   plugins: Type.Optional(list(PluginPart, "Plugins", limits.plugins)),
   scale_to_zero: Type.Optional(ScaleToZeroPart),
   template: Type.Optional(TemplatePart),
@@ -131,7 +131,7 @@ export type CreateInstanceRequest = Static<typeof CreateInstanceRequest>;
 /**
  * One change of one property. In the daemon `value` is already checked and brought to one form: image string; args
  * string[]; env and annotations map (set, add) or string[] of keys (del); memory_mb and vcpus number; tags string[];
- * hostname string; delete_lock boolean; ports ExposedPort[]. `del` without value clears the property.
+ * hostname string; delete_lock boolean; ports ExposedPort[]; roms RomPart[] (set, add) or string[] of names (del). `del` without value clears the property.
  */
 export const InstanceUpdate = request({
   prop: words(mutableInstanceProperties),
@@ -169,6 +169,20 @@ const InstanceServiceGroup = answer({
       answer({
         fqdn: Type.String(),
         certificate: Type.Optional(answer({ uuid: Type.String(), name: Type.String() })),
+      }),
+    ),
+  ),
+});
+
+const InstanceRom = answer({
+  name: Type.String(),
+  image: Type.Optional(Type.String({ description: "Reference with digest" })),
+  at: Type.Optional(Type.String({ description: "Mount point" })),
+  files: Type.Optional(
+    Type.Array(
+      answer({
+        path: Type.String(),
+        size_bytes: count("Uni: in place of the content, which is not given back"),
       }),
     ),
   ),
@@ -222,6 +236,7 @@ export const Instance = answer({
   ),
   service_group: Type.Optional(InstanceServiceGroup),
   network_interfaces: Type.Optional(Type.Array(InstanceNetworkInterface)),
+  roms: Type.Optional(Type.Array(InstanceRom)),
   tags: Type.Optional(Type.Array(Type.String())),
   annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
   delete_lock: Type.Optional(Type.Boolean()),

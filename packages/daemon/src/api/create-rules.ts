@@ -4,6 +4,7 @@ import { limits } from "@uni/contract/limits";
 import type { ImageReference } from "@uni/contract/resources/image-spec";
 import { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import { refuseMixedSources, refuseTemplateContradictions, sourceOf } from "./create-sources.ts";
+import { readRoms } from "./rom-rules.ts";
 import { validate } from "./validate.ts";
 import { waitMs } from "./waiting.ts";
 
@@ -18,6 +19,7 @@ export function readCreateRequest(given: CreateInstanceRequest, depth = 0): Crea
     ...(given.image === undefined ? {} : { image: imageUrl(given.image) }),
     ...(given.template === undefined ? {} : { template: readTemplate(given.template, depth) }),
     ...(typeof given.args === "string" ? { args: [given.args] } : {}),
+    ...(given.roms === undefined ? {} : { roms: readRoms(given.roms) }),
     ...(given.tags === undefined ? {} : { tags: [...new Set(given.tags)] }),
   };
 }
@@ -115,7 +117,6 @@ function refusePortClashes(given: CreateInstanceRequest): void {
 function refuseUnsupported(given: CreateInstanceRequest): void {
   const asksFor: Readonly<Record<string, boolean>> = {
     volumes: (given.volumes?.length ?? 0) > 0,
-    roms: (given.roms?.length ?? 0) > 0,
     plugins: (given.plugins?.length ?? 0) > 0,
     schedules: (given.schedules?.length ?? 0) > 0,
     autokill: (given.autokill?.time_ms ?? 0) > 0 || (given.autokill?.num_requests ?? 0) > 0,

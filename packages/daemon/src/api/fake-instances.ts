@@ -263,6 +263,7 @@ function newInstance(name: string, request: CreateInstanceRequest): Mutable<Inst
     tags: request.tags ?? [],
     features: request.features ?? [],
     ports: request.ports ?? [],
+    roms: request.roms?.map(({ name, at }) => ({ name, at })),
     type: "micro",
     accelerator: "tcg",
     start_count: 0,

@@ -86,7 +86,6 @@ const refusedCreates: readonly (readonly [body: unknown, message: string])[] = [
 /** Members whose features are not there yet: refused by name, never ignored. */
 const unsupported: readonly (readonly [member: string, value: unknown])[] = [
   ["volumes", [{ name: "v", at: "/v" }]],
-  ["roms", [{ name: "r" }]],
   ["plugins", [{ name: "p" }]],
   ["schedules", [{ name: "s", when: "daily", action: "stop" }]],
   ["autokill", { time_ms: 1 }],

@@ -70,6 +70,7 @@ function toCreateRequest(params: RunParams): CreateInstanceRequest {
     features: params.auto_remove ? ["delete-on-stop"] : undefined,
     ports: params.port_maps,
     service_group: params.service_group,
+    roms: params.roms,
     grace_period_s: params.grace_period_s ?? (isOfImage ? limits.graceS.default : undefined),
     delete_lock: params.delete_lock,
     autostart: params.autostart ?? true,

@@ -2,8 +2,10 @@ import type { MutableOperation } from "@uni/contract/enums";
 import { UniError } from "@uni/contract/errors";
 import type { ImageReference } from "@uni/contract/resources/image-spec";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 import { type UpdateValue, updateValues } from "@uni/contract/resources/instance-update";
 import { imageUrl, notSupported } from "./create-rules.ts";
+import { readRoms } from "./rom-rules.ts";
 import { validate } from "./validate.ts";
 
 /** The change with its value checked and in the one form that InstanceUpdate promises. */
@@ -32,6 +34,7 @@ export function readValue(
 function normalise(prop: InstanceUpdate["prop"], op: InstanceUpdate["op"], value: unknown): unknown {
   if (prop === "image") return imageUrl(value as ImageReference);
   if (prop === "tags") return [...new Set(value as readonly string[])];
-  const isList = prop === "args" || ((prop === "env" || prop === "annotations") && op === "del");
+  if (prop === "roms" && op !== "del") return readRoms(value as readonly RomPart[]);
+  const isList = prop === "args" || (["env", "annotations", "roms"].includes(prop) && op === "del");
   return isList && typeof value === "string" ? [value] : value;
 }

@@ -46,7 +46,7 @@ test("a wait needs a start", () => {
 });
 
 test("empty lists and nulls ask for nothing", () => {
-  checkCreateRequest({ image: "hello", volumes: [], roms: null, gpus: 0, replicas: 0 } as never, false);
+  checkCreateRequest({ image: "hello", volumes: [], plugins: null, gpus: 0, replicas: 0 } as never, false);
 });
 
 test("what was not asked for has the documented default", () => {

@@ -9,7 +9,6 @@ import { readScaleToZero, refuseSleepOfPassing } from "./scale-to-zero.ts";
 /** Documented members whose features this version does not have: refused by name, never dropped. */
 const notYet = [
   "volumes",
-  "roms",
   "plugins",
   "schedules",
   "autokill",
@@ -110,6 +109,7 @@ export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): 
     memoryMb,
     vcpus: request.vcpus ?? limits.vcpus.default,
     ...settings,
+    roms: [],
     lineage: [],
     preparation: false,
     forkedFrom: null,

@@ -24,6 +24,7 @@ export function endOfRun({ status, spec }: InstanceRecord, cause: StopCause, now
       intent: status.intent === "delete" ? "delete" : next === undefined ? "stop" : "run",
       stoppedAt: now,
       origin: unentered(status.origin),
+      roms: [],
       uptimeMs: status.uptimeMs + ranMs,
       restart: next === undefined ? null : { attempt: next.attempt, nextAt: now + next.delayMs },
     },

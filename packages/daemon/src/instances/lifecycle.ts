@@ -3,10 +3,12 @@
  * at any step and must then leave nothing behind of what it began.
  */
 import type { Digest } from "@uni/contract/ids";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { GuestChannel, GuestEvent } from "../guest/port.ts";
 import type { Machine } from "../vmm/port.ts";
 import type { PortWish } from "./port-changes.ts";
 import type { InstancePort, InstanceRecord, InstanceStatus } from "./record.ts";
+import type { Rom } from "./roms.ts";
 
 export interface LiveInstance {
   readonly machine: Machine;
@@ -23,6 +25,12 @@ export interface StartHooks {
 export interface ChangedImage {
   readonly reference: string;
   readonly digest: Digest;
+}
+
+export interface ResolvedRoms {
+  readonly roms: readonly Rom[];
+  /** What is on them is kept until then; afterwards for as long as a record names it. */
+  release(): void;
 }
 
 /** The steps of sleep. The record says from which tier: see `asleepOf`. */
@@ -80,4 +88,5 @@ export interface Lifecycle extends SleepLifecycle {
   /** Disks, log and directories gone. */
   erase(record: InstanceRecord): Promise<void>;
   resolveImage(reference: string): Promise<ChangedImage>;
+  resolveRoms(parts: readonly RomPart[]): Promise<ResolvedRoms>;
 }

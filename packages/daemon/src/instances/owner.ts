@@ -95,6 +95,7 @@ export class InstanceOwner {
       endRun: (cause) => this.#endRun(() => cause, { polite: false }),
       note: (sentence) => this.#journal.note(sentence),
       afterStop: () => applyPending(deps, id),
+      changeRoms: () => applyPending(deps, id, ({ prop }) => prop === "roms"),
       onWoken: (latencyMs) => deps.onWoken(id, latencyMs),
     });
   }

@@ -5,10 +5,11 @@ import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import { applyPending, updateInstance } from "./pending-updates.ts";
 import type { InstanceStatus } from "./record.ts";
 import type { Registry } from "./registry.ts";
-import { digestOf, idOf, recordOf, withRegistry } from "./test-records.ts";
+import { digestOf, idOf, recordOf, resolveNothing, romOf, withRegistry } from "./test-records.ts";
 
 const id = idOf(1);
 const lifecycle = {
+  resolveRoms: resolveNothing,
   async resolveImage(reference: string) {
     if (reference !== "new") throw new UniError("image_not_found", `find image ${reference}`);
     return { reference, digest: digestOf("1") };
@@ -57,7 +58,7 @@ test("a change that can never be is refused now, also where it would have to wai
   await withInstance({ state: "running" }, async (registry, update) => {
     await assert.rejects(update({ prop: "image", op: "set", value: "none" }), /find image none/);
     await assert.rejects(update({ prop: "image", op: "add", value: "new" } as never), /it can only be set/);
-    await assert.rejects(update({ prop: "roms", op: "set", value: [] } as never), /'roms'/);
+    await assert.rejects(update({ prop: "plugins", op: "set", value: [] } as never), /'plugins'/);
     assert.deepEqual(registry.get(id).status.updates, []);
   });
 });
@@ -66,7 +67,10 @@ test("a kept change that fails stays, marked, does not hold up the others, and i
   await withInstance({ state: "running" }, async (registry, update) => {
     await update({ prop: "image", op: "set", value: "new" });
     await update({ prop: "memory_mb", op: "set", value: 512 });
-    const gone = { resolveImage: () => Promise.reject(new UniError("image_not_found", "it went away")) };
+    const gone = {
+      ...lifecycle,
+      resolveImage: () => Promise.reject(new UniError("image_not_found", "it went away")),
+    };
     await applyPending({ registry, lifecycle: gone }, id);
     assert.equal(registry.get(id).spec.memoryMb, 512);
     const failed = [{ prop: "image", op: "set", value: "new", status: "failed", error: "it went away" }];
@@ -80,12 +84,31 @@ test("a change asked for while the kept ones come about is not lost", async () =
   await withInstance({ state: "running" }, async (registry, update) => {
     await update({ prop: "image", op: "set", value: "new" });
     const held = Promise.withResolvers<{ reference: string; digest: ReturnType<typeof digestOf> }>();
-    const applied = applyPending({ registry, lifecycle: { resolveImage: () => held.promise } }, id);
+    const applied = applyPending(
+      { registry, lifecycle: { ...lifecycle, resolveImage: () => held.promise } },
+      id,
+    );
     await update({ prop: "vcpus", op: "set", value: 3 });
     held.resolve({ reference: "new", digest: digestOf("1") });
     await applied;
     assert.deepEqual(
       registry.get(id).status.updates.map((each) => each.prop),
+      ["vcpus"],
+    );
+  });
+});
+
+test("what is on a ROM is settled when it is asked for, and holds with a change of ROMs alone", async () => {
+  await withInstance({ state: "standby" }, async (registry, update) => {
+    await update({ prop: "vcpus", op: "set", value: 3 });
+    await update({ prop: "roms", op: "set", value: [{ name: "code" }, { name: "data" }] });
+    await update({ prop: "roms", op: "del", value: ["code"] });
+    assert.deepEqual(registry.get(id).spec.roms, []);
+    assert.deepEqual(registry.get(id).status.updates[1]?.value, [romOf("code"), romOf("data")]);
+    await applyPending({ registry, lifecycle }, id, ({ prop }) => prop === "roms");
+    assert.deepEqual(registry.get(id).spec.roms, [romOf("data")]);
+    assert.deepEqual(
+      registry.get(id).status.updates.map(({ prop }) => prop),
       ["vcpus"],
     );
   });

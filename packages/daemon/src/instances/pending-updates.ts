@@ -2,18 +2,29 @@
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { Lifecycle } from "./lifecycle.ts";
-import type { InstanceRecord, InstanceSpec } from "./record.ts";
+import type { InstanceRecord, InstanceSpec, PendingUpdate } from "./record.ts";
 import type { Registry } from "./registry.ts";
 import { applyUpdate, isImmediate } from "./updates.ts";
 
 export interface UpdateDependencies {
   readonly registry: Registry;
-  readonly lifecycle: Pick<Lifecycle, "resolveImage">;
+  readonly lifecycle: Pick<Lifecycle, "resolveImage" | "resolveRoms">;
 }
 
 /** A change that can never be applied is refused now, also when it would be kept for later. */
 export async function updateInstance(
+  deps: UpdateDependencies,
+  id: InstanceId,
+  update: InstanceUpdate,
+): Promise<void> {
+  if (update.prop !== "roms" || update.op === "del") return changeOrKeep(deps, id, update);
+  const { roms: value, release } = await deps.lifecycle.resolveRoms(update.value as readonly RomPart[]);
+  await changeOrKeep(deps, id, { ...update, value }).finally(release);
+}
+
+async function changeOrKeep(
   { registry, lifecycle }: UpdateDependencies,
   id: InstanceId,
   update: InstanceUpdate,
@@ -36,8 +47,10 @@ export async function updateInstance(
 export async function applyPending(
   { registry, lifecycle }: UpdateDependencies,
   id: InstanceId,
+  which: (update: PendingUpdate) => boolean = () => true,
 ): Promise<void> {
-  for (const update of registry.get(id).status.updates.filter((each) => each.status === "pending")) {
+  const pending = registry.get(id).status.updates.filter((each) => each.status === "pending");
+  for (const update of pending.filter(which)) {
     const others = () => registry.get(id).status.updates.filter((each) => each !== update);
     try {
       const image = await newImage(lifecycle, registry.get(id), update as InstanceUpdate);

@@ -7,6 +7,7 @@ import type {
 } from "@uni/contract/enums";
 import type { AccountId, Digest, InstanceId } from "@uni/contract/ids";
 import type { BecomingKind, GuestEvent } from "../guest/port.ts";
+import type { AttachedRom, Rom } from "./roms.ts";
 
 export interface InstancePort {
   readonly hostAddress: string;
@@ -41,6 +42,8 @@ export interface SnapshotFacts {
   /** Its program had listened. */
   readonly listening: boolean;
   readonly bytes: number;
+  /** The ROM disks that its guest uses. */
+  readonly roms: readonly AttachedRom[];
 }
 
 /** What an instance was made of, or taken back to, other than an image. */
@@ -84,6 +87,7 @@ export interface InstanceSpec {
   readonly nameserver: string | null;
   /** Null: it never sleeps unless asked to. */
   readonly scaleToZero: ScaleToZero | null;
+  readonly roms: readonly Rom[];
   /** The checkpoints that its state came from, newest first. */
   readonly lineage: readonly Ancestor[];
   /** It runs to become a template, for a request that waits for it, and is removed if that does not come about. */
@@ -133,6 +137,8 @@ export interface InstanceStatus {
   readonly kernel: string | null;
   readonly restart: { readonly attempt: number; readonly nextAt: number | null } | null;
   readonly updates: readonly PendingUpdate[];
+  /** The ROM disks that its guest uses, and while it wakes those that it is about to use. */
+  readonly roms: readonly AttachedRom[];
   /** Until the end of the run that began with it. */
   readonly origin: Origin | null;
 }
@@ -172,5 +178,6 @@ export const neverStarted: InstanceStatus = {
   kernel: null,
   restart: null,
   updates: [],
+  roms: [],
   origin: null,
 };

@@ -150,7 +150,14 @@ function fromRow(row: rows.InstanceRow): InstanceRecord {
     address: row.address,
     createdAt: row.created_at,
     // What a record of an older version does not have yet.
-    spec: { scaleToZero: null, lineage: [], preparation: false, forkedFrom: null, ...JSON.parse(row.spec) },
+    spec: {
+      scaleToZero: null,
+      roms: [],
+      lineage: [],
+      preparation: false,
+      forkedFrom: null,
+      ...JSON.parse(row.spec),
+    },
     status: { ...neverStarted, ...JSON.parse(row.status) },
   };
 }

@@ -13,7 +13,8 @@ import type { Log } from "../base/log.ts";
 import type { TaskQueue } from "../base/task-queue.ts";
 import type { SaveOptions } from "../store/instances.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
-import type { InstanceRecord, InstanceStatus } from "./record.ts";
+import type { InstanceRecord, InstanceStatus, Sleep } from "./record.ts";
+import { hasPendingRoms } from "./roms.ts";
 import { powerOff, stopPolitely } from "./run-end.ts";
 import { keepsMemory } from "./scale-to-zero.ts";
 import { asleepStatus, awakeStatus } from "./sleep-status.ts";
@@ -37,6 +38,8 @@ export interface Bed {
   readonly endRun: (cause: StopCause) => Promise<void>;
   readonly note: (sentence: string) => Promise<void>;
   readonly afterStop: () => Promise<void>;
+  /** Kept changes of ROMs are brought about. */
+  readonly changeRoms: () => Promise<void>;
   /** A wake took so long from the packet or call. */
   readonly onWoken: (latencyMs: number) => void;
 }
@@ -114,6 +117,7 @@ export class Sleeper {
   /** Awake again, whatever wakes it; part of a task. */
   async rouse(signal: AbortSignal): Promise<void> {
     const { lifecycle, record, save, setLive, hooks } = this.#bed;
+    if (hasPendingRoms(record())) await this.#changeRoms(signal);
     const tier = record().status.sleep?.tier;
     if (tier === "off") return this.#bed.boot(signal);
     if (this.#bed.live() === undefined) {
@@ -128,6 +132,24 @@ export class Sleeper {
     if (live === undefined) throw new UniError("vmm_failed", `wake instance '${record().name}': ${gone}`);
     await lifecycle.unpause(record(), live);
     await save(awakeStatus(record(), this.#bed.clock.now()));
+  }
+
+  /** A process gets no other disks: one that is paused goes over the disk, and if that fails it wakes as it is. */
+  async #changeRoms(signal: AbortSignal): Promise<void> {
+    const { lifecycle, record, changeRoms, log } = this.#bed;
+    const { sleep, intent } = record().status;
+    if (sleep === null || intent === "stop") return;
+    if (sleep.tier === "paused") {
+      try {
+        await lifecycle.toDisk(record(), this.#bed.live(), signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.warn({ err: error }, "waking with other ROMs failed");
+        return;
+      }
+      await this.#leaveForDisk(sleep);
+    }
+    await changeRoms();
   }
 
   /** What an earlier daemon left asleep, or on the way; part of a task. False: this is no affair of sleep. */
@@ -234,7 +256,7 @@ export class Sleeper {
   }
 
   async #toDisk(signal: AbortSignal): Promise<void> {
-    const { lifecycle, record, save } = this.#bed;
+    const { lifecycle, record } = this.#bed;
     const isPaused = () => record().status.intent === "sleep" && record().status.sleep?.tier === "paused";
     if (record().status.state !== "standby" || !isPaused()) return;
     try {
@@ -246,6 +268,11 @@ export class Sleeper {
     const { sleep } = record().status;
     // The wake that came meanwhile finds it paused, which is the quicker way.
     if (!isPaused() || sleep === null) return;
+    await this.#leaveForDisk(sleep);
+  }
+
+  async #leaveForDisk(sleep: Sleep): Promise<void> {
+    const { lifecycle, record, save } = this.#bed;
     await save({ sleep: { ...sleep, tier: "disk" } });
     const live = this.#bed.live();
     this.#bed.setLive(undefined);

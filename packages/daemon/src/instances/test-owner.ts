@@ -16,7 +16,7 @@ import type { InstanceOwner } from "./owner.ts";
 import { Owners } from "./owners.ts";
 import type { InstancePort, InstanceRecord, InstanceSpec, InstanceStatus } from "./record.ts";
 import { Registry } from "./registry.ts";
-import { account, digestOf, idOf, recordOf } from "./test-records.ts";
+import { account, digestOf, idOf, recordOf, resolveNothing } from "./test-records.ts";
 
 const id = idOf(1);
 export const exitedOk: GuestEvent = { kind: "exited", code: 0, signal: 0, oomKilled: false };
@@ -117,6 +117,7 @@ export class OwnerWorld {
         await save(wishes as readonly InstancePort[]);
       },
       erase: alive,
+      resolveRoms: resolveNothing,
       resolveImage: async (reference) => ({ reference, digest: digestOf("1") }),
       ...neverSleeps,
     };

@@ -1,11 +1,13 @@
 /** Records and a registry over a store in memory, for the tests of this room and of those above it. */
 import { asAccountId, asInstanceId, type Digest, type InstanceId } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 import { ensureAccount } from "../store/accounts.ts";
 import { type Database, openDatabase } from "../store/open.ts";
 import { makeSpec } from "./create-spec.ts";
 import { type InstanceRecord, type InstanceSpec, type InstanceStatus, neverStarted } from "./record.ts";
 import { Registry } from "./registry.ts";
+import type { Rom } from "./roms.ts";
 
 export const account = asAccountId("11111111-1111-4111-8111-111111111111");
 export const otherAccount = asAccountId("22222222-2222-4222-8222-222222222222");
@@ -56,3 +58,14 @@ export async function withRegistry(
     await db.destroy();
   }
 }
+
+/** A ROM of files, mounted nowhere. */
+export const romOf = (name: string, content = name): Rom => ({
+  ...{ name, at: null, content: `files:${content}`, source: { files: [] } },
+});
+
+/** As a lifecycle's, without any files. */
+export const resolveNothing = async (parts: readonly RomPart[]) => ({
+  roms: parts.map(({ name }) => romOf(name)),
+  release() {},
+});

@@ -18,6 +18,7 @@ import { OutputFeed } from "./output-feed.ts";
 import { Owners } from "./owners.ts";
 import { type InstancePort, type InstanceRecord, type InstanceSpec, neverStarted } from "./record.ts";
 import { Registry } from "./registry.ts";
+import { resolveNothing } from "./test-records.ts";
 
 const account = asAccountId("a");
 export const id = asInstanceId("00000000-0000-4000-8000-0000000000aa");
@@ -156,6 +157,8 @@ export class FakeWorld implements Lifecycle {
   async erase(): Promise<void> {
     this.calls.push("erase");
   }
+
+  readonly resolveRoms = resolveNothing;
 
   async resolveImage(reference: string) {
     return { reference, digest: `sha256:${"1".repeat(64)}` as Digest };

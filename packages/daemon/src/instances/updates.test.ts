@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { UniError } from "@uni/contract/errors";
 import { limits } from "@uni/contract/limits";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
-import { recordOf } from "./test-records.ts";
+import { recordOf, romOf } from "./test-records.ts";
 import { applyUpdate, isImmediate } from "./updates.ts";
 
 const { spec } = recordOf(1, {
@@ -65,7 +65,7 @@ test("more tags than allowed are refused, those given twice count once", () => {
 });
 
 test("what is not supported is refused by name", () => {
-  assert.throws(() => change("roms", "set", []), /'roms'/);
+  assert.throws(() => change("plugins", "set", []), /'plugins'/);
 });
 
 test("only what the guest never sees holds at once", () => {
@@ -76,4 +76,20 @@ test("only what the guest never sees holds at once", () => {
       immediate.includes(prop),
     );
   }
+});
+
+test("a ROM takes the place of the one of its name; there are never more than the limit", () => {
+  const [a, b, other] = [romOf("a"), romOf("b"), romOf("a", "other")];
+  const changed = (op: InstanceUpdate["op"], value: unknown) =>
+    applyUpdate({ ...spec, roms: [a, b] }, { prop: "roms", op, value }).roms;
+  assert.deepEqual(changed("add", [other]), [b, other]);
+  assert.deepEqual(changed("set", [other]), [other]);
+  assert.deepEqual(changed("del", ["b", "none"]), [a]);
+  assert.deepEqual(changed("del", undefined), []);
+  const many = Array.from({ length: limits.roms }, (_, index) => romOf(`r${index}`));
+  assert.equal(changed("set", many)?.length, limits.roms);
+  assert.throws(
+    () => changed("add", many),
+    (error: UniError) => error.code === "too_many",
+  );
 });

@@ -4,6 +4,7 @@ import { limits } from "@uni/contract/limits";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import type { ScaleToZeroPart } from "@uni/contract/resources/instance-parts";
 import type { InstanceSpec } from "./record.ts";
+import { mergeRoms, type Rom } from "./roms.ts";
 import { readScaleToZero, refuseSleepOfPassing } from "./scale-to-zero.ts";
 
 type Property = InstanceUpdate["prop"];
@@ -13,7 +14,7 @@ const immediate: ReadonlySet<Property> = new Set(["tags", "delete_lock", "annota
 
 export const isImmediate = (update: InstanceUpdate): boolean => immediate.has(update.prop);
 
-/** The spec after the change. `image` is resolved by the caller and not handled here. */
+/** The spec after the change. `image` is resolved by the caller and not handled here; ROMs are, into `Rom[]`. */
 export function applyUpdate(spec: InstanceSpec, update: InstanceUpdate): Partial<InstanceSpec> {
   const { prop, op, value } = update;
   switch (prop) {
@@ -35,6 +36,8 @@ export function applyUpdate(spec: InstanceSpec, update: InstanceUpdate): Partial
       return { deleteLock: op === "del" ? false : (value as boolean) };
     case "hostname":
       return { hostname: op === "del" ? null : (value as string) };
+    case "roms":
+      return { roms: changeRoms(spec.roms, op, value) };
     default:
       throw new UniError("not_supported", `change '${prop}' of an instance: not supported by this version`);
   }
@@ -50,6 +53,12 @@ function changeScaleToZero(
   const setting = readScaleToZero(value as ScaleToZeroPart, op === "add" ? spec.scaleToZero : null);
   refuseSleepOfPassing(spec, setting);
   return setting;
+}
+
+function changeRoms(roms: readonly Rom[], op: InstanceUpdate["op"], value: unknown): readonly Rom[] {
+  if (op !== "del") return mergeRoms(op === "add" ? roms : [], value as readonly Rom[]);
+  const names = value as readonly string[] | undefined;
+  return names === undefined ? [] : roms.filter(({ name }) => !names.includes(name));
 }
 
 function changeList(list: readonly string[], op: InstanceUpdate["op"], value: unknown): readonly string[] {

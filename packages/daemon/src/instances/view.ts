@@ -2,6 +2,7 @@
 import type { Accelerator, MutableInstanceProperty } from "@uni/contract/enums";
 import type { Instance } from "@uni/contract/resources/instance";
 import type { InstanceRecord, ScaleToZero } from "./record.ts";
+import type { Rom } from "./roms.ts";
 
 export interface ViewContext {
   readonly now: number;
@@ -62,6 +63,7 @@ export function viewInstance(record: InstanceRecord, context: ViewContext): Inst
       { uuid: record.id, name: `${record.name}-eth0`, private_ip: record.address, mac, tap_name: tap },
     ],
     service_group: context.serviceGroup,
+    roms: spec.roms.length === 0 ? undefined : viewRoms(spec.roms),
     tags: [...spec.tags],
     annotations: { ...spec.annotations },
     delete_lock: spec.deleteLock,
@@ -81,6 +83,16 @@ export function viewInstance(record: InstanceRecord, context: ViewContext): Inst
   };
 }
 
+/** Without the content of files, which may be 8 MiB. */
+export const viewRoms = (roms: readonly Rom[]): NonNullable<Instance["roms"]> =>
+  roms.map(({ name, at, source, content }) => ({
+    name,
+    ...(at === null ? {} : { at }),
+    ...("image" in source
+      ? { image: `${source.image.split("@")[0]}@${content.slice("image:".length)}` }
+      : { files: source.files.map(({ path, bytes }) => ({ path, size_bytes: bytes })) }),
+  }));
+
 const viewScaleToZero = (setting: ScaleToZero) => ({
   enabled: setting.policy !== "off",
   policy: setting.policy,
@@ -92,7 +104,8 @@ const viewScaleToZero = (setting: ScaleToZero) => ({
 const viewUpdate = (update: InstanceRecord["status"]["updates"][number]) => ({
   prop: update.prop as MutableInstanceProperty,
   op: update.op,
-  value: update.value,
+  value:
+    update.prop === "roms" && update.op !== "del" ? viewRoms(update.value as readonly Rom[]) : update.value,
   status: update.status,
   error: update.error,
 });

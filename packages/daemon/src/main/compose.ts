@@ -11,6 +11,7 @@ import { Teardown } from "../base/teardown.ts";
 import { createEdge } from "../edge/edge.ts";
 import { createGuestConnector } from "../guest/connector.ts";
 import { createImages } from "../images/images.ts";
+import { RomFiles } from "../images/rom-files.ts";
 import { Drains } from "../instances/drains.ts";
 import { LogStore } from "../instances/log-store.ts";
 import { OutputFeed } from "../instances/output-feed.ts";
@@ -44,6 +45,7 @@ import { createKernelsPort } from "./kernels-port.ts";
 import { createNodePort } from "./node-port.ts";
 import { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
+import { watchRoms } from "./rom-sweep.ts";
 import { openServices } from "./services.ts";
 import { type OpenSnapshots, openSnapshots } from "./snapshots.ts";
 import { startStandingWork } from "./standing-work.ts";
@@ -106,6 +108,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     directory: join(dataDirectory, "images"),
     catalogue: createImageCatalogue(db),
   });
+  const romFiles = await RomFiles.open(directories.roms);
   const id = await daemonId(db);
   const accountBlocks = await readAccountBlocks(db);
   const network = await createNetwork({
@@ -133,6 +136,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     guests,
     network,
     images,
+    romFiles,
     layers: createWritableLayers(join(dataDirectory, "disks"), join(dataDirectory, "layers")),
     directories,
     log,
@@ -181,16 +185,18 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   const saved = await SavedInstances.open(db);
   const admissions = new KeyedQueue<AccountId>();
   const snapshots: OpenSnapshots = await openSnapshots({
-    ...{ saved, registry, images, network, clock, admissions, owners, machines },
+    ...{ saved, registry, images, romFiles, network, clock, admissions, owners, machines },
     limits,
   });
   await undo.add("snapshots", () => snapshots.release());
+  await undo.add("ROMs", watchRoms({ registry, saved, romFiles }));
 
   const shared = {
     admissions,
     registry,
     saved,
     images,
+    romFiles,
     network,
     clock,
     limits,

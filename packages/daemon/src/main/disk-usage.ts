@@ -17,9 +17,10 @@ export async function nodeDiskUsage(deps: DiskUsageDependencies): Promise<DiskUs
   const { directories, dataDirectory, cacheDirectory } = deps;
   const ids = (await list(directories.instances)) as InstanceId[];
   const boot = join(cacheDirectory, "boot");
-  const [layers, snapshots, booted] = await Promise.all([
+  const [layers, snapshots, roms, booted] = await Promise.all([
     list(directories.layers),
     list(directories.snapshots),
+    list(directories.roms),
     list(boot),
   ]);
   const sleepers = await Promise.all(ids.map((id) => list(directories.sleep(id))));
@@ -28,6 +29,7 @@ export async function nodeDiskUsage(deps: DiskUsageDependencies): Promise<DiskUs
     { kind: "boot", paths: [boot], count: booted.length },
     { kind: "layers", paths: [directories.layers], count: layers.length },
     { kind: "snapshots", paths: [directories.snapshots], count: snapshots.length },
+    { kind: "roms", paths: [directories.roms], count: roms.length },
     {
       kind: "instances",
       paths: [join(dataDirectory, "disks"), ...ids.map(directories.disk)],

@@ -14,6 +14,7 @@ import { systemClock } from "../base/clock.ts";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import { silentLog } from "../base/log.ts";
 import type { Edge } from "../edge/port.ts";
+import { RomFiles } from "../images/rom-files.ts";
 import { Drains } from "../instances/drains.ts";
 import { LogStore } from "../instances/log-store.ts";
 import { OutputFeed } from "../instances/output-feed.ts";
@@ -43,6 +44,7 @@ import { createKernelsPort } from "./kernels-port.ts";
 import { createNodePort } from "./node-port.ts";
 import type { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
+import { watchRoms } from "./rom-sweep.ts";
 import { openServices } from "./services.ts";
 import { type OpenSnapshots, openSnapshots } from "./snapshots.ts";
 
@@ -121,6 +123,7 @@ export async function startDaemon(
   const guests = host.guests.connector();
   const network = mortal(host.network);
   const images = createFakeImages();
+  const romFiles = await RomFiles.open(directories.roms);
   const kernel = { version: "6.1", boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" } };
   const nodeVmm = {
     known: { vmm, reason: "pretended" },
@@ -133,6 +136,7 @@ export async function startDaemon(
     guests: mortal(guests),
     network,
     images,
+    romFiles,
     layers: createFakeLayers(directories.layers),
     directories,
     log,
@@ -164,14 +168,16 @@ export async function startDaemon(
   const saved = await SavedInstances.open(db);
   const admissions = new KeyedQueue<AccountId>();
   const snapshots: OpenSnapshots = await openSnapshots({
-    ...{ saved, registry, images, network, clock, admissions, owners, machines },
+    ...{ saved, registry, images, romFiles, network, clock, admissions, owners, machines },
     limits: nodeLimits,
   });
+  const unwatchRoms = watchRoms({ registry, saved, romFiles });
   const shared = {
     admissions,
     registry,
     saved,
     images,
+    romFiles,
     network,
     clock,
     limits: nodeLimits,
@@ -242,6 +248,7 @@ export async function startDaemon(
     guests.sever();
     await services.release();
     snapshots.release();
+    unwatchRoms();
     await db.destroy();
     await Promise.all(logs.map((store) => store.close()));
   };

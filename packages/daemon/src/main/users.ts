@@ -2,6 +2,8 @@
 import type { Digest } from "@uni/contract/ids";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
+import { romContentsOfRecord } from "../instances/roms.ts";
+import { romContentsOfSaved } from "../snapshots/references.ts";
 import type { SavedInstances } from "../snapshots/saved-instances.ts";
 
 export interface Users {
@@ -12,11 +14,17 @@ export interface Users {
 export const imageUsers = ({ registry, saved }: Users, digest: Digest): string[] => [
   ...registry
     .all()
-    .filter((record) => record.spec.imageDigest === digest)
+    .filter(
+      (record) =>
+        record.spec.imageDigest === digest || romContentsOfRecord(record).includes(`image:${digest}`),
+    )
     .map(({ name }) => name),
   ...saved
     .all()
-    .filter(({ content }) => content.spec.imageDigest === digest)
+    .filter(
+      (each) =>
+        each.content.spec.imageDigest === digest || romContentsOfSaved(each).includes(`image:${digest}`),
+    )
     .map(({ name }) => name),
 ];
 

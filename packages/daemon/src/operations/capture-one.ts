@@ -73,7 +73,7 @@ async function openSleeper(
   const { boot } = await (record.status.kernel === null
     ? deps.currentKernel()
     : deps.kernelOf(record.status.kernel));
-  const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath });
+  const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath, roms: record.status.roms });
   const attachment = attachmentOf(deps.network, record, true);
   await after.add("network of a sleeper", () => deps.network.sleep({ ...attachment, asleep: "disk" }));
   await deps.network.prepareWake(attachment);
@@ -130,8 +130,8 @@ export async function finishCapture(
   }
   const { bytes } = await capture.publish(signal);
   const standsOn = (await vmm()).snapshotFacts(directories.snapshot(id))?.standsOn;
-  const { kernel, accelerator, netTimeUs } = record.status;
+  const { kernel, accelerator, netTimeUs, roms } = record.status;
   const parent = standsOn === undefined ? null : basename(standsOn);
-  const snapshot = { id, parent, kernel, accelerator, listening: netTimeUs !== null, bytes };
+  const snapshot = { id, parent, kernel, accelerator, listening: netTimeUs !== null, bytes, roms };
   return { held, record, snapshot, layer };
 }

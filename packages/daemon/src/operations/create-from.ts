@@ -4,8 +4,10 @@ import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { BecomingKind } from "../guest/port.ts";
 import { inheritSpec } from "../instances/inherit-spec.ts";
 import type { Ancestor, InstanceRecord, InstanceSpec, SnapshotFacts } from "../instances/record.ts";
+import { filesOf, mergeRoms, romContentsOf } from "../instances/roms.ts";
 import type { SavedInstance } from "../snapshots/record.ts";
 import { type CreateDependencies, insertInstances } from "./instance-create.ts";
+import { resolveRoms } from "./rom-contents.ts";
 
 /** What to make them of. */
 export interface Model {
@@ -18,7 +20,7 @@ export interface Model {
 }
 
 /** Whoever calls keeps the model's snapshot and layer until this is done. */
-export function createFrom(
+export async function createFrom(
   deps: CreateDependencies,
   account: AccountId,
   request: CreateInstanceRequest,
@@ -26,9 +28,22 @@ export function createFrom(
   more: Partial<InstanceSpec> = {},
 ): Promise<InstanceRecord[]> {
   const { snapshot, layer, becomes, lineage } = model;
-  const spec = { ...inheritSpec(model.spec, request), lineage, ...more };
+  const inherited = inheritSpec(model.spec, request);
+  // The model may be removed meanwhile.
+  const held = deps.romFiles.hold(filesOf(romContentsOf(model.spec, model.snapshot)));
+  const { roms: asked, release } = await resolveRoms(deps, request.roms ?? []).catch((error) => {
+    held();
+    throw error;
+  });
   const origin = { snapshot, layer, entered: false, becomes };
-  return insertInstances(deps, account, request, { spec, origin, namedAfter: model.name });
+  try {
+    const roms = mergeRoms(model.spec.roms, asked);
+    const spec = { ...inherited, lineage, roms, ...more };
+    return await insertInstances(deps, account, request, { spec, origin, namedAfter: model.name });
+  } finally {
+    release();
+    held();
+  }
 }
 
 export const modelOfSaved = (saved: SavedInstance): Model => {

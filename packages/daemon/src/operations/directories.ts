@@ -16,6 +16,8 @@ export interface Directories {
   /** Memory and devices that several instances, templates and checkpoints may stand on. */
   readonly snapshots: string;
   readonly snapshot: (id: string) => string;
+  /** Images of files that were given for ROMs. */
+  readonly roms: string;
   /** Disks that nobody writes any more. */
   readonly layers: string;
 }
@@ -35,6 +37,7 @@ export function directoriesBelow(dataDirectory: string): Directories {
     sleep: (id) => join(instance(id), "sleep"),
     snapshots,
     snapshot: (id) => join(snapshots, id),
+    roms: join(dataDirectory, "roms"),
     layers: join(dataDirectory, "layers"),
   };
 }

@@ -34,7 +34,7 @@ for (const [entrypoint, cmd, own, args, expected] of table) {
   });
 }
 
-const around = { gateway: "169.254.1.1", nameservers: ["192.0.2.1"], mode: "run" } as const;
+const around = { gateway: "169.254.1.1", nameservers: ["192.0.2.1"], mode: "run", roms: [] } as const;
 const image = { ...fakeImage.config, env: { A: "image", B: "image" }, user: "app", workingDirectory: "/srv" };
 
 test("the image's values hold where the owner says nothing", () => {

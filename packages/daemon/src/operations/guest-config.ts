@@ -1,7 +1,7 @@
 /** What the guest is told: the image's config, with what the instance's owner asked for laid over it as Docker does. */
 import { UniError } from "@uni/contract/errors";
 import { signalNumber } from "../base/signals.ts";
-import type { GuestConfig } from "../guest/port.ts";
+import type { GuestConfig, GuestRom } from "../guest/port.ts";
 import type { ImageConfig } from "../images/port.ts";
 import { hostnameFor } from "../instances/names.ts";
 import type { InstanceRecord } from "../instances/record.ts";
@@ -10,6 +10,7 @@ export interface GuestSurroundings {
   readonly gateway: string;
   readonly nameservers: readonly string[];
   readonly mode: GuestConfig["mode"];
+  readonly roms: readonly GuestRom[];
 }
 
 export function guestConfig(
@@ -32,7 +33,7 @@ export function guestConfig(
       nameservers: spec.nameserver === null ? around.nameservers : [spec.nameserver],
     },
     machineId: record.id.replaceAll("-", ""),
-    roms: [],
+    roms: around.roms,
     mode: around.mode,
     program: {
       argv,

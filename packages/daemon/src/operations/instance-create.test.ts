@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { UniError } from "@uni/contract/errors";
 import type { AccountId } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import { ManualClock } from "../base/manual-clock.ts";
+import { RomFiles } from "../images/rom-files.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import { account, recordOf, withRegistry } from "../instances/test-records.ts";
@@ -32,8 +36,21 @@ async function withCreate(
     const admissions = new KeyedQueue<AccountId>();
     const clock = new ManualClock();
     const saved = await SavedInstances.open(db);
-    const deps = { registry, saved, images: createFakeImages(), network, clock, limits, admissions };
-    await body((request) => createInstances(deps, account, request, false), registry);
+    const directory = mkdtempSync(join(tmpdir(), "roms-"));
+    const romFiles = await RomFiles.open(directory);
+    const deps = {
+      registry,
+      saved,
+      images: createFakeImages(),
+      romFiles,
+      network,
+      clock,
+      limits,
+      admissions,
+    };
+    await body((request) => createInstances(deps, account, request, false), registry).finally(() =>
+      rmSync(directory, { recursive: true }),
+    );
   });
 }
 

@@ -5,7 +5,7 @@ import { type AccountId, asInstanceId } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { Clock } from "../base/clock.ts";
 import type { KeyedQueue } from "../base/keyed-queue.ts";
-import type { Image, Images } from "../images/port.ts";
+import type { Image } from "../images/port.ts";
 import { checkCreateRequest, makeSpec } from "../instances/create-spec.ts";
 import { generatedName, withSuffix } from "../instances/names.ts";
 import { type InstanceRecord, type InstanceSpec, neverStarted, type Origin } from "../instances/record.ts";
@@ -14,10 +14,10 @@ import type { Network } from "../network/port.ts";
 import type { SavedInstances } from "../snapshots/saved-instances.ts";
 import { liveAttachments } from "./attachments.ts";
 import { checkLimits, type NodeLimits } from "./node-limits.ts";
+import { type RomDependencies, resolveRoms } from "./rom-contents.ts";
 
-export interface CreateDependencies {
+export interface CreateDependencies extends RomDependencies {
   readonly registry: Registry;
-  readonly images: Images;
   readonly network: Network;
   readonly clock: Clock;
   readonly limits: NodeLimits;
@@ -45,8 +45,11 @@ export async function createInstances(
   const image = await deps.images.resolve(reference);
   refuseMissingLibraries(image, request);
   const hasProgram = image.config.entrypoint.length + image.config.cmd.length > 0;
-  const spec = { ...makeSpec(request, { reference, digest: image.digest, hasProgram }), ...more };
-  return insertInstances(deps, account, request, { spec, origin: null, namedAfter: reference });
+  const made = makeSpec(request, { reference, digest: image.digest, hasProgram });
+  const { roms, release } = await resolveRoms(deps, request.roms ?? []);
+  const spec = { ...made, roms, ...more };
+  const inserted = insertInstances(deps, account, request, { spec, origin: null, namedAfter: reference });
+  return inserted.finally(release);
 }
 
 export interface NewInstances {

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import type { GuestEvent } from "../guest/port.ts";
+import { RomFiles } from "../images/rom-files.ts";
 import type { Lifecycle, StartHooks } from "../instances/lifecycle.ts";
 import { recordOf } from "../instances/test-records.ts";
 import { createFakeVmm } from "../vmm/fake/driver.ts";
@@ -81,6 +82,7 @@ async function withLifecycle(body: (scene: Scene) => Promise<void>): Promise<voi
       attach: after("attach", network.attach),
     },
     images: { ...images, resolve: after("resolve image", images.resolve) },
+    romFiles: await RomFiles.open(directories.roms),
     layers: { ...layers, ensure: after("layer", layers.ensure) },
     directories,
     log: silentLog,

@@ -9,6 +9,7 @@ import type { GuestChannel, GuestConfig } from "../guest/port.ts";
 import { removeTree } from "../host/files.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "../instances/lifecycle.ts";
 import type { InstanceRecord } from "../instances/record.ts";
+import { planRoms } from "../instances/roms.ts";
 import { attachmentOf } from "./attachments.ts";
 import { guestConfig } from "./guest-config.ts";
 import { createSleepLifecycle } from "./instance-sleep.ts";
@@ -22,6 +23,7 @@ import {
   undoSteps,
 } from "./machine.ts";
 import { createPublish } from "./publish-ports.ts";
+import { resolveRoms } from "./rom-contents.ts";
 import { memoryOf, startFromSnapshot } from "./start-from-snapshot.ts";
 
 /** A machine that lives is not given up soon: after the start of a daemon all of them are asked at once. */
@@ -57,6 +59,7 @@ export function createLifecycle(deps: LifecycleDependencies): Lifecycle {
       const image = await deps.images.resolve(reference);
       return { reference, digest: image.digest };
     },
+    resolveRoms: (parts) => resolveRoms(deps, parts),
   };
 }
 
@@ -78,16 +81,19 @@ async function startMachine(
     const image = await images.resolve(record.spec.imageDigest);
     const vmm = await deps.vmm();
     const kernel = await deps.currentKernel();
+    // Whoever only looks at its files needs none, and finds them even if one cannot be mounted.
+    const { machine: roms, guest } = planRoms([], mode === "run" ? record.spec.roms : []);
     const config = guestConfig(record, image.config, {
       gateway: network.gateway,
       nameservers: network.nameservers,
       mode,
+      roms: guest,
     });
     const shape = { vcpus: record.spec.vcpus, memoryMb: record.spec.memoryMb };
     if (mode === "run") await network.checkPorts(record.spec.ports, deps.otherAttachments(record));
     await vmm.prepare(kernel.boot, shape, signal);
 
-    const spec = await machineSpec(deps, record, { boot: kernel.boot, rootPath: image.rootPath });
+    const spec = await machineSpec(deps, record, { boot: kernel.boot, rootPath: image.rootPath, roms });
 
     const attachment = attachmentOf(network, record, mode === "run");
     // One that boots to be woken gets its route when its program listens: until then the packets are held.
@@ -102,6 +108,7 @@ async function startMachine(
     channel.onEvent(hooks.onEvent);
     await hooks.onProgress({
       configured: mode === "run",
+      roms,
       accelerator: machine.accelerator,
       kernel: kernel.version,
       vmmStartUs: machine.timings?.startUs ?? null,

@@ -8,6 +8,7 @@ import { Teardown } from "../base/teardown.ts";
 import { removeTree } from "../host/files.ts";
 import type { LiveInstance, SleepLifecycle, StartHooks } from "../instances/lifecycle.ts";
 import type { InstanceRecord } from "../instances/record.ts";
+import { planRoms } from "../instances/roms.ts";
 import type { Attachment } from "../network/port.ts";
 import { attachmentOf } from "./attachments.ts";
 import {
@@ -48,7 +49,7 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
       const laps = new Laps(deps.clock);
       const noted = deps.noteWake(record.id);
       // Said first: what the agent has to do waits for it when its processors go on.
-      const refreshed = channel.refresh([]);
+      const refreshed = channel.refresh(planRoms(record.status.roms, record.spec.roms).guest);
       refreshed.catch(() => {}); // Awaited below, if the machine goes on.
       if (machine.paused) await machine.resume();
       laps.lap("resumed");
@@ -108,7 +109,9 @@ async function resumeMachine(
     const { boot } = await (record.status.kernel === null
       ? deps.currentKernel()
       : deps.kernelOf(record.status.kernel));
-    const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath });
+    // Those that its memory knows stay for this run: programs may have them open.
+    const { machine: roms } = planRoms(record.status.roms, record.spec.roms);
+    const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath, roms });
     const attachment = attachmentOf(deps.network, record, true);
     await deps.network.prepareWake(attachment);
     laps.lap("attached");
@@ -119,7 +122,7 @@ async function resumeMachine(
     const { sleep } = record.status;
     const logOffset = await deps.guestLogOffset(record);
     signal.throwIfAborted();
-    await hooks.onProgress({ sleep: sleep === null ? null : { ...sleep, tier: "paused" } });
+    await hooks.onProgress({ sleep: sleep === null ? null : { ...sleep, tier: "paused" }, roms });
     await machine.resume();
     laps.lap("resumed");
     const channel = await connect(deps, machine, { logOffset, ms: connectMs, signal });

@@ -9,24 +9,24 @@ import type { Log } from "../base/log.ts";
 import type { Teardown } from "../base/teardown.ts";
 import type { GuestChannel, GuestConnector } from "../guest/port.ts";
 import { ensureDirectory, removeTree } from "../host/files.ts";
-import type { Images } from "../images/port.ts";
 import type { InstancePort, InstanceRecord } from "../instances/record.ts";
+import type { AttachedRom } from "../instances/roms.ts";
 import type { Attachment, Network } from "../network/port.ts";
 import type { Machine, MachineSpec, Vmm } from "../vmm/port.ts";
 import type { WritableLayers } from "../volumes/writable-layer.ts";
 import { type Directories, uidFor } from "./directories.ts";
+import { type RomDependencies, romDisks } from "./rom-contents.ts";
 
 export interface BootableKernel {
   readonly version: string;
   readonly boot: MachineSpec["boot"];
 }
 
-export interface LifecycleDependencies {
+export interface LifecycleDependencies extends RomDependencies {
   /** Waits until it is known what the host can do. */
   readonly vmm: () => Promise<Vmm>;
   readonly guests: GuestConnector;
   readonly network: Network;
-  readonly images: Images;
   readonly layers: WritableLayers;
   readonly directories: Directories;
   readonly log: Log;
@@ -50,16 +50,18 @@ export const connectMs = 20_000;
 export interface MachineParts {
   readonly boot: MachineSpec["boot"];
   readonly rootPath: string;
+  readonly roms: readonly AttachedRom[];
   /** What is on its disk goes: it begins again with what its origin had. */
   readonly anew?: boolean;
 }
 
 /** What a machine is made of; its directories are made. */
 export async function machineSpec(
-  { network, layers, directories }: LifecycleDependencies,
+  deps: LifecycleDependencies,
   record: InstanceRecord,
-  { boot, rootPath, anew = false }: MachineParts,
+  { boot, rootPath, roms, anew = false }: MachineParts,
 ): Promise<MachineSpec> {
+  const { network, layers, directories } = deps;
   const uid = uidFor(record.address);
   await ensureDirectory(directories.instance(record.id), 0o711);
   const disk = directories.disk(record.id);
@@ -77,7 +79,7 @@ export async function machineSpec(
     root: { path: rootPath, format: "raw", readOnly: true },
     writable: { path: writable, format: "qcow2", readOnly: false },
     network: network.namesFor(record.address),
-    roms: [],
+    roms: await romDisks(deps, roms),
   };
 }
 

@@ -6,7 +6,9 @@ import { UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import { holdAll } from "../instances/held.ts";
 import type { InstanceRecord, InstanceSpec } from "../instances/record.ts";
+import { filesOf } from "../instances/roms.ts";
 import type { SavedInstance } from "../snapshots/record.ts";
+import { romContentsOfSaved } from "../snapshots/references.ts";
 import { modelOfSaved } from "./create-from.ts";
 import { checkLimits } from "./node-limits.ts";
 import type { SaveDependencies } from "./save-instances.ts";
@@ -25,6 +27,7 @@ export async function rewindInstances(
     throw new UniError("invalid_value", "rewind: an instance is named twice");
   for (const rewind of rewinds) await requireUsable(deps, rewind);
   const release = deps.sweep.lease(...rewinds.flatMap(({ to }) => needsOf(to)));
+  const releaseRoms = deps.romFiles.hold(rewinds.flatMap(({ to }) => filesOf(romContentsOfSaved(to))));
   try {
     return await holdAll(deps.owners, ids, async (held) => {
       const pairs = held.map((one) => {
@@ -51,6 +54,7 @@ export async function rewindInstances(
     });
   } finally {
     release();
+    releaseRoms();
     deps.sweep.soon();
   }
 }
@@ -112,4 +116,5 @@ const fixedOf = (spec: InstanceSpec): Partial<InstanceSpec> => ({
   workingDirectory: spec.workingDirectory,
   memoryMb: spec.memoryMb,
   vcpus: spec.vcpus,
+  roms: spec.roms,
 });

@@ -7,9 +7,11 @@
 import { toUniError, UniError } from "@uni/contract/errors";
 import { Laps } from "../base/laps.ts";
 import { Teardown } from "../base/teardown.ts";
-import type { GuestBecoming } from "../guest/port.ts";
+import type { GuestBecoming, GuestRom } from "../guest/port.ts";
+import type { ImageConfig } from "../images/port.ts";
 import type { LiveInstance, StartHooks } from "../instances/lifecycle.ts";
 import type { InstanceRecord, Origin, SnapshotFacts } from "../instances/record.ts";
+import { planRoms, romsInUse } from "../instances/roms.ts";
 import type { Vmm } from "../vmm/port.ts";
 import { attachmentOf } from "./attachments.ts";
 import { guestConfig } from "./guest-config.ts";
@@ -51,7 +53,8 @@ export async function startFromSnapshot(
       ? deps.currentKernel()
       : deps.kernelOf(origin.snapshot.kernel));
     await network.checkPorts(record.spec.ports, deps.otherAttachments(record));
-    const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath, anew: true });
+    const { machine: roms, guest } = planRoms(origin.snapshot.roms, record.spec.roms);
+    const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath, roms, anew: true });
     laps.lap("prepared");
     const attachment = attachmentOf(network, record, true);
     await network.attach({ ...attachment, asleep: "paused" });
@@ -76,12 +79,17 @@ export async function startFromSnapshot(
     const channel = await connect(deps, machine, { logOffset: "anew", ms: connectMs, signal });
     await undo.add("channel", () => channel.close());
     laps.lap("reached");
-    await channel.become(becomingOf(deps, record, origin, image.config));
+    await channel.become(becomingOf(deps, record, origin, { image: image.config, roms: guest }));
     signal.throwIfAborted();
     laps.lap("become");
     await told;
     const netTimeUs = origin.snapshot.listening ? clock.monotonicUs() - begunUs : null;
-    await hooks.onProgress({ configured: true, origin: { ...origin, entered: true }, netTimeUs });
+    await hooks.onProgress({
+      configured: true,
+      origin: { ...origin, entered: true },
+      roms: romsInUse(roms, record.spec.roms),
+      netTimeUs,
+    });
     await network.wake(attachment);
     laps.lap("admitted");
     deps.log.debug(
@@ -110,7 +118,7 @@ function becomingOf(
   { network }: LifecycleDependencies,
   record: InstanceRecord,
   origin: OriginWithMemory,
-  image: Parameters<typeof guestConfig>[1],
+  { image, roms }: { readonly image: ImageConfig; readonly roms: readonly GuestRom[] },
 ): GuestBecoming {
   const { gateway, nameservers } = network;
   const {
@@ -121,6 +129,7 @@ function becomingOf(
     gateway,
     nameservers,
     mode: "run",
+    roms,
   });
   return { ...identity, kind: origin.becomes, mac: network.namesFor(record.address).mac };
 }

@@ -1,5 +1,6 @@
 /** What is still needed of snapshots and disk layers, derived from the records. Pure. */
 import type { Origin, SnapshotFacts } from "../instances/record.ts";
+import { type RomContent, romContentsOf } from "../instances/roms.ts";
 import type { SavedInstance } from "./record.ts";
 
 export interface Needed {
@@ -20,3 +21,6 @@ export function neededBy(saved: readonly SavedInstance[], origins: readonly (Ori
   for (const origin of origins) if (origin !== null) keep(origin.snapshot, origin.layer);
   return { snapshots, layers };
 }
+
+export const romContentsOfSaved = ({ content: { spec, snapshot } }: SavedInstance): RomContent[] =>
+  romContentsOf(spec, snapshot);
