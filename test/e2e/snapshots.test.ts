@@ -1,6 +1,9 @@
 /** Templates, branches, checkpoints and rewinds of real machines. */
 import assert from "node:assert/strict";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeEach, test } from "node:test";
+import { readSleepMeta, sleepMetaText } from "../../packages/daemon/src/vmm/qemu/sleep-snapshot.ts";
 import { buildBusybox, daemonForFile, runScript } from "../kit/machine-test.ts";
 import { runProgram } from "../kit/programs.ts";
 import { until } from "../kit/until.ts";
@@ -125,8 +128,8 @@ lock = threading.Lock()
 out = None
 def forward(number):
     with lock:
-        out.sendall(b"%d\\n" % number)
         state["sent"] = number
+        out.sendall(b"%d\\n" % number)
 def tell():
     page = socket.create_server(("0.0.0.0", 8080))
     while True:
@@ -142,11 +145,14 @@ while out is None:
         with open("/tmp/next") as file: out = socket.create_connection((file.read().strip(), 9000))
     except OSError: time.sleep(0.1)
 ${isFirst ? "threading.Timer(1, forward, [1]).start()" : ""}
-serve()
+try: serve()
+except OSError: pass
+threading.Event().wait()
 # ${next}
 `;
 
-test("three that pass numbers around are kept and rewound together: none is lost, none seen twice", async () => {
+/** Three that pass numbers around; what each has sent, seen, and seen out of order. */
+async function runRing(): Promise<readonly string[]> {
   await uni.ok(["build", "examples/python", "-t", "python"], { deadlineMs: 300_000 });
   const names = ["a", "b", "c"];
   for (const [index, name] of names.entries()) {
@@ -157,18 +163,83 @@ test("three that pass numbers around are kept and rewound together: none is lost
     const next = (await uni.json(["inspect", names[(index + 1) % 3] ?? ""])).private_ip;
     await inGuest(name, `echo ${next} >/tmp/next`);
   }
-  const read = async (name: string) => (await page(name)).split(" ").map(Number);
-  const round = (above: number) =>
-    until(
-      `the numbers pass ${above}`,
-      async () => ((await read("a"))[0] ?? 0) > above && (await read("a"))[0],
-    );
   await round(20);
+  return names;
+}
+
+const read = async (name: string): Promise<readonly [sent: number, seen: number, wrong: number]> => {
+  const [sent = 0, seen = 0, wrong = 0] = (await page(name)).split(" ").map(Number);
+  return [sent, seen, wrong];
+};
+
+const round = (above: number) =>
+  until(`the numbers pass ${above}`, async () => {
+    const [sent] = await read("a");
+    return sent > above && sent;
+  });
+
+test("three that pass numbers around are kept and rewound together: none is lost, none seen twice", async () => {
+  const names = await runRing();
   await uni.ok(["checkpoint", "create", ...names, "--suffix", "kept"]);
-  const later = (await round(((await read("a"))[0] ?? 0) + 50)) || 0;
+  const later = (await round((await read("a"))[0] + 50)) || 0;
   await uni.ok(["rewind", ...names, "--suffix", "kept"]);
   await round(later);
   for (const name of names) assert.equal((await read(name))[2], 0, `${name} saw each number once`);
+});
+
+test("three that pass numbers around are branched together: no copy has seen what no copy has sent", async () => {
+  const names = await runRing();
+  await uni.ok(["branch", ...names, "--suffix", "copy"]);
+  const copies = await Promise.all(names.map((name) => read(`${name}-copy`)));
+  for (const [index, [sent, , wrong]] of copies.entries()) {
+    const [, seen] = copies[(index + 1) % 3] ?? [0, Number.NaN];
+    assert.ok(sent - seen === 0 || sent - seen === 1, `sent ${sent}, seen ${seen}`);
+    assert.equal(wrong, 0);
+  }
+  await round((await read("a"))[0] + 20);
+  for (const name of names) assert.equal((await read(name))[2], 0, `${name} goes on as if nothing was`);
+});
+
+test("a program forks its machine, and learns how its child ended", async () => {
+  const script = `
+    echo >/uk/libukp/fork && read -r child </uk/libukp/fork
+    case $child in 0000*) while [ ! -e /go ]; do sleep 0.1; done; exit 7;; esac
+    echo "$child" >/child
+    echo >/uk/libukp/vm/$child/wait && cat /uk/libukp/vm/$child/wait >/code
+    while :; do sleep 1; done`;
+  await runScript(uni, "web", script);
+  const child = await until("the parent knows its child", async () => {
+    const text = (await inGuest("web", "cat /child 2>/dev/null || :")).trim();
+    return text.length === 36 && text;
+  });
+  const { name } = await uni.json(["inspect", child || ""]);
+  await until("the child runs", async () => (await uni.json(["inspect", name])).state === "running");
+  await inGuest(name, "touch /go");
+  const code = await until("the parent learns how it ended", async () => {
+    const text = (await inGuest("web", "cat /code 2>/dev/null || :")).trim();
+    return text !== "" && text;
+  });
+  assert.equal(code, "7");
+  await until("the child is gone", async () => (await uni.json(["ps", "-a"])).length === 1);
+});
+
+test("a template of another QEMU says why it cannot be used, and takes nothing along", async () => {
+  await runScript(uni, "base", remember);
+  const { nonce } = await memoryOf("base");
+  await uni.ok(["template", "create", "base"]);
+  const snapshots = join(uni.dataDirectory, "snapshots");
+  await until("others are swept", () => readdirSync(snapshots).length === 1);
+  const directory = join(snapshots, readdirSync(snapshots)[0] ?? "");
+  const meta = readSleepMeta(directory);
+  assert.ok(typeof meta !== "string");
+  const path = join(directory, "meta.json");
+  writeFileSync(path, sleepMetaText({ ...meta, madeBy: { ...meta.madeBy, qemu: "1.0" } }));
+  const refused = await uni.uni(["run", "--template", "base", "--name", "one"]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /made by QEMU 1\.0/);
+  writeFileSync(path, sleepMetaText(meta));
+  await uni.ok(["start", "one"]);
+  assert.equal((await memoryOf("one")).nonce, nonce, "it has lost nothing meanwhile");
 });
 
 test("a live PostgreSQL is branched, and both go on apart", async () => {
@@ -176,12 +247,16 @@ test("a live PostgreSQL is branched, and both go on apart", async () => {
   await uni.ok(["run", "--name", "db", "-m", "512", "-e", "POSTGRES_PASSWORD=secret", "postgres"]);
   const ask = async (name: string, sql: string): Promise<string> => {
     const address = (await uni.json(["inspect", name])).private_ip;
-    return until(`${name} answers`, async () => {
-      const args = ["-h", address, "-U", "postgres", "-d", "postgres", "-Atqc", sql];
-      const env = { PGPASSWORD: "secret", PGCONNECT_TIMEOUT: "5" };
-      const { code, stdout } = await runProgram("psql", args, { env, deadlineMs: 20_000 });
-      return code === 0 && `${stdout.trim()} `;
-    });
+    return until(
+      `${name} answers`,
+      async () => {
+        const args = ["-h", address, "-U", "postgres", "-d", "postgres", "-Atqc", sql];
+        const env = { PGPASSWORD: "secret", PGCONNECT_TIMEOUT: "5" };
+        const { code, stdout } = await runProgram("psql", args, { env, deadlineMs: 20_000 });
+        return code === 0 && `${stdout.trim()} `;
+      },
+      180_000,
+    );
   };
   await ask("db", "select 1");
   await ask("db", "create table t (n int)");

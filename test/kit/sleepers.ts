@@ -6,7 +6,7 @@ import { until } from "./until.ts";
 
 /** Says what is in its memory, and how often it counted so far: a boot would begin anew. */
 const remember = [
-  "n=$(cat /proc/sys/kernel/random/uuid); i=0; mkdir -p /www",
+  'n=$(cat /proc/sys/kernel/random/uuid); i=0; mkdir -p /www; echo "$n 0" >/www/index.html',
   'while :; do i=$((i+1)); echo "$n $i" >/www/new; mv /www/new /www/index.html; sleep 0.1; done &',
   "exec httpd -f -p 8080 -h /www",
 ].join("\n");

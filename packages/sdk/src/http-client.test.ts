@@ -172,6 +172,9 @@ test("what only the socket carries says so, and a dead address is unreachable", 
   const client = connect({ url: "http://127.0.0.1:1", token: undefined });
   const refused = { code: "not_supported", hint: /unix socket/ };
   await assert.rejects(client.call("Daemon.Doctor", {}), refused);
+  await assert.rejects(client.call("VM.Branch", { ids: ["web", "db"] }), refused);
+  await assert.rejects(client.call("VM.Checkpoint", { ids: ["web"] }), refused);
+  await assert.rejects(client.call("VM.Rewind", { rewinds: [{ id: "web", checkpoint: "x" }] }), refused);
   await assert.rejects(client.open("VM.Exec", { id: "x", argv: ["ls"] }), refused);
   await assert.rejects(client.attach("x"), refused);
   assert.throws(() => client.events("Daemon.Events", {}), refused);
