@@ -8,7 +8,7 @@ import { importsOf, isDaemon, isTypeScript, type Source, sources } from "./sourc
 const rows: readonly (readonly string[])[] = [
   ["base"],
   ["host", "store"],
-  ["vmm", "guest", "images", "network", "kernels", "volumes", "edge"],
+  ["vmm", "guest", "images", "network", "kernels", "volumes", "edge", "autoscale"],
   ["instances", "services"],
   ["snapshots"],
   ["operations"],
@@ -30,6 +30,7 @@ const forbidden: readonly { from: string; to: readonly string[]; reason: string 
       "kernels",
       "volumes",
       "edge",
+      "autoscale",
       "instances",
       "services",
       "snapshots",

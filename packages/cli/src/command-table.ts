@@ -200,6 +200,12 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/services.ts")).services,
   },
   {
+    name: "scale",
+    group: edge,
+    summary: "let the members of service groups follow their load",
+    load: async () => (await import("./commands/scale.ts")).scale,
+  },
+  {
     name: "certs",
     group: edge,
     summary: "manage certificates of your own domains",

@@ -125,3 +125,15 @@ export const diskUsageKinds = [
  * share; snapshots: memory of templates, checkpoints and branches; roms: those made of files.
  */
 export type DiskUsageKind = (typeof diskUsageKinds)[number];
+
+export const scalePolicyTypes = ["step", "on_demand", "idle"] as const;
+/** on_demand: a member more when none is free; idle: a member less when it had no request for a time. */
+export type ScalePolicyType = (typeof scalePolicyTypes)[number];
+
+export const scaleMetrics = ["cpu", "inflight_reqs", "reqs_per_sec"] as const;
+/** Of one member on average. cpu: thousandths of a processor. */
+export type ScaleMetric = (typeof scaleMetrics)[number];
+
+export const scaleAdjustments = ["change", "exact", "percent", "percentage"] as const;
+/** "percentage" is what older clients call "percent". */
+export type ScaleAdjustment = (typeof scaleAdjustments)[number];

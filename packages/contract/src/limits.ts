@@ -29,6 +29,15 @@ export const limits = {
   domains: 64,
   domainLength: 253,
   groupLimit: { minimum: 1, maximum: 65_535, defaultSoft: 1, defaultHard: 65_535 },
+  scale: {
+    size: { minimum: 1, maximum: 64, defaultMin: 1, defaultMax: 4 },
+    /** Of warm-up, cool-down and the time without requests. */
+    timeMs: { minimum: 0, maximum: 86_400_000, default: 1_000 },
+    policies: 16,
+    steps: 4,
+    bound: { minimum: 0, maximum: 2_147_483_647 },
+    adjustment: { minimum: -10_000, maximum: 10_000 },
+  },
   autokillMs: { minimum: 0, maximum: 365 * 86_400_000 },
   chainBytes: 65_536,
   chainLength: 10,

@@ -90,9 +90,12 @@ function describe(id: string, operation: Operation): Record<string, unknown> {
 }
 
 function parameters(operation: Operation): Record<string, unknown>[] {
-  const inPath = operation.path.includes("{uuid}")
-    ? [{ name: "uuid", in: "path", required: true, schema: { type: "string", format: "uuid" } }]
-    : [];
+  const inPath = [
+    { name: "uuid", schema: { type: "string", format: "uuid" } },
+    { name: "name", schema: { type: "string" } },
+  ]
+    .filter(({ name }) => operation.path.includes(`{${name}}`))
+    .map(({ name, schema }) => ({ name, in: "path", required: true, schema }));
   const inQuery = Object.entries(operation.query.properties).map(([name, schema]) => ({
     name,
     in: "query",

@@ -36,6 +36,7 @@ import {
 import { HealthzData, Metro, Quotas } from "./resources/node.ts";
 import { NameOrUuid } from "./resources/reference.ts";
 import { savedOperations } from "./saved-operations.ts";
+import { scaleOperations } from "./scale-operations.ts";
 import { list, request } from "./schema.ts";
 import { serviceOperations } from "./service-operations.ts";
 
@@ -43,7 +44,7 @@ export type HttpMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface Operation {
   readonly method: HttpMethod;
-  /** May hold {uuid}. */
+  /** May hold {uuid}, and behind it {name}. */
   readonly path: string;
   readonly summary: string;
   readonly query: TObject;
@@ -249,6 +250,7 @@ export const operations = {
 
   ...savedOperations,
   ...serviceOperations,
+  ...scaleOperations,
 
   getImages: read("/v1/images", "Images of the account", ImagesQuery, "images", Image),
   getImageStore: read("/v1/image-store", "Images of the node", ImagesQuery, "images", Image),
@@ -268,12 +270,6 @@ export const plannedRoutes: readonly {
 }[] = [
   ...routes("Pinning images", ["POST /v1/images", "DELETE /v1/images"]),
   ...routes("Volumes", family("/v1/volumes")),
-  ...routes("Autoscale", [
-    ...["GET", "POST", "DELETE"].map((method) => `${method} /v1/services/autoscale`),
-    ...["GET", "POST", "DELETE"].map((method) => `${method} /v1/services/{uuid}/autoscale`),
-    ...["GET", "POST", "DELETE"].map((method) => `${method} /v1/services/{uuid}/autoscale/policies`),
-    ...["GET", "DELETE"].map((method) => `${method} /v1/services/{uuid}/autoscale/policies/{name}`),
-  ]),
 ];
 
 function family(path: string): string[] {

@@ -7,8 +7,9 @@ export interface Call {
   readonly account: AccountId;
   /** False only on a public operation that was asked for without a token. */
   readonly authenticated: boolean;
-  /** Of the path. */
+  /** Of the path, as is the name. */
   readonly uuid?: string | undefined;
+  readonly name?: string | undefined;
   /** Checked against the operation's query schema. */
   readonly query: object;
   /** Checked against the operation's body schema; undefined when there was none. */

@@ -6,6 +6,7 @@ import { PassThrough } from "node:stream";
 import { UniError } from "@uni/contract/errors";
 import { asAccountId } from "@uni/contract/ids";
 import type { DaemonEvent, ImageDetail, KernelInfo } from "@uni/contract/rpc";
+import { fakeAutoscale } from "./fake-autoscale.ts";
 import { collect, type Entry, fakeImage, fakeInstances, type State } from "./fake-instances.ts";
 import { fakeCertificates, fakeLocalCa, fakeServices } from "./fake-services.ts";
 import { fakeSnapshots } from "./fake-snapshots.ts";
@@ -34,12 +35,14 @@ export function createFakeCore(): FakeCore {
     uploads: [] as Buffer[],
   };
   const listeners = new Set<PassThrough>();
+  const services = fakeServices();
   const core: FakeCore = Object.assign(state, {
     entries,
     instances: fakeInstances(entries, state),
     snapshots: fakeSnapshots(entries),
     images: fakeImages(state),
-    services: fakeServices(),
+    services,
+    autoscale: fakeAutoscale(services),
     certificates: fakeCertificates(),
     localCa: fakeLocalCa(),
     kernels: fakeKernels(),

@@ -1,4 +1,12 @@
 import type { OperationId } from "@uni/contract/operations";
+import {
+  createPolicy,
+  deleteAutoscale,
+  deletePolicy,
+  getAutoscale,
+  getPolicies,
+  setAutoscale,
+} from "./autoscale.ts";
 import type { Call, Handler } from "./call.ts";
 import {
   createCertificate,
@@ -88,6 +96,7 @@ export function createHandlers(dependencies: ApiDependencies): Readonly<Record<O
     updateCertificateByUuid: changeCertificates,
     deleteCertificates: removeCertificates,
     deleteCertificateByUuid: removeCertificates,
+    ...scaleHandlers(dependencies),
     getImages: listImages,
     getImageStore: listImages,
     getUser: quotas,
@@ -129,5 +138,26 @@ function savedHandlers(dependencies: ApiDependencies) {
     deleteCheckpointInstanceByUuid: remove("checkpoint"),
     getCheckpointHistory: history,
     getCheckpointHistoryByUuid: history,
+  };
+}
+
+function scaleHandlers({ autoscale }: ApiDependencies) {
+  const set: Handler = (call) => setAutoscale(autoscale, call);
+  const read: Handler = (call) => getAutoscale(autoscale, call);
+  const remove: Handler = (call) => deleteAutoscale(autoscale, call);
+  const readPolicies: Handler = (call) => getPolicies(autoscale, call);
+  const removePolicy: Handler = (call) => deletePolicy(autoscale, call);
+  return {
+    createAutoscaleConfigurations: set,
+    getAutoscaleConfigurations: read,
+    deleteAutoscaleConfigurations: remove,
+    createAutoscaleConfigurationByServiceGroupUuid: set,
+    getAutoscaleConfigurationsByServiceGroupUuid: read,
+    deleteAutoscaleConfigurationsByServiceGroupUuid: remove,
+    createAutoscaleConfigurationPolicy: (call: Call) => createPolicy(autoscale, call),
+    getAutoscaleConfigurationPolicies: readPolicies,
+    deleteAutoscaleConfigurationPolicies: removePolicy,
+    getAutoscaleConfigurationPolicyByName: readPolicies,
+    deleteAutoscaleConfigurationPolicyByName: removePolicy,
   };
 }

@@ -147,7 +147,7 @@ async function serve(handlers: Handlers, id: OperationId, { request, reply, log,
   const answer = await dispatch(handlers, id, {
     account: request.account ?? ("" as AccountId),
     authenticated: request.account !== undefined,
-    uuid: (request.params as { uuid?: string }).uuid,
+    ...(request.params as { uuid?: string; name?: string }),
     query: readQuery(operation.query, request.query as Record<string, unknown>),
     body: request.body,
     wantsText: !(request.headers.accept ?? "").includes("application/json"),
@@ -212,4 +212,4 @@ function refuseSocket(error: Error & { code?: string }, socket: Socket): void {
   socket.end(head + body);
 }
 
-const fastifyPath = (path: string) => path.replaceAll("{uuid}", ":uuid");
+const fastifyPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");

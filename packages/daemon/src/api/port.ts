@@ -5,6 +5,7 @@
 import type { Duplex, Readable } from "node:stream";
 import type { InstanceState } from "@uni/contract/enums";
 import type { AccountId, InstanceId } from "@uni/contract/ids";
+import type { AutoscaleGroup, ScalePolicy, SetAutoscaleBody } from "@uni/contract/resources/autoscale";
 import type {
   Certificate,
   CreateCertificateRequest,
@@ -288,6 +289,29 @@ export interface ServicesPort {
   delete(account: AccountId, reference: Reference): Promise<ServiceGroup>;
 }
 
+interface Identity {
+  readonly uuid: string;
+  readonly name: string;
+}
+
+/** Service groups whose members follow their load. References are matched exactly. */
+export interface AutoscalePort {
+  /** Those that scale. */
+  list(account: AccountId): readonly AutoscaleGroup[];
+  get(account: AccountId, reference: Reference): AutoscaleGroup;
+  /** In place of what was there. */
+  set(
+    account: AccountId,
+    reference: Reference,
+    request: SetAutoscaleBody,
+    template: Reference,
+  ): Promise<Identity>;
+  /** Members that were made go, after they had time to finish what they have. */
+  delete(account: AccountId, reference: Reference): Promise<Identity>;
+  addPolicy(account: AccountId, reference: Reference, policy: ScalePolicy): Promise<Identity>;
+  deletePolicy(account: AccountId, reference: Reference, name: string): Promise<Identity>;
+}
+
 export interface CertificatesPort {
   create(
     account: AccountId,
@@ -346,6 +370,7 @@ export interface ApiDependencies {
   readonly snapshots: SnapshotsPort;
   readonly images: ImagesPort;
   readonly services: ServicesPort;
+  readonly autoscale: AutoscalePort;
   readonly certificates: CertificatesPort;
   readonly localCa: LocalCaPort;
   readonly kernels: KernelsPort;

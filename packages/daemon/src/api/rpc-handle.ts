@@ -101,19 +101,21 @@ async function call(
 async function callOperation(
   { handlers, clock }: RpcServices,
   id: OperationId,
-  { body, ...rest }: Readonly<Record<string, unknown>>,
+  { body, ...params }: Readonly<Record<string, unknown>>,
   context: RpcContext,
 ): Promise<RpcAnswer> {
   const started = clock.monotonicUs();
   const operation: Operation = operations[id];
-  const hasUuid = operation.path.includes("{uuid}");
-  const { uuid, ...others } = rest;
-  const path = hasUuid ? refuseParams(() => readPathUuid(uuid)) : undefined;
-  const query = refuseParams(() => validate(operation.query, hasUuid ? others : rest, "params"));
+  const inPath = (["uuid", "name"] as const).filter((name) => operation.path.includes(`{${name}}`));
+  const path = Object.fromEntries(
+    inPath.map((name) => [name, refuseParams(() => readPathMember(name, params[name]))]),
+  );
+  const others = Object.entries(params).filter(([name]) => !Object.hasOwn(path, name));
+  const query = refuseParams(() => validate(operation.query, Object.fromEntries(others), "params"));
   const answer = await dispatch(handlers, id, {
     ...context,
     authenticated: true,
-    uuid: path,
+    ...path,
     query,
     body,
     wantsText: false,
@@ -122,9 +124,9 @@ async function callOperation(
   return { kind: "value", value: envelopeOf(answer, operation.dataKey, clock.monotonicUs() - started) };
 }
 
-function readPathUuid(uuid: unknown): string {
-  if (typeof uuid === "string") return uuid;
-  throw new UniError("invalid_value", "Missing member 'uuid'");
+function readPathMember(name: string, value: unknown): string {
+  if (typeof value === "string") return value;
+  throw new UniError("invalid_value", `Missing member '${name}'`);
 }
 
 function refuseParams<T>(read: () => T): T {

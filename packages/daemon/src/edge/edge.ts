@@ -7,6 +7,7 @@ import { ensureDirectory, readTextIfExists, removeTree, writeFileAtomic } from "
 import { challengeAnswers, challengesFile, withoutChallengesOn } from "./challenges.ts";
 import { Configurations, copyCertificates, digestOf } from "./configuration.ts";
 import { Haproxy } from "./haproxy.ts";
+import { readLoads } from "./loads.ts";
 import { countFiles } from "./member-counts.ts";
 import { checkPlan } from "./names.ts";
 import type { Edge, EdgePlan } from "./port.ts";
@@ -181,6 +182,10 @@ export async function createEdge({ directory, bind, proxies, clock, log }: EdgeO
   return {
     apply: (plan) => queue.run(() => apply(plan)),
     noteWake,
+    async loads(groups) {
+      if (applied === undefined || groups.length === 0) return new Map();
+      return readLoads({ socket: haproxy.statsSocket, slots: applied.slots, lone: told.lone, clock }, groups);
+    },
     // In its turn: what the edge itself is giving up just now is free.
     checkPorts: (ports) => queue.run(() => requireFreePorts(bind, ports, haproxy.processes())),
     async release() {

@@ -54,6 +54,13 @@ export interface EdgeMember {
   readonly state: "awake" | "asleep" | "starting" | "draining";
 }
 
+export interface EdgeLoad {
+  /** Requests, or connections where the edge does not look into them, that it has now. */
+  readonly inFlight: number;
+  /** That it got so far: grows, or begins anew with the load balancer. */
+  readonly served: number;
+}
+
 export interface Edge {
   /**
    * Resolves once new connections go by the plan. A port that somebody else holds is left out and told in the answer, in
@@ -65,6 +72,8 @@ export interface Edge {
    * so (`Server-Timing: wake`). Never fails: it is no reason to keep a member asleep.
    */
   noteWake(id: string): Promise<void>;
+  /** What each member of these groups has to do, as it is counted now; of one that is not listed nothing is known. */
+  loads(groups: readonly string[]): Promise<ReadonlyMap<string, EdgeLoad>>;
   /** `port_in_use` naming the owner. */
   checkPorts(ports: readonly number[]): Promise<void>;
   /** Ends the supervision; the load balancer goes on. */

@@ -113,6 +113,7 @@ export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): 
     lineage: [],
     preparation: false,
     forkedFrom: null,
+    scaledFor: null,
   };
 }
 

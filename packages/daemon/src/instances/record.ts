@@ -5,7 +5,7 @@ import type {
   ScaleToZeroPolicy,
   SleepTier,
 } from "@uni/contract/enums";
-import type { AccountId, Digest, InstanceId } from "@uni/contract/ids";
+import type { AccountId, Digest, InstanceId, ServiceGroupId } from "@uni/contract/ids";
 import type { BecomingKind, GuestEvent } from "../guest/port.ts";
 import type { AttachedRom, Rom } from "./roms.ts";
 
@@ -94,6 +94,8 @@ export interface InstanceSpec {
   readonly preparation: boolean;
   /** The instance whose guest asked for this copy of it. */
   readonly forkedFrom: InstanceId | null;
+  /** The service group that was given it because of its load, and that it goes with. */
+  readonly scaledFor: ServiceGroupId | null;
 }
 
 export interface PendingUpdate {

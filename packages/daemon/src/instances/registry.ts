@@ -156,6 +156,7 @@ function fromRow(row: rows.InstanceRow): InstanceRecord {
       lineage: [],
       preparation: false,
       forkedFrom: null,
+      scaledFor: null,
       ...JSON.parse(row.spec),
     },
     status: { ...neverStarted, ...JSON.parse(row.status) },

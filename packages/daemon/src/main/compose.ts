@@ -4,6 +4,7 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { type AccountId, asAccountId } from "@uni/contract/ids";
 import type { ApiDependencies } from "../api/port.ts";
+import { Configurations } from "../autoscale/configurations.ts";
 import type { Clock } from "../base/clock.ts";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Log } from "../base/log.ts";
@@ -28,6 +29,7 @@ import type { LifecycleDependencies } from "../operations/machine.ts";
 import type { NodeLimits } from "../operations/node-limits.ts";
 import { ExitWatch } from "../operations/wait-exit.ts";
 import { WakeLatencies } from "../operations/wake-latency.ts";
+import { Autoscale } from "../reconcilers/autoscale.ts";
 import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { createImageCatalogue } from "../store/images.ts";
@@ -36,6 +38,7 @@ import { createQemuVmm } from "../vmm/qemu/driver.ts";
 import { probeAccelerator } from "../vmm/qemu/probe.ts";
 import { createWritableLayers } from "../volumes/writable-layer.ts";
 import { ensureAdminToken, tokenChecker } from "./admin-token.ts";
+import { createAutoscalePort } from "./autoscale.ts";
 import type { Config } from "./config.ts";
 import { addressPool, daemonId, readAccountBlocks, writeAccountBlocks } from "./daemon-identity.ts";
 import { createImagesPort } from "./images-port.ts";
@@ -169,7 +172,9 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     log: log.child({ room: "edge" }),
   });
   await undo.add("edge", () => edge.release());
+  const configurations = await Configurations.open(db);
   const services = await openServices({
+    scales: (group) => configurations.find(group) !== undefined,
     db,
     dataDirectory,
     registry,
@@ -207,6 +212,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     nodeVmm,
     kernels,
   };
+  const scaling = { ...shared, configurations, groups: services.groups };
   const node = createNodePort({
     ...shared,
     ...surroundings,
@@ -230,6 +236,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
       snapshots: snapshots.port(instances.get),
       images: createImagesPort(images, shared),
       ...services.ports,
+      autoscale: createAutoscalePort(scaling),
       kernels: createKernelsPort(kernels, shared),
       node,
       authenticate: await tokenChecker(db),
@@ -242,6 +249,16 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
       // Each instance's recovery is queued by now: what these ask for comes behind it.
       const standing = startStandingWork({ ...shared, sleepToDiskAfterMs: config.sleepToDiskAfterMs });
       void undo.add("standing work", () => standing.close());
+      const autoscale = new Autoscale({
+        ...scaling,
+        edge,
+        drains,
+        create: snapshots.create,
+        live: (instance) => owners.of(instance).live,
+        applyEdge: services.apply,
+        log: log.child({ room: "autoscale" }),
+      });
+      void undo.add("autoscale", () => autoscale.close());
       return recovered;
     },
     async stopAll() {

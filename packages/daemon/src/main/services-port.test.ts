@@ -41,7 +41,7 @@ async function open(context: TestContext, taken: readonly number[] = []) {
   return {
     ...place,
     groups,
-    services: createServicesPort({ ...shared, nameOf, edge }),
+    services: createServicesPort({ ...shared, scales: () => false, nameOf, edge }),
     uploads: createCertificatesPort(shared),
   };
 }

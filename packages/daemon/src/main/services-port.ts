@@ -1,6 +1,6 @@
 /** Service groups, certificates and the local authority of the API, on top of the services room. */
 import { UniError } from "@uni/contract/errors";
-import type { AccountId, CertificateId, InstanceId } from "@uni/contract/ids";
+import type { AccountId, CertificateId, InstanceId, ServiceGroupId } from "@uni/contract/ids";
 import type { CertificatesPort, LocalCaPort, Reference, ServicesPort } from "../api/port.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Edge } from "../edge/port.ts";
@@ -22,6 +22,7 @@ export interface ServicesDependencies {
   readonly clock: Clock;
   readonly nameOf: (instance: InstanceId) => string | undefined;
   readonly edge: Pick<Edge, "checkPorts">;
+  readonly scales: (group: ServiceGroupId) => boolean;
 }
 
 /** What the rules of groups need to know of an account. */
@@ -48,6 +49,7 @@ export function createServicesPort(deps: ServicesDependencies): ServicesPort {
       nodeDomain,
       now: clock.now(),
       certificates: certificates.catalogue.ofAccount(group.account),
+      scales: deps.scales(group.id),
       members: groups.membersOf(group.id).flatMap((uuid) => {
         const name = deps.nameOf(uuid);
         return name === undefined ? [] : [{ uuid, name }];

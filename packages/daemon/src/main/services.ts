@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
-import type { AccountId, InstanceId } from "@uni/contract/ids";
+import type { AccountId, InstanceId, ServiceGroupId } from "@uni/contract/ids";
 import type { Instance } from "@uni/contract/resources/instance";
 import type { ServiceGroupPart } from "@uni/contract/resources/service-parts";
 import type { ApiDependencies } from "../api/port.ts";
@@ -41,9 +41,11 @@ export interface ServicesSurroundings {
   readonly domain: string;
   readonly edge: Edge;
   readonly acme: AcmeOptions | undefined;
+  readonly scales: (group: ServiceGroupId) => boolean;
 }
 
 export interface OpenServices {
+  readonly groups: ServiceGroups;
   readonly ports: Pick<ApiDependencies, "services" | "certificates" | "localCa">;
   /** See `prepareJoin`. */
   readonly prepareJoin: (account: AccountId, part: ServiceGroupPart) => Promise<Join>;
@@ -107,9 +109,14 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
     acme.follow();
     return applier.apply();
   };
-  const services = createServicesPort({ ...shared, nameOf: (id) => registry.find(id)?.name });
+  const services = createServicesPort({
+    ...shared,
+    scales: surroundings.scales,
+    nameOf: (id) => registry.find(id)?.name,
+  });
   const certificatesPort = createCertificatesPort({ ...shared, renew: acme.renew });
   return {
+    groups,
     ports: {
       services: {
         ...services,

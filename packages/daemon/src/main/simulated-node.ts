@@ -10,10 +10,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { AccountId } from "@uni/contract/ids";
 import { startSocket } from "../api/socket.ts";
+import { Configurations } from "../autoscale/configurations.ts";
 import { systemClock } from "../base/clock.ts";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import { silentLog } from "../base/log.ts";
-import type { Edge } from "../edge/port.ts";
+import type { Edge, EdgeLoad } from "../edge/port.ts";
 import { RomFiles } from "../images/rom-files.ts";
 import { Drains } from "../instances/drains.ts";
 import { LogStore } from "../instances/log-store.ts";
@@ -33,11 +34,13 @@ import type { NodeLimits } from "../operations/node-limits.ts";
 import { ScriptedGuests } from "../operations/scripted-guests.ts";
 import { ExitWatch } from "../operations/wait-exit.ts";
 import { WakeLatencies } from "../operations/wake-latency.ts";
+import { Autoscale } from "../reconcilers/autoscale.ts";
 import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { openDatabase } from "../store/open.ts";
 import { createFakeVmm, type FakeVmm } from "../vmm/fake/driver.ts";
 import { FakeWorld } from "../vmm/fake/world.ts";
+import { createAutoscalePort } from "./autoscale.ts";
 import { createImagesPort } from "./images-port.ts";
 import { createInstancesPort } from "./instances-port.ts";
 import { createKernelsPort } from "./kernels-port.ts";
@@ -62,6 +65,8 @@ export interface SimulatedHost {
   readonly world: FakeWorld;
   readonly guests: ScriptedGuests;
   readonly network: FakeNetwork;
+  /** What members of service groups have to do, by instance, as the edge would count it. */
+  readonly loads: Map<string, EdgeLoad>;
 }
 
 export interface SimulatedDaemon {
@@ -84,7 +89,13 @@ export async function withHost(body: (host: SimulatedHost) => Promise<void>): Pr
   try {
     mkdirSync(directoriesBelow(directory).machines);
     mkdirSync(directoriesBelow(directory).instances);
-    await body({ directory, world, guests: new ScriptedGuests(world), network: createFakeNetwork() });
+    await body({
+      directory,
+      world,
+      guests: new ScriptedGuests(world),
+      network: createFakeNetwork(),
+      loads: new Map(),
+    });
   } finally {
     for (const process of world.processes) await world.endVmm(process.spec.id);
     rmSync(directory, { recursive: true, force: true });
@@ -202,7 +213,9 @@ export async function startDaemon(
     acme: undefined,
   };
   const drains = new Drains();
+  const configurations = await Configurations.open(db);
   const services = await openServices({
+    scales: (group) => configurations.find(group) !== undefined,
     db,
     dataDirectory: host.directory,
     registry,
@@ -231,7 +244,9 @@ export async function startDaemon(
     services,
     createRequested: snapshots.create,
   });
+  const scaling = { ...shared, configurations, groups: services.groups };
   const api = {
+    autoscale: createAutoscalePort(scaling),
     ...services.ports,
     instances,
     snapshots: snapshots.port(instances.get),
@@ -243,6 +258,15 @@ export async function startDaemon(
   };
   const recovered = recover(shared).then(() => snapshots.recover());
   recovered.catch(() => {});
+  const edge = { ...pretendedEdge, loads: async () => host.loads };
+  const autoscale = new Autoscale({
+    ...scaling,
+    edge,
+    drains,
+    create: (...args) => (state.dead ? new Promise<never>(() => {}) : snapshots.create(...args)),
+    live: (instance) => owners.of(instance).live,
+    applyEdge: services.apply,
+  });
   const socket = await startSocket(api, { path, log });
   const goAway = async () => {
     guests.sever();
@@ -260,12 +284,14 @@ export async function startDaemon(
     call: (method, params = {}) => callOn(path, method, params),
     async close() {
       await socket.close();
+      await autoscale.close();
       await owners.release();
       state.dead = true;
       await goAway();
     },
     async kill() {
       state.dead = true;
+      void autoscale.close();
       await socket.close();
       await goAway();
     },
@@ -274,6 +300,7 @@ export async function startDaemon(
 
 const pretendedEdge: Edge = {
   noteWake: async () => {},
+  loads: async () => new Map(),
   apply: async () => [],
   checkPorts: async () => {},
   release: async () => {},

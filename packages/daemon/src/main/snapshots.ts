@@ -7,7 +7,11 @@ import { ensureDirectory } from "../host/files.ts";
 import type { GuestRequest } from "../instances/owner.ts";
 import type { Owners } from "../instances/owners.ts";
 import type { InstanceRecord } from "../instances/record.ts";
-import { createRequested, type RequestedDependencies } from "../operations/create-requested.ts";
+import {
+  createRequested,
+  type RequestedDependencies,
+  type RequestedOptions,
+} from "../operations/create-requested.ts";
 import { ForkedChildren } from "../operations/forked-children.ts";
 import { GuestRequests } from "../operations/guest-requests.ts";
 import type { CreateDependencies } from "../operations/instance-create.ts";
@@ -29,7 +33,7 @@ export interface OpenSnapshots {
   readonly create: (
     account: AccountId,
     request: CreateInstanceRequest,
-    options: { readonly waits: boolean; readonly signal: AbortSignal },
+    options: RequestedOptions,
   ) => Promise<InstanceRecord[]>;
   readonly takeRequest: (id: InstanceId, request: GuestRequest) => void;
   /** A guest that could not be reached can be again. */

@@ -27,7 +27,13 @@ const group = groupRecord({ domains: names.map((name) => ({ name, certificate: n
 
 test("a group is shown with whole certificates, its members and its autokill", () => {
   const members = [{ uuid: instance(1), name: "web-1" }];
-  const shown = viewGroup(group, { nodeDomain, now: 1_500, certificates: [certificate], members });
+  const shown = viewGroup(group, {
+    nodeDomain,
+    now: 1_500,
+    certificates: [certificate],
+    members,
+    scales: false,
+  });
   assert.deepEqual(shown.services, [
     { port: 443, destination_port: 8080, protocol: "tcp", handlers: ["http", "tls"] },
   ]);

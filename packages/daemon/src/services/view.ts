@@ -18,18 +18,20 @@ export interface GroupView {
   /** Of the account. */
   readonly certificates: readonly CertificateRecord[];
   readonly members: readonly Identity[];
+  /** Its number of members follows its load. */
+  readonly scales: boolean;
 }
 
 export function viewGroup(
   { id, name, createdAt, spec }: GroupRecord,
-  { nodeDomain, now, certificates, members }: GroupView,
+  { nodeDomain, now, certificates, members, scales }: GroupView,
 ): ServiceGroup {
   return {
     uuid: id,
     name,
     created_at: isoTime(createdAt),
     persistent: spec.persistent,
-    autoscale: false,
+    autoscale: scales,
     soft_limit: spec.softLimit,
     hard_limit: spec.hardLimit,
     services: spec.services.map(({ port, destinationPort, handlers }) => ({

@@ -6,6 +6,7 @@ import * as images from "./migrations/0002-images.ts";
 import * as services from "./migrations/0003-services.ts";
 import * as acme from "./migrations/0004-acme.ts";
 import * as saved from "./migrations/0005-saved.ts";
+import * as autoscale from "./migrations/0006-autoscale.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Tables } from "./schema.ts";
 
@@ -18,6 +19,7 @@ const migrations: MigrationProvider = {
     "0003-services": services,
     "0004-acme": acme,
     "0005-saved": saved,
+    "0006-autoscale": autoscale,
   }),
 };
 

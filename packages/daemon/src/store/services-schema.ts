@@ -36,6 +36,8 @@ export interface ServicesTables {
     /** JSON: what was put where the authority looks for it, and is to be taken away. */
     proof: string | null;
   };
+  /** How many members a group gets, and of what: JSON. */
+  autoscale: { service_group: string; content: string };
   /** Sequences of what was deleted, so that a page cursor outlives it. */
   deleted_service_resources: { uuid: string; sequence: number; deleted_at: number };
 }

@@ -1,0 +1,53 @@
+import type { AutoscaleGroup, ScalePolicy } from "@uni/contract/resources/autoscale";
+import { envelopeItems } from "@uni/sdk/envelope-items";
+import type { CommandModule } from "../../define.ts";
+import { forEachItem } from "../../items.ts";
+import { queryReference } from "../../reference.ts";
+import { renderFields } from "../../render/table.ts";
+
+function policyText({ name, enabled, type, metric, adjustment_type, steps = [], idle_time_ms }: ScalePolicy) {
+  const shown = steps.map(
+    ({ lower_bound = 0, upper_bound, adjustment }) => `${lower_bound}..${upper_bound ?? ""}=${adjustment}`,
+  );
+  const words = [type, metric, adjustment_type, ...shown, idle_time_ms && `${idle_time_ms} ms`];
+  return `${name}: ${words.filter(Boolean).join(" ")}${enabled === false ? " (off)" : ""}`;
+}
+
+const textOf = (group: AutoscaleGroup): string =>
+  renderFields([
+    ["name", group.name],
+    ["uuid", group.uuid],
+    ["scales", group.enabled ? "yes" : "no"],
+    ["members", group.size === undefined ? undefined : `${group.size}`],
+    ["bounds", group.enabled ? `${group.min_size} to ${group.max_size}` : undefined],
+    ["warm-up", group.enabled ? `${group.warmup_time_ms} ms` : undefined],
+    ["cool-down", group.enabled ? `${group.cooldown_time_ms} ms` : undefined],
+    [
+      "template",
+      group.template === undefined ? undefined : (group.template.name ?? `${group.template.uuid} (gone)`),
+    ],
+    ["policies", group.policies?.map(policyText).join("; ")],
+    ["problem", group.problem],
+  ]);
+
+export const scaleGet: CommandModule = {
+  examples: ["uni scale get shop", "uni scale get shop -o json"],
+  define(command, act) {
+    command.argument("<names...>", "service groups").action(
+      act(async (context, names: string[]) => {
+        const { client, signal } = context;
+        return forEachItem(
+          context,
+          names,
+          async (name) => {
+            const query = queryReference(name);
+            const envelope = await client.operation("getAutoscaleConfigurations", query, { signal });
+            const [group] = envelopeItems<AutoscaleGroup>(envelope, "service_groups", `finding '${name}'`);
+            return group as AutoscaleGroup;
+          },
+          textOf,
+        );
+      }),
+    );
+  },
+};

@@ -1,0 +1,45 @@
+import type { ScaleMetric } from "@uni/contract/enums";
+import type { InstanceId, ServiceGroupId } from "@uni/contract/ids";
+
+export interface Step {
+  /** For values from here on, */
+  readonly from: number;
+  /** and below this; null: without end. */
+  readonly below: number | null;
+  readonly adjustment: number;
+}
+
+interface Named {
+  readonly name: string;
+  readonly enabled: boolean;
+}
+
+export interface StepPolicy extends Named {
+  readonly type: "step";
+  readonly metric: ScaleMetric;
+  readonly adjust: "change" | "exact" | "percent";
+  readonly steps: readonly Step[];
+}
+
+export interface IdlePolicy extends Named {
+  readonly type: "idle";
+  readonly idleMs: number;
+}
+
+export type Policy = StepPolicy | IdlePolicy | (Named & { readonly type: "on_demand" });
+
+export interface Configuration {
+  readonly minSize: number;
+  readonly maxSize: number;
+  readonly warmupMs: number;
+  readonly cooldownMs: number;
+  readonly template: InstanceId;
+  readonly policies: readonly Policy[];
+}
+
+export interface ScaleRecord {
+  readonly group: ServiceGroupId;
+  readonly configuration: Configuration;
+  /** It was deleted, and goes with the last member that was made for it. */
+  readonly leaving: boolean;
+}

@@ -1,0 +1,26 @@
+import type { AutoscaleGroup, ScalePolicy } from "@uni/contract/resources/autoscale";
+import type { Configuration, Policy } from "./record.ts";
+
+export function viewPolicy(policy: Policy): ScalePolicy {
+  const { name, enabled, type } = policy;
+  if (type === "on_demand") return { name, enabled, type };
+  if (type === "idle") return { name, enabled, type, idle_time_ms: policy.idleMs };
+  const steps = policy.steps.map(({ from, below, adjustment }) => ({
+    lower_bound: from,
+    ...(below === null ? {} : { upper_bound: below }),
+    adjustment,
+  }));
+  return { name, enabled, type, metric: policy.metric, adjustment_type: policy.adjust, steps };
+}
+
+export const viewConfiguration = (
+  { minSize, maxSize, warmupMs, cooldownMs, template, policies }: Configuration,
+  templateName: string | undefined,
+): Omit<AutoscaleGroup, "enabled"> => ({
+  min_size: minSize,
+  max_size: maxSize,
+  warmup_time_ms: warmupMs,
+  cooldown_time_ms: cooldownMs,
+  template: { uuid: template, ...(templateName === undefined ? {} : { name: templateName }) },
+  policies: policies.map(viewPolicy),
+});

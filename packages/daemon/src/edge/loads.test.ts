@@ -1,0 +1,73 @@
+/** What members have to do, as the real HAProxy counts it. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
+import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
+import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { until } from "../../../../test/kit/until.ts";
+import { readServers } from "./loads.ts";
+import type { Edge } from "./port.ts";
+
+enterOwnNamespaces();
+
+const one = "127.1.0.1";
+const two = "127.1.0.2";
+
+let kit: TestEdge;
+let edge: Edge;
+let backends: TestBackend[];
+
+before(async () => {
+  kit = await makeTestEdge();
+  edge = await kit.open();
+  backends = [await startBackend("one", one), await startBackend("two", two)];
+});
+
+after(async () => {
+  await edge.remove();
+  for (const backend of backends) await backend.close();
+  kit.remove();
+});
+
+const ports = [
+  { kind: "http", port: 443, destinationPort: backendPort, tls: true, proxy: false },
+  { kind: "http", port: 80, destinationPort: backendPort, tls: false, proxy: false },
+] as const;
+
+async function sums(): Promise<{ inFlight: number; served: number; members: number }> {
+  const loads = [...(await edge.loads(["a"])).values()];
+  const sum = (pick: (load: { inFlight: number; served: number }) => number) =>
+    loads.reduce((total, load) => total + pick(load), 0);
+  return {
+    inFlight: sum(({ inFlight }) => inFlight),
+    served: sum(({ served }) => served),
+    members: loads.length,
+  };
+}
+
+test("requests in flight and served are counted by member, over all ports", async () => {
+  assert.equal((await edge.loads(["a"])).size, 0);
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake", [two]: "awake" }, { ports })));
+  assert.deepEqual(await sums(), { inFlight: 0, served: 0, members: 2 });
+  const held = [kit.curl("https://a.example.com/held"), kit.curl("http://a.example.com/held")];
+  await until("both are in flight", async () => (await sums()).inFlight === 2);
+  for (const backend of backends) backend.answerHeld();
+  await Promise.all(held);
+  await until("none is", async () => (await sums()).inFlight === 0);
+  for (let count = 0; count < 5; count += 1) await kit.curl("https://a.example.com/");
+  assert.deepEqual(await sums(), { inFlight: 0, served: 7, members: 2 });
+});
+
+test("a single member's twin counts for it, and other groups do not", async () => {
+  await edge.apply(kit.planOf(kit.group("a", { [one]: "awake" }, { ports })));
+  const before = (await sums()).served;
+  for (let count = 0; count < 4; count += 1) await kit.curl("https://a.example.com/");
+  assert.ok((await sums()).served >= before + 4);
+  assert.equal((await edge.loads(["b"])).size, 0);
+});
+
+test("answers that are no table give no counts", () => {
+  for (const text of ["", "\n", "Unknown command\n", "# svname,scur,stot\nx,y,z\n"]) {
+    assert.equal(readServers(text).size, 0, text);
+  }
+});

@@ -1,0 +1,91 @@
+/** Autoscale of the API, on top of its room and of templates and service groups. */
+import { messages } from "@uni/contract/envelope";
+import { UniError } from "@uni/contract/errors";
+import type { AccountId, ServiceGroupId } from "@uni/contract/ids";
+import type { AutoscalePort, Reference } from "../api/port.ts";
+import type { Configurations } from "../autoscale/configurations.ts";
+import { configurationOf, withPolicy } from "../autoscale/policies.ts";
+import { viewConfiguration } from "../autoscale/view.ts";
+import type { Registry } from "../instances/registry.ts";
+import type { GroupRecord } from "../services/record.ts";
+import type { ServiceGroups } from "../services/service-groups.ts";
+import type { SavedInstances } from "../snapshots/saved-instances.ts";
+
+export interface AutoscaleSurroundings {
+  readonly configurations: Configurations;
+  readonly groups: ServiceGroups;
+  readonly saved: SavedInstances;
+  readonly registry: Registry;
+}
+
+export function createAutoscalePort({
+  configurations,
+  groups,
+  saved,
+  registry,
+}: AutoscaleSurroundings): AutoscalePort {
+  const find = (account: AccountId, reference: Reference) => groups.catalogue.resolve(account, reference);
+  const identity = ({ id, name }: GroupRecord) => ({ uuid: id, name });
+  const required = (group: GroupRecord) => {
+    const configuration = configurations.find(group.id);
+    if (configuration !== undefined) return configuration;
+    throw new UniError("not_found", `Service group '${group.name}' does not scale`, {
+      hint: `Let it: uni scale set ${group.name} --template NAME`,
+    });
+  };
+  const sizeOf = (id: ServiceGroupId) =>
+    groups.membersOf(id).filter((member) => (registry.find(member)?.status.state ?? "stopped") !== "stopped")
+      .length;
+
+  function view(group: GroupRecord) {
+    const configuration = configurations.find(group.id);
+    if (configuration === undefined) return { ...identity(group), enabled: false };
+    const problem = configurations.problemOf(group.id);
+    return {
+      ...identity(group),
+      enabled: true,
+      ...viewConfiguration(configuration, saved.find(configuration.template)?.name),
+      size: sizeOf(group.id),
+      ...(problem === undefined ? {} : { problem }),
+    };
+  }
+
+  return {
+    list: (account) =>
+      groups.catalogue
+        .ofAccount(account)
+        .filter(({ id }) => configurations.find(id) !== undefined)
+        .map(view),
+    get: (account, reference) => view(find(account, reference)),
+    async set(account, reference, request, template) {
+      const group = find(account, reference);
+      const { id } = saved.resolve("template", account, template);
+      await configurations.set(group.id, (before) => configurationOf(request, id, before?.policies ?? []));
+      return identity(group);
+    },
+    async delete(account, reference) {
+      const group = find(account, reference);
+      required(group);
+      await configurations.leave(group.id);
+      return identity(group);
+    },
+    async addPolicy(account, reference, policy) {
+      const group = find(account, reference);
+      await configurations.set(group.id, () => {
+        const before = required(group);
+        return { ...before, policies: withPolicy(before.policies, policy) };
+      });
+      return identity(group);
+    },
+    async deletePolicy(account, reference, name) {
+      const group = find(account, reference);
+      await configurations.set(group.id, () => {
+        const before = required(group);
+        const policies = before.policies.filter((policy) => policy.name !== name);
+        if (policies.length < before.policies.length) return { ...before, policies };
+        throw new UniError("not_found", messages.noSuch("policy", "name", name));
+      });
+      return identity(group);
+    },
+  };
+}

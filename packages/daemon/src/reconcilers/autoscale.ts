@@ -1,0 +1,208 @@
+/**
+ * Gives service groups members by their configurations, and takes them away. One loop, which rests while there is no
+ * configuration. What is to go is known by what the store says: the next daemon goes on where this one ended.
+ */
+
+import { toUniError } from "@uni/contract/errors";
+import type { InstanceId, ServiceGroupId } from "@uni/contract/ids";
+import type { Configurations } from "../autoscale/configurations.ts";
+import { type Decision, decide } from "../autoscale/engine.ts";
+import type { Configuration, ScaleRecord } from "../autoscale/record.ts";
+import type { Log } from "../base/log.ts";
+import type { EdgeLoad } from "../edge/port.ts";
+import type { InstanceRecord } from "../instances/record.ts";
+import {
+  addMember,
+  isRemovable,
+  removeMember,
+  type ScaleMembersDependencies,
+} from "../operations/scale-members.ts";
+import type { GroupRecord } from "../services/record.ts";
+import { MemberLoads, type MemberLoadsDependencies } from "./member-loads.ts";
+
+export interface AutoscaleDependencies extends ScaleMembersDependencies, MemberLoadsDependencies {
+  readonly configurations: Configurations;
+  readonly log: Log;
+}
+
+/** What happened to a group since this daemon began. */
+interface Past {
+  outUs: number;
+  inUs: number;
+  failures: number;
+  /** Nothing is made before. */
+  retryUs: number;
+}
+
+/** Whoever waits for a free member does not see the time between two looks. */
+const lookMs = 250;
+const firstRetryMs = 1_000;
+const longestRetryMs = 60_000;
+
+export class Autoscale {
+  readonly #deps: AutoscaleDependencies;
+  readonly #loads: MemberLoads;
+  readonly #past = new Map<ServiceGroupId, Past>();
+  /** Made by this daemon, and not seen running yet. */
+  readonly #starting = new Set<InstanceId>();
+  readonly #going = new Map<InstanceId, Promise<void>>();
+  readonly #unlisten: () => void;
+  #cancel: (() => void) | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(deps: AutoscaleDependencies) {
+    this.#deps = deps;
+    this.#loads = new MemberLoads(deps);
+    this.#unlisten = deps.configurations.onChange(() => this.#arm(0));
+    this.#arm(0);
+  }
+
+  /** Members that are finishing what they have go on; the next daemon removes them. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#unlisten();
+    this.#cancel?.();
+    await this.#looking;
+  }
+
+  #arm(ms: number): void {
+    if (this.#closed || this.#cancel !== undefined) return;
+    this.#cancel = this.#deps.clock.after(ms, () => {
+      this.#looking = this.#look()
+        .catch((error) => this.#deps.log.error({ err: error }, "looking at the load of groups failed"))
+        .then(() => {
+          this.#cancel = undefined;
+          if (this.#deps.configurations.all().length > 0) this.#arm(lookMs);
+        });
+    });
+  }
+
+  async #look(): Promise<void> {
+    const { configurations, registry, groups } = this.#deps;
+    const records = configurations.all();
+    const known = new Set(records.map(({ group }) => group));
+    for (const record of registry.all()) {
+      const group = record.spec.scaledFor;
+      if (group === null || !isRemovable(record, group)) continue;
+      const isMember = groups.groupOf(record.id)?.id === group;
+      if (!known.has(group) || !isMember) this.#remove(record, 0, "it belongs to no group that scales");
+    }
+    if (records.length === 0) return;
+    const loads = await this.#loads.ask([...known]);
+    for (const record of records) await this.#lookAt(record, loads);
+    this.#loads.keep(new Set(registry.all().map(({ id }) => id)));
+  }
+
+  async #lookAt(record: ScaleRecord, loads: ReadonlyMap<string, EdgeLoad>): Promise<void> {
+    const { configurations, groups } = this.#deps;
+    const group = groups.catalogue.find(record.group);
+    if (group === undefined) return configurations.drop(record.group, false);
+    const members = this.#membersOf(group);
+    const { cooldownMs } = record.configuration;
+    if (record.leaving) {
+      const leaving = members.filter((member) => isRemovable(member, group.id));
+      if (leaving.length === 0) return configurations.drop(group.id, true);
+      for (const member of leaving) this.#remove(member, cooldownMs, "its configuration was deleted");
+      return;
+    }
+    const counted = members.filter(({ id, status }) => {
+      return !this.#going.has(id) && (status.state !== "stopped" || this.#starting.has(id));
+    });
+    for (const member of members) {
+      if (!counted.includes(member) && isRemovable(member, group.id))
+        this.#remove(member, 0, "it has stopped");
+    }
+    await this.#act(
+      group,
+      record.configuration,
+      await this.#decide(group, record.configuration, counted, loads),
+    );
+  }
+
+  #membersOf({ id }: GroupRecord): InstanceRecord[] {
+    const { groups, registry } = this.#deps;
+    return groups.membersOf(id).flatMap((member) => registry.find(member) ?? []);
+  }
+
+  async #decide(
+    group: GroupRecord,
+    configuration: Configuration,
+    counted: readonly InstanceRecord[],
+    loads: ReadonlyMap<string, EdgeLoad>,
+  ): Promise<Decision> {
+    const past = this.#pastOf(group.id);
+    const members = await Promise.all(
+      counted.map((record) => this.#loads.member(record, group.id, loads.get(record.id))),
+    );
+    const nowUs = this.#deps.clock.monotonicUs();
+    return decide(configuration, {
+      members,
+      softLimit: group.spec.softLimit,
+      sinceOutMs: (nowUs - past.outUs) / 1000,
+      sinceInMs: (nowUs - past.inUs) / 1000,
+    });
+  }
+
+  async #act(group: GroupRecord, configuration: Configuration, decision: Decision): Promise<void> {
+    const past = this.#pastOf(group.id);
+    const nowUs = this.#deps.clock.monotonicUs();
+    if (decision.kind === "in") {
+      past.inUs = nowUs;
+      for (const id of decision.members) {
+        const record = this.#deps.registry.find(id);
+        if (record !== undefined) this.#remove(record, configuration.cooldownMs, decision.reason);
+      }
+    }
+    if (decision.kind !== "out" || nowUs < past.retryUs) return;
+    past.outUs = nowUs;
+    try {
+      for (let made = 0; made < decision.count; made += 1)
+        await this.#add(group, configuration, decision.reason);
+    } catch (error) {
+      this.#failed(group, error);
+    }
+  }
+
+  async #add(group: GroupRecord, { template }: Configuration, reason: string): Promise<void> {
+    if (this.#closed) return;
+    const { member, started } = await addMember(this.#deps, group, template);
+    this.#deps.log.info({ group: group.name, instance: member, reason }, "a group got a member");
+    this.#starting.add(member);
+    const done = started.then(
+      () => {
+        this.#pastOf(group.id).failures = 0;
+        this.#deps.configurations.note(group.id, undefined);
+      },
+      (error) => this.#failed(group, error),
+    );
+    void done.finally(() => this.#starting.delete(member));
+  }
+
+  /** The next attempt comes after a pause that doubles. */
+  #failed(group: GroupRecord, error: unknown): void {
+    const past = this.#pastOf(group.id);
+    const pauseMs = Math.min(longestRetryMs, firstRetryMs * 2 ** past.failures);
+    past.failures += 1;
+    past.retryUs = this.#deps.clock.monotonicUs() + pauseMs * 1000;
+    const { message } = toUniError(error, "make a member");
+    this.#deps.configurations.note(group.id, message);
+    this.#deps.log.warn({ err: error, group: group.name, pauseMs }, "a member could not be made");
+  }
+
+  #remove({ id, name }: InstanceRecord, drainMs: number, reason: string): void {
+    if (this.#going.has(id)) return;
+    this.#deps.log.info({ instance: id, name, reason }, "a member goes");
+    const gone = removeMember(this.#deps, id, drainMs)
+      .catch((error) => this.#deps.log.warn({ err: error, instance: id }, "a member could not be removed"))
+      .finally(() => this.#going.delete(id));
+    this.#going.set(id, gone);
+  }
+
+  #pastOf(group: ServiceGroupId): Past {
+    const now = this.#deps.clock.monotonicUs();
+    const past = this.#past.get(group) ?? { outUs: now, inUs: now, failures: 0, retryUs: 0 };
+    this.#past.set(group, past);
+    return past;
+  }
+}

@@ -1,0 +1,96 @@
+/** What the members of groups have to do: counters of the edge and of processors, turned into rates over a second or more. */
+import type { InstanceId, ServiceGroupId } from "@uni/contract/ids";
+import type { Member } from "../autoscale/engine.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Edge, EdgeLoad } from "../edge/port.ts";
+import type { Owners } from "../instances/owners.ts";
+import type { InstanceRecord } from "../instances/record.ts";
+import { isRemovable } from "../operations/scale-members.ts";
+
+export interface MemberLoadsDependencies {
+  readonly edge: Pick<Edge, "loads">;
+  readonly owners: Owners;
+  readonly clock: Clock;
+}
+
+interface Sample {
+  readonly atUs: number;
+  readonly served: number;
+  readonly cpuMs: number;
+}
+
+interface Known {
+  /** The beginning of the time that rates are of. */
+  sample: Sample;
+  served: number;
+  busyAtUs: number;
+  rates: Pick<Member, "cpuMillicores" | "requestsPerSec">;
+}
+
+const rateOverUs = 1_000_000;
+/** A program that never listens is as good as one that does. */
+const listensWithinMs = 10_000;
+const nothing: EdgeLoad = { inFlight: 0, served: 0 };
+
+export class MemberLoads {
+  readonly #deps: MemberLoadsDependencies;
+  readonly #known = new Map<InstanceId, Known>();
+
+  constructor(deps: MemberLoadsDependencies) {
+    this.#deps = deps;
+  }
+
+  ask(groups: readonly ServiceGroupId[]): Promise<ReadonlyMap<string, EdgeLoad>> {
+    return this.#deps.edge.loads(groups);
+  }
+
+  /** Forgets all others. */
+  keep(ids: ReadonlySet<InstanceId>): void {
+    for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
+  }
+
+  async member(record: InstanceRecord, group: ServiceGroupId, load = nothing): Promise<Member> {
+    const { id, status } = record;
+    const usage = await this.#deps.owners.of(id).live?.machine.usage();
+    const now = { atUs: this.#deps.clock.monotonicUs(), served: load.served, cpuMs: usage?.cpuTimeMs ?? 0 };
+    const known = this.#note(id, now, load);
+    const ageMs = status.startedAt === null ? 0 : this.#deps.clock.now() - status.startedAt;
+    return {
+      id,
+      removable: isRemovable(record, group),
+      state: stateOf(record, ageMs),
+      ageMs,
+      inFlight: load.inFlight,
+      idleMs: (now.atUs - known.busyAtUs) / 1000,
+      ...known.rates,
+    };
+  }
+
+  #note(id: InstanceId, now: Sample, load: EdgeLoad): Known {
+    const known = this.#known.get(id);
+    // Counters that have gone back began anew.
+    if (known === undefined || now.served < known.served || now.cpuMs < known.sample.cpuMs) {
+      const rates = known?.rates ?? { cpuMillicores: 0, requestsPerSec: 0 };
+      const fresh = { sample: now, served: now.served, busyAtUs: known?.busyAtUs ?? now.atUs, rates };
+      this.#known.set(id, fresh);
+      return fresh;
+    }
+    if (load.inFlight > 0 || now.served > known.served) known.busyAtUs = now.atUs;
+    known.served = now.served;
+    const elapsedUs = now.atUs - known.sample.atUs;
+    if (elapsedUs >= rateOverUs) {
+      known.rates = {
+        cpuMillicores: ((now.cpuMs - known.sample.cpuMs) * 1_000_000) / elapsedUs,
+        requestsPerSec: ((now.served - known.sample.served) * 1_000_000) / elapsedUs,
+      };
+      known.sample = now;
+    }
+    return known;
+  }
+}
+
+function stateOf({ status }: InstanceRecord, ageMs: number): Member["state"] {
+  if (status.state === "standby" || status.intent === "sleep") return "asleep";
+  const listens = status.netTimeUs !== null || ageMs >= listensWithinMs;
+  return status.state === "running" && listens ? "awake" : "starting";
+}
