@@ -1,6 +1,6 @@
 /** What a client at the edge sees of a machine that wakes for it. */
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { edgeClient } from "../kit/load.ts";
@@ -24,7 +24,7 @@ interface Answer {
 /** One connection for as many requests. */
 async function fetchPages(count: number): Promise<Answer[]> {
   const url = `https://${fqdn}/`;
-  const fixed = ["-sSi", "--max-time", "90", "--cacert", rootFile, "--resolve", `${fqdn}:443:127.0.0.1`];
+  const fixed = ["-sSi", "--max-time", "30", "--cacert", rootFile, "--resolve", `${fqdn}:443:127.0.0.1`];
   const { code, stdout, stderr } = await runProgram("curl", [...fixed, ...Array(count).fill(url)]);
   assert.equal(code, 0, stderr);
   return stdout
@@ -87,17 +87,6 @@ test("fifty requests at once for one sleeper are all answered, after one wake", 
   for (const client of clients) client.close();
   assert.deepEqual([...new Set(answers)], ["here"]);
   assert.equal(await starts(), before + 1);
-  await daemon.ok(["rm", "-f", "nap"]);
-});
-
-test("a wake that fails is told as one, and nobody is led to the sleeper's lost memory", async () => {
-  await runPatient();
-  const { uuid } = await daemon.json(["inspect", "nap"]);
-  rmSync(join(daemon.dataDirectory, "instances", uuid, "sleep"), { recursive: true });
-  const [failed] = await fetchPages(1);
-  assert.match(failed?.body ?? "", /^[\d.]+ 504.*Wake-up failed/s);
-  await daemon.ok(["start", "--cold", "nap"]);
-  assert.deepEqual(await timings(1), [[]]);
   await daemon.ok(["rm", "-f", "nap"]);
 });
 
