@@ -1,6 +1,6 @@
 /** What a client at the edge sees of a machine that wakes for it. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { edgeClient } from "../kit/load.ts";
@@ -22,10 +22,14 @@ interface Answer {
 }
 
 /** One connection for as many requests. */
-async function fetchPages(count: number): Promise<Answer[]> {
+async function fetchPages(count: number, ...options: readonly string[]): Promise<Answer[]> {
   const url = `https://${fqdn}/`;
-  const fixed = ["-sSi", "--max-time", "30", "--cacert", rootFile, "--resolve", `${fqdn}:443:127.0.0.1`];
-  const { code, stdout, stderr } = await runProgram("curl", [...fixed, ...Array(count).fill(url)]);
+  const fixed = ["-sSi", "--max-time", "90", "--cacert", rootFile, "--resolve", `${fqdn}:443:127.0.0.1`];
+  const { code, stdout, stderr } = await runProgram("curl", [
+    ...fixed,
+    ...options,
+    ...Array(count).fill(url),
+  ]);
   assert.equal(code, 0, stderr);
   return stdout
     .split(/^HTTP\//m)
@@ -87,6 +91,18 @@ test("fifty requests at once for one sleeper are all answered, after one wake", 
   for (const client of clients) client.close();
   assert.deepEqual([...new Set(answers)], ["here"]);
   assert.equal(await starts(), before + 1);
+  await daemon.ok(["rm", "-f", "nap"]);
+});
+
+test("a wake that fails is told as one, and nobody is led to the sleeper's lost memory", async () => {
+  await runPatient();
+  const { uuid } = await daemon.json(["inspect", "nap"]);
+  rmSync(join(daemon.dataDirectory, "instances", uuid, "sleep"), { recursive: true });
+  // Over HTTP/2 HAProxy refuses the stream instead, upon which clients ask again by themselves.
+  const [failed] = await fetchPages(1, "--http1.1");
+  assert.match(failed?.body ?? "", /^[\d.]+ 504.*Wake-up failed/s);
+  await daemon.ok(["start", "--cold", "nap"]);
+  assert.deepEqual(await timings(1), [[]]);
   await daemon.ok(["rm", "-f", "nap"]);
 });
 
