@@ -50,6 +50,18 @@ async function copies(t: TestContext, state: string): Promise<void> {
     assert.match(readFileSync(local(`passwd-${state}`), "utf8"), /^root:x:0/);
   });
 
+  await t.test("files of the kernel, which have no size, come out as they are read", async () => {
+    for (const [path, wanted] of [
+      ["/proc/filesystems", /\text4\n/],
+      ["/proc/sys/kernel/ostype", /^Linux\n$/],
+      ["/sys/kernel/mm/transparent_hugepage/enabled", /^[a-z [\]]+\n$/],
+    ] as const) {
+      const to = local(`sizeless-${state}`);
+      await uni.ok(["cp", `box:${path}`, to]);
+      assert.match(readFileSync(to, "utf8"), wanted, path);
+    }
+  });
+
   await t.test("a tar goes out by stdout and in by stdin", async () => {
     const { code, bytes } = await uni.uni(["cp", "box:/etc/passwd", "-"]);
     assert.equal(code, 0);

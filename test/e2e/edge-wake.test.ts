@@ -1,8 +1,9 @@
 /** What a client at the edge sees of a machine that wakes for it. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { edgeClient } from "../kit/load.ts";
 import { buildBusybox, daemonForFile, runScript, serve } from "../kit/machine-test.ts";
 import { runProgram } from "../kit/programs.ts";
 import { until } from "../kit/until.ts";
@@ -10,7 +11,8 @@ import { until } from "../kit/until.ts";
 const daemon = await daemonForFile({ env: { UNI_SLEEP_TO_DISK_AFTER: "1000" } });
 const rootFile = join(daemon.directory, "root.pem");
 await buildBusybox(daemon);
-writeFileSync(rootFile, `${await daemon.ok(["ca", "export"])}\n`);
+const root = `${await daemon.ok(["ca", "export"])}\n`;
+writeFileSync(rootFile, root);
 
 const fqdn = "nap.uni.localhost";
 
@@ -20,10 +22,14 @@ interface Answer {
 }
 
 /** One connection for as many requests. */
-async function fetchPages(count: number): Promise<Answer[]> {
+async function fetchPages(count: number, ...options: readonly string[]): Promise<Answer[]> {
   const url = `https://${fqdn}/`;
-  const fixed = ["-sSi", "--max-time", "30", "--cacert", rootFile, "--resolve", `${fqdn}:443:127.0.0.1`];
-  const { code, stdout, stderr } = await runProgram("curl", [...fixed, ...Array(count).fill(url)]);
+  const fixed = ["-sSi", "--max-time", "90", "--cacert", rootFile, "--resolve", `${fqdn}:443:127.0.0.1`];
+  const { code, stdout, stderr } = await runProgram("curl", [
+    ...fixed,
+    ...options,
+    ...Array(count).fill(url),
+  ]);
   assert.equal(code, 0, stderr);
   return stdout
     .split(/^HTTP\//m)
@@ -62,6 +68,41 @@ test("the first response after a sleep says how long the wake held it, and no ot
   const [fromDisk, ...later] = await timings(3);
   assert.match(fromDisk?.join() ?? "", /^wake;dur=\d+$/);
   assert.deepEqual(later, [[], []]);
+  await daemon.ok(["rm", "-f", "nap"]);
+});
+
+/** It sleeps when it is told to, and not by itself. */
+async function runPatient(): Promise<void> {
+  await runScript(daemon, "nap", serve("here"), [
+    ...["-p", "443:8080", "--domain", "nap"],
+    ...["--scale-to-zero", "idle", "--cooldown", "600", "--stateful"],
+  ]);
+  assert.deepEqual(await timings(1), [[]]);
+  await daemon.ok(["suspend", "nap"]);
+  await until("it sleeps on disk", async () => (await tier()) === "disk");
+}
+
+test("fifty requests at once for one sleeper are all answered, after one wake", async () => {
+  await runPatient();
+  const starts = async (): Promise<number> => (await daemon.json(["inspect", "nap"])).start_count;
+  const before = await starts();
+  const clients = Array.from({ length: 50 }, (_, index) => edgeClient(`${index}`, fqdn, root, false));
+  const answers = await Promise.all(clients.map((client) => client.ask()));
+  for (const client of clients) client.close();
+  assert.deepEqual([...new Set(answers)], ["here"]);
+  assert.equal(await starts(), before + 1);
+  await daemon.ok(["rm", "-f", "nap"]);
+});
+
+test("a wake that fails is told as one, and nobody is led to the sleeper's lost memory", async () => {
+  await runPatient();
+  const { uuid } = await daemon.json(["inspect", "nap"]);
+  rmSync(join(daemon.dataDirectory, "instances", uuid, "sleep"), { recursive: true });
+  // Over HTTP/2 HAProxy refuses the stream instead, upon which clients ask again by themselves.
+  const [failed] = await fetchPages(1, "--http1.1");
+  assert.match(failed?.body ?? "", /^[\d.]+ 504.*Wake-up failed/s);
+  await daemon.ok(["start", "--cold", "nap"]);
+  assert.deepEqual(await timings(1), [[]]);
   await daemon.ok(["rm", "-f", "nap"]);
 });
 

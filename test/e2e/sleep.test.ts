@@ -190,7 +190,7 @@ test("without its memory it boots when it is woken, and the request waits for it
   await reached("web", "off");
 });
 
-test("a damaged memory: the stateful one says so and starts cold, the other boots by itself", async () => {
+test("a damaged memory that was promised: it says so, and starts cold", async () => {
   const url = await runRemembering("web", ["--scale-to-zero", "idle", "--cooldown", "60", "--stateful"]);
   const { nonce } = await memoryAt(url);
   await uni.ok(["suspend", "web"]);
@@ -202,6 +202,17 @@ test("a damaged memory: the stateful one says so and starts cold, the other boot
   assert.match(hint ?? "", /uni start --cold web/);
   await uni.ok(["start", "--cold", "web"]);
   assert.notEqual((await until("it counts anew", () => memoryAt(url).catch(() => undefined))).nonce, nonce);
+});
+
+test("a damaged memory that nobody was promised: it boots by itself for who asks", async () => {
+  const url = await runRemembering("web", ["--scale-to-zero", "idle", "--cooldown", "600"]);
+  const { nonce } = await memoryAt(url);
+  await uni.ok(["suspend", "web"]);
+  await reached("web", "disk");
+  const { uuid } = await inspect("web");
+  rmSync(join(uni.dataDirectory, "instances", uuid, "sleep"), { recursive: true });
+  const { nonce: another } = await until("it counts anew", () => memoryAt(url).catch(() => undefined));
+  assert.notEqual(another, nonce);
 });
 
 test("the policy can be changed while it runs, and is refused where it makes no sense", async () => {

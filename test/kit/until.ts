@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined | false> | T | undefined | false,
-  deadlineMs = 60_000,
+  deadlineMs = 180_000,
 ): Promise<T> {
   const end = performance.now() + deadlineMs;
   let problem: unknown;

@@ -1,6 +1,7 @@
 /**
- * The edge against HAProxy with a configuration written by hand, which does the same for one name and knows no limits, no
- * sleepers and no pages: same backend, same client (h2load), in turns.
+ * The edge against HAProxy with a configuration written by hand: same backend, same client (h2load), in turns. The one written
+ * by hand does the same work for a request: TLS, hosts by map, the same forwarded headers and none of the client's, the least
+ * busy server, at most so many requests of each server. It has no limits of a group or a source, no sleepers and no pages.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -36,6 +37,7 @@ const kinds = {
 export async function edgeFigures(report: Report, rounds: number): Promise<void> {
   const kit = await makeTestEdge();
   const edge = await kit.open();
+  writeFileSync(handHosts(kit), `${host} members\n`);
   const others = [
     await startHaproxy(kit, "backend", quickBackend),
     await startHaproxy(kit, "hand", handWritten(kit)),
@@ -52,12 +54,14 @@ export async function edgeFigures(report: Report, rounds: number): Promise<void>
     for (const [kind, { edgePort, handPort, options }] of Object.entries(kinds)) {
       const both = { ours: [] as Measured[], theirs: [] as Measured[] };
       for (let round = -1; round < rounds; round += 1) {
-        const first = await load(kit, edgePort, options, ours);
-        const second = await load(kit, handPort, options, hand);
+        const turns = [
+          async () => both.ours.push(await load(kit, edgePort, options, ours)),
+          async () => both.theirs.push(await load(kit, handPort, options, hand)),
+        ];
+        // Neither always comes first.
+        for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn();
         // The first of all is for warming up.
-        if (round < 0) continue;
-        both.ours.push(first);
-        both.theirs.push(second);
+        if (round < 0) for (const of of Object.values(both)) of.length = 0;
       }
       const ratio = (of: keyof Measured) =>
         median(both.ours.map((each) => each[of])) / median(both.theirs.map((each) => each[of]));
@@ -99,18 +103,26 @@ const quickBackend = [
 const handWritten = (kit: TestEdge): string[] => [
   "global",
   `  stats socket "${socketOf(kit, "hand")}" mode 600 level admin`,
+  "  ssl-default-bind-options ssl-min-ver TLSv1.2",
   ...defaults,
   "frontend hand",
   "  bind 127.0.0.1:8080",
   `  bind 127.0.0.1:8443 ssl crt "${kit.planOf().defaultCertificate}" alpn h2,http/1.1`,
+  "  http-request del-header forwarded",
+  "  http-request del-header x-forwarded- -m beg",
+  "  http-request del-header x-real-ip",
   "  option forwardfor",
   "  http-request set-header x-forwarded-proto https if { ssl_fc }",
   "  http-request set-header x-forwarded-proto http if !{ ssl_fc }",
-  `  use_backend members if { req.hdr(host),host_only -i ${host} }`,
+  "  http-request set-header x-forwarded-host %[req.hdr(host)]",
+  "  http-request set-header x-forwarded-port %[dst_port]",
+  `  use_backend %[req.hdr(host),host_only,lower,map("${handHosts(kit)}")]`,
   "backend members",
   "  balance leastconn",
   `  server s1 ${address}:${backendPort} maxconn 1000`,
 ];
+
+const handHosts = (kit: TestEdge): string => join(kit.directory, "hand.map");
 
 const socketOf = (kit: TestEdge, name: string): string => join(kit.directory, `${name}.sock`);
 

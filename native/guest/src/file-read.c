@@ -23,6 +23,8 @@ static void read_entry(int directory, const char *name, const char *path);
 static void read_directory(int directory, const char *name, const char *path);
 static void put_entry(const struct entry *entry);
 static void put_content(int directory, const char *name, const char *path, uint64_t size);
+static bool has_no_size(const struct stat *status);
+static void read_sizeless(int directory, const char *name, const char *path, struct entry *entry);
 static uint64_t put_data(int fd, uint64_t from, uint64_t to);
 static void put_record(uint8_t kind, const void *body, size_t length);
 static void put_hole(uint64_t length);
@@ -58,6 +60,7 @@ static void read_entry(int directory, const char *name, const char *path) {
   switch (status.st_mode & S_IFMT) {
     case S_IFREG:
       entry.type = ENTRY_FILE;
+      if (has_no_size(&status)) return read_sizeless(directory, name, path, &entry);
       entry.size = (uint64_t)status.st_size;
       put_entry(&entry);
       return put_content(directory, name, path, entry.size);
@@ -106,6 +109,32 @@ static void put_entry(const struct entry *entry) {
   record.length = 0;
   if (!entry_put(&record, entry)) fail("%s: path is too long", entry->path);
   if (!write_all(output, record.data, record.length)) _exit(1);
+}
+
+/* A file of procfs or sysfs says 0 or a page, whatever reading yields. So does an empty one, and one kept in its inode. */
+static bool has_no_size(const struct stat *status) { return status->st_blocks == 0 && status->st_size <= 4096; }
+
+/* Its size is known when it has been read. One that waits for something to tell has told all that there is now. */
+static void read_sizeless(int directory, const char *name, const char *path, struct entry *entry) {
+  enum { most = 1 << 20 };
+  int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+  if (fd < 0) fail("open %s: %s", *path ? path : name, strerror(errno));
+  uint8_t *content = need(malloc(most));
+  for (;;) {
+    ssize_t got = read(fd, content + entry->size, most - entry->size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno != EAGAIN) fail("read %s: %s", *path ? path : name, strerror(errno));
+    if (got <= 0) break;
+    entry->size += (uint64_t)got;
+    if (entry->size == most) fail("read %s: it has no size, and more than %d bytes", *path ? path : name, most - 1);
+  }
+  close(fd);
+  put_entry(entry);
+  for (uint64_t at = 0; at < entry->size; at += RECORD_MAX) {
+    uint64_t left = entry->size - at;
+    put_record(RECORD_DATA, content + at, left < RECORD_MAX ? (size_t)left : RECORD_MAX);
+  }
+  free(content);
 }
 
 /* Exactly `size` bytes are promised: a file that shrinks meanwhile ends in zeros, one that grows is cut. */

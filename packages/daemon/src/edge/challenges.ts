@@ -36,11 +36,14 @@ export const challengeAnswers = (plan: EdgePlan): ReadonlyMap<string, string> =>
 export const challengesMap = (plan: EdgePlan): string =>
   [...challengeAnswers(plan)].map(([key, answer]) => `${key} ${answer}\n`).join("");
 
-/** Of the frontend of port 80; `txn.host` is set. */
-export const answerChallenges: readonly string[] = [
-  `  http-request set-var(txn.path) path if { path -m beg ${challengePath} }`,
-  `  http-request return status 200 content-type text/plain lf-string "%[var(txn.host),concat(,txn.path),map(${challengesFile})]" if { path -m beg ${challengePath} } { var(txn.host),concat(,txn.path),map(${challengesFile}) -m found }`,
-];
+/** Of the frontend of port 80. All other requests cost it one look at their path. */
+export function answerChallenges(hostName: string): string[] {
+  const answer = `${hostName},concat(,txn.path),map(${challengesFile})`;
+  return [
+    `  http-request set-var(txn.path) path if { path -m beg ${challengePath} }`,
+    `  http-request return status 200 content-type text/plain lf-string "%[${answer}]" if { var(txn.path) -m found } { ${answer} -m found }`,
+  ];
+}
 
 export interface TlsChallengeOptions {
   readonly bind: string;

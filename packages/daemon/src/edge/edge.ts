@@ -8,6 +8,7 @@ import { challengeAnswers, challengesFile, withoutChallengesOn } from "./challen
 import { Configurations, copyCertificates, digestOf } from "./configuration.ts";
 import { Haproxy } from "./haproxy.ts";
 import { readLoads } from "./loads.ts";
+import { loneFile, loneMember } from "./lone-members.ts";
 import { countFiles } from "./member-counts.ts";
 import { checkPlan } from "./names.ts";
 import type { Edge, EdgePlan } from "./port.ts";
@@ -16,7 +17,7 @@ import { configurationFile, portsOf, render } from "./render.ts";
 import { memberCommands, renewCertificate, replaceMap, runCommands } from "./runtime.ts";
 import { askHaproxy } from "./runtime-socket.ts";
 import { assignSlots, type SlotTable } from "./slots.ts";
-import { loneMember, wakeCommands } from "./wakes.ts";
+import { wakeCommands } from "./wakes.ts";
 
 export interface EdgeOptions {
   /** Short, for the sake of its sockets. */
@@ -146,7 +147,7 @@ export async function createEdge({ directory, bind, proxies, clock, log }: EdgeO
     const pems = [...certificates].filter(
       ([name]) => before.certificates?.[name] !== next.certificates[name],
     );
-    const changing = [...countFiles, challengesFile, configurationFile];
+    const changing = [...countFiles, loneFile, challengesFile, configurationFile];
     await configurations.amend(
       new Map([...changing.map((name) => [name, files.get(name) ?? ""] as const), ...pems]),
     );

@@ -44,20 +44,17 @@ export const groupsTable: readonly string[] = [
 /** What is left of it for this request; below zero: nothing. */
 const left = (count: Count): string => `var(txn.target),map_str_int(${countFile(count)}),sub(txn.count)`;
 
-/**
- * Counts this one among its group's. Afterwards `txn.calm` is below zero when it matters that the group has limits; only then
- * the others are looked up.
- */
+/** Counts this one among its group's. */
 export const countInFlight = (act: "http-request" | "tcp-request content"): string[] => [
   `  ${act} track-sc0 var(txn.target),field(2,.) table groups`,
   `  ${act} set-var(txn.count) sc0_conn_cur`,
-  `  ${act} set-var(txn.calm) ${left("calm")}`,
 ];
 
-const isOver = "{ var(txn.calm) -m int lt 0 }";
+/** It does not matter that the group has limits; only when it does the others are looked up. */
+export const isCalm = `{ ${left("calm")} ge 0 }`;
 /** All members have as much as they may have. */
-export const isFull = `${isOver} { ${left("room")} lt 0 }`;
+export const isFull = `{ ${left("room")} lt 0 }`;
 /** Those that are awake have so much that one that sleeps is to be used. */
-export const isSaturated = `${isOver} { ${left("spare")} lt 0 }`;
+export const isSaturated = `{ ${left("spare")} lt 0 }`;
 /** No member can be reached. */
 export const isEmpty = `{ var(txn.target),map_str_int(${countFile("room")}) eq 0 }`;

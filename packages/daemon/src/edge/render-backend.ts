@@ -1,10 +1,11 @@
 /** The two halves of a backend: members that are awake, and those that the next packet wakes or that still start. */
+import { leadToLone, loneMember } from "./lone-members.ts";
 import { isEmpty } from "./member-counts.ts";
 import { asleepName, awakeName, type Backend, serverName, twinName } from "./names.ts";
 import { answeringBackend, backendPages } from "./pages.ts";
 import type { EdgeMember } from "./port.ts";
 import type { Slots } from "./slots.ts";
-import { loneMember, tellWake } from "./wakes.ts";
+import { tellWake } from "./wakes.ts";
 
 /** For documentation only (RFC 5737): a free place leads nowhere even if it were used. */
 const nowhere = "192.0.2.1";
@@ -21,6 +22,7 @@ export function renderBackend(backend: Backend, slots: Slots): string[] {
     "  retries 2",
     "  option redispatch 1",
     ...(isHttp ? [...backendPages("refused"), ...tellWake] : []),
+    leadToLone,
     ...servers(backend, slots, ["awake"]),
     twin(backend),
     `backend ${asleepName(backend)}`,
@@ -49,13 +51,10 @@ function servers(backend: Backend, slots: Slots, states: readonly EdgeMember["st
   });
 }
 
-/**
- * The only member that is awake, once more: HAProxy waits a second before it tries a backend's only server again, so that
- * nobody would be told before two of them that nothing listens. Its weight leaves it next to no requests.
- */
+/** The only member that is awake, once more. */
 function twin(backend: Backend): string {
   const lone = loneMember(backend.group);
-  return server(backend, twinName(backend.group.id), lone?.address, lone !== undefined, 1);
+  return server(backend, twinName(backend.group.id), lone?.address, lone !== undefined);
 }
 
 function server(
@@ -63,10 +62,9 @@ function server(
   name: string,
   address: string | undefined,
   used: boolean,
-  weight = 256,
 ): string {
   // An idle connection would keep a member from falling asleep.
-  const words = [`weight ${weight}`, `maxconn ${group.hardLimit}`, "pool-purge-delay 1s"];
+  const words = [`maxconn ${group.hardLimit}`, "pool-purge-delay 1s"];
   if (grpc) words.push("proto h2");
   if (rule.proxy) words.push("send-proxy-v2");
   if (!used) words.push("disabled");

@@ -10,6 +10,7 @@ import {
   tlsChallengePort,
   tlsChallengeSections,
 } from "./challenges.ts";
+import { loneFile, loneMap } from "./lone-members.ts";
 import { countMaps, groupsTable } from "./member-counts.ts";
 import { backendsOf } from "./names.ts";
 import { pagesFile, pagesMap } from "./pages.ts";
@@ -39,6 +40,7 @@ export function render(plan: EdgePlan, slots: SlotTable, options: RenderOptions)
   const files = new Map([
     [pagesFile, pagesMap()],
     ...countMaps(plan.groups),
+    [loneFile, loneMap(plan, slots)],
     [wakesFile, wakesMap(plan, slots)],
     [challengesFile, challengesMap(plan)],
     [challengeCertificatesFile, challengeCertificates(plan, options)],

@@ -1,11 +1,11 @@
 /** Members that come, go, sleep and wake: commands to the running HAProxy instead of a reload. */
 import type { Clock } from "../base/clock.ts";
+import { loneCommands, loneMember } from "./lone-members.ts";
 import { countCommands } from "./member-counts.ts";
 import { asleepName, awakeName, type Backend, backendsOf, serverName, twinName } from "./names.ts";
 import type { EdgeMember, EdgePlan } from "./port.ts";
 import { askHaproxy } from "./runtime-socket.ts";
 import type { SlotTable } from "./slots.ts";
-import { loneMember } from "./wakes.ts";
 
 /**
  * What the worker must be told so that its servers are as the plan says. Whoever comes into use does so before others go
@@ -28,6 +28,7 @@ export function memberCommands(plan: EdgePlan, slots: SlotTable): string[] {
   return [
     ...all.flatMap(({ use }) => use),
     ...countCommands(plan.groups),
+    ...loneCommands(plan, slots),
     ...all.flatMap(({ rest }) => rest),
   ];
 }

@@ -3,7 +3,7 @@
  * wake, written before the packets that were held are delivered. Whatever began after it was not held.
  */
 import { serverName, twinName } from "./names.ts";
-import type { EdgeGroup, EdgePlan } from "./port.ts";
+import type { EdgePlan } from "./port.ts";
 import type { SlotTable } from "./slots.ts";
 
 export const wakesFile = "wakes.map";
@@ -22,12 +22,6 @@ export function wakeCommands(slots: SlotTable, lone: ReadonlySet<string>, id: st
     return [serverName(group, slot), ...(lone.has(id) ? [twinName(group)] : [])];
   });
   return names.map((name) => `set map ${wakesFile} ${name} ${now}`);
-}
-
-/** The only one that is awake. */
-export function loneMember({ members }: EdgeGroup): EdgeGroup["members"][number] | undefined {
-  const [first, ...others] = members.filter(({ state }) => state === "awake");
-  return others.length === 0 ? first : undefined;
 }
 
 export const noteBeginning = "  http-request set-var(txn.began) date(0,ms)";

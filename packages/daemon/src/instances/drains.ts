@@ -2,22 +2,30 @@
 import type { InstanceId } from "@uni/contract/ids";
 import type { InstanceRecord } from "./record.ts";
 
+export type DrainGoal = "stop" | "sleep";
+
 export class Drains {
-  readonly #counts = new Map<InstanceId, number>();
+  readonly #goals = new Map<InstanceId, DrainGoal[]>();
 
   /** The returned function ends it. */
-  begin(id: InstanceId): () => void {
-    this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+  begin(id: InstanceId, goal: DrainGoal): () => void {
+    const goals = this.#goals.get(id) ?? [];
+    this.#goals.set(id, goals);
+    goals.push(goal);
     return () => {
-      const left = (this.#counts.get(id) ?? 1) - 1;
-      if (left > 0) this.#counts.set(id, left);
-      else this.#counts.delete(id);
+      goals.splice(goals.indexOf(goal), 1);
+      if (goals.length === 0) this.#goals.delete(id);
     };
+  }
+
+  /** What comes meanwhile can still be answered: now, or by waking it. */
+  fallsAsleep(id: InstanceId): boolean {
+    return this.#goals.get(id)?.every((goal) => goal === "sleep") === true;
   }
 
   /** The record as it is shown: one that runs is `draining`. */
   shown(record: InstanceRecord): InstanceRecord {
-    if (record.status.state !== "running" || !this.#counts.has(record.id)) return record;
+    if (record.status.state !== "running" || !this.#goals.has(record.id)) return record;
     return { ...record, status: { ...record.status, state: "draining" } };
   }
 }

@@ -39,6 +39,7 @@ test("what is no option, no address or no level is refused with a hint where the
     ["extra"],
     ["--listen", "1234"],
     ["--log-level", "loud"],
+    ["--log-format", "xml"],
   ]) {
     assert.throws(() => readConfig(args, {}), UniError, args.join(" "));
   }

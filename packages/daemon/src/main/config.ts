@@ -14,6 +14,8 @@ export interface Config {
   /** Kernels and boot snapshots; may be shared by daemons. */
   readonly cacheDirectory: string;
   readonly logLevel: string;
+  /** Undefined: text on a terminal, else JSON. */
+  readonly logFormat: "json" | "text" | undefined;
   /** Sleepers keep their process for this long. */
   readonly sleepToDiskAfterMs: number;
   /** Services have their names below it. */
@@ -42,6 +44,7 @@ Options:
                                 (UNI_EDGE_PROXIES, default none)
   --domain NAME           names of services lie below   (UNI_DOMAIN, default uni.localhost)
   --log-level LEVEL       debug, info, warn or error    (UNI_LOG_LEVEL, default info)
+  --log-format FORMAT     json or text                  (UNI_LOG_FORMAT, default text on a terminal)
   --version               print the version
   --help                  print this
 
@@ -81,6 +84,10 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
   if (!levels.includes(logLevel)) {
     throw new UniError("invalid_value", `log at level '${logLevel}': the levels are ${levels.join(", ")}`);
   }
+  const logFormat = values["log-format"] ?? env.UNI_LOG_FORMAT;
+  if (logFormat !== undefined && logFormat !== "json" && logFormat !== "text") {
+    throw new UniError("invalid_value", `log in the format '${logFormat}': the formats are json and text`);
+  }
   return {
     kind: "run",
     config: {
@@ -92,6 +99,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
         values["cache-dir"] ?? env.UNI_CACHE_DIR ?? "/var/cache/uni",
       ),
       logLevel,
+      logFormat,
       sleepToDiskAfterMs: readSeconds(
         "sleep to disk after",
         values["sleep-to-disk-after"] ?? env.UNI_SLEEP_TO_DISK_AFTER ?? "60",
@@ -116,6 +124,7 @@ function parseOptions(args: readonly string[]) {
         domain: { type: "string" },
         "edge-bind": { type: "string" },
         "edge-proxies": { type: "string" },
+        "log-format": { type: "string" },
         "log-level": { type: "string" },
         "sleep-to-disk-after": { type: "string" },
         ...acmeOptionNames,

@@ -104,7 +104,9 @@ async function currentPlan(deps: EdgeApplierDependencies): Promise<EdgePlan> {
     const group = groups.groupOf(id);
     if (group === undefined) return [];
     // From its first step on, falling asleep is turned back by a packet: no request is refused meanwhile.
-    const fallsAsleep = status.state === "stopping" && status.intent === "sleep";
+    const fallsAsleep =
+      (status.state === "stopping" && status.intent === "sleep") ||
+      (status.state === "draining" && drains.fallsAsleep(id));
     const state = fallsAsleep ? "standby" : status.state;
     return [{ id, name, address, state, settled: isSettled(record, clock.now()), group: group.id }];
   });

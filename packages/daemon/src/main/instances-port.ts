@@ -140,7 +140,7 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     const before = registry.get(id);
     const owner = owners.of(id);
     requireAdmitted("sleep", before);
-    const drained = await beginDrain(drainage, id, options.drainMs);
+    const drained = await beginDrain(drainage, id, { goal: "sleep", ms: options.drainMs });
     const done = drained(async () => {
       await owner.sleep({ keepMemory: true, stillIdle: async () => true });
       await owner.sleepDeeper();
@@ -167,8 +167,8 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     }
     const request = { force: options.force, graceMs: options.graceMs };
     // Whoever does not run has nothing to finish.
-    const drainMs = state === "running" ? options.drainMs : 0;
-    const drained = await beginDrain(drainage, id, drainMs);
+    const ms = state === "running" ? options.drainMs : 0;
+    const drained = await beginDrain(drainage, id, { goal: "stop", ms });
     inBackground(
       drained(() => owners.of(id).stop(request)),
       "stop",

@@ -11,14 +11,11 @@ import { writeFileAtomic } from "../host/files.ts";
 import { compose } from "./compose.ts";
 import { type Config, readConfig, usage } from "./config.ts";
 import { claimDataDirectory, requireWritable } from "./data-directory.ts";
+import { logText } from "./log-text.ts";
 import { version } from "./version.ts";
 
 async function run(config: Config): Promise<void> {
-  const log: Log = pino({
-    level: config.logLevel,
-    base: undefined,
-    timestamp: pino.stdTimeFunctions.isoTime,
-  });
+  const log = openLog(config);
   requireRoot();
   await claimDataDirectory(config.dataDirectory);
   await requireWritable(config.dataDirectory);
@@ -67,6 +64,14 @@ async function run(config: Config): Promise<void> {
   if (stopInstances) await daemon.stopAll();
   await listeners.run();
   await daemon.close();
+}
+
+function openLog({ logLevel: level, logFormat }: Config): Log {
+  const options = { level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime };
+  const isText = (logFormat ?? (process.stdout.isTTY ? "text" : "json")) === "text";
+  if (!isText) return pino(options);
+  const colour = process.stdout.isTTY && process.env.NO_COLOR === undefined;
+  return pino(options, logText(process.stdout, { colour }));
 }
 
 function requireRoot(): void {

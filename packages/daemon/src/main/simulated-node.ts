@@ -206,6 +206,7 @@ export async function startDaemon(
     socketPath: path,
     listen: undefined,
     logLevel: "info",
+    logFormat: undefined,
     sleepToDiskAfterMs: 60_000,
     domain: "uni.localhost",
     edgeBind: "127.0.0.1",

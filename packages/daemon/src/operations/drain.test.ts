@@ -42,7 +42,7 @@ async function withDrain(body: (scene: Scene) => Promise<void>): Promise<void> {
       connections: 0,
       done,
       async drain(ms) {
-        const finish = await beginDrain(deps, id, ms);
+        const finish = await beginDrain(deps, id, { goal: "stop", ms });
         return { over: finish(async () => void done.push("work")) };
       },
     };
@@ -101,7 +101,8 @@ test("work that fails ends the drain as well", async () => {
   await withDrain(async ({ clock, registry, done }) => {
     const drains = new Drains();
     const applyEdge = async () => void done.push(drains.shown(record).status.state);
-    const finish = await beginDrain({ clock, registry, drains, live: () => undefined, applyEdge }, id, 1);
+    const deps = { clock, registry, drains, live: () => undefined, applyEdge };
+    const finish = await beginDrain(deps, id, { goal: "sleep", ms: 1 });
     await assert.rejects(
       finish(() => Promise.reject(new Error("device busy"))),
       /device busy/,

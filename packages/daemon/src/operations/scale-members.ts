@@ -51,7 +51,7 @@ export async function removeMember(
   drainMs: number,
 ): Promise<void> {
   const remove = async () => void (await deps.owners.of(id).delete());
-  const drained = await beginDrain(deps, id, drainMs);
+  const drained = await beginDrain(deps, id, { goal: "stop", ms: drainMs });
   await drained(remove);
   // It fell asleep or ended meanwhile.
   if (deps.registry.find(id) !== undefined) await remove();

@@ -1,16 +1,6 @@
 /** What every driver must do for machines that sleep. Beside conformance.ts, with the same setup. */
 import assert from "node:assert/strict";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { UniError } from "@uni/contract/errors";
@@ -244,14 +234,6 @@ export function sleepConformance(name: string, makeSetup: () => Promise<SleepSet
       assert.equal(await vmm.adopt(spec.directory), undefined);
       assert.equal(vmm.checkSnapshot(sleepOf(spec)).state, "good");
       await (await resume(spec)).kill();
-    });
-
-    test("leftovers of a daemon that died while it suspended go with the next suspension", async () => {
-      const spec = await setup.newSpec();
-      const machine = await start(spec);
-      mkdirSync(`${sleepOf(spec)}.aside-0000`);
-      await toDisk(machine, spec);
-      assert.equal(existsSync(`${sleepOf(spec)}.aside-0000`), false);
     });
   });
 }

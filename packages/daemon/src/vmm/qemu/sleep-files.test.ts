@@ -201,6 +201,18 @@ test("a suspension that is aborted after it began leaves an earlier snapshot as 
   await machine.kill();
 });
 
+test("half a snapshot of a daemon that died goes with the next suspension", async () => {
+  const spec = await machines.newSpec();
+  const machine = await start(spec);
+  const half = join(spec.directory, `${asidePrefix}0000`);
+  mkdirSync(half);
+  await machines.hangUp(machine);
+  await machine.pause();
+  await machine.suspend(sleepOf(spec), never);
+  assert.equal(existsSync(half), false);
+  await machine.kill();
+});
+
 /** A cache of its own with the one boot snapshot that `spec` starts from. */
 async function cacheFor(spec: MachineSpec): Promise<{ cache: string; boot: string }> {
   const machine = await start(spec);
