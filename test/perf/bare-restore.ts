@@ -22,7 +22,7 @@ export interface BareMachine {
 
 /** From nothing to a guest that runs. */
 export async function bareRestore(
-  spec: MachineSpec,
+  spec: Omit<MachineSpec, "boot">,
   snapshot: string,
   cacheDirectory: string,
 ): Promise<BareMachine> {

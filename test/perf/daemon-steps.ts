@@ -1,4 +1,4 @@
-/** How long the daemon took for the steps of sleep and wake, by what it logs at level debug. */
+/** How long the daemon took for the steps of sleep, wake, captures and clones, by what it logs at level debug. */
 import { readFileSync, statSync } from "node:fs";
 import type { TestDaemon } from "../kit/daemon.ts";
 
@@ -24,4 +24,11 @@ export function stepsSince(daemon: TestDaemon, mark: number, sentAt = 0): Steps 
     steps["loaded"] = Number(us.loaded) / 1000 - steps["started"];
   }
   return steps;
+}
+
+/** How long machines stood still for the captures that were logged after the mark, in milliseconds. */
+export function pausesSince(daemon: TestDaemon, mark: number): readonly number[] {
+  const text = readFileSync(daemon.logPath).subarray(mark).toString();
+  const lines = text.split("\n").filter((each) => each.startsWith("{"));
+  return lines.flatMap((line) => JSON.parse(line).pauseMs ?? []);
 }

@@ -5,6 +5,7 @@
 import type { Digest } from "@uni/contract/ids";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { GuestChannel, GuestEvent } from "../guest/port.ts";
+import type { SaveOptions } from "../store/instances.ts";
 import type { Machine } from "../vmm/port.ts";
 import type { PortWish } from "./port-changes.ts";
 import type { InstancePort, InstanceRecord, InstanceStatus } from "./record.ts";
@@ -19,7 +20,7 @@ export interface StartHooks {
   /** Everything the guest says; it is acknowledged when the promise resolves. */
   readonly onEvent: (event: GuestEvent) => Promise<void>;
   /** Stores what is known so far; awaited before the next step. */
-  readonly onProgress: (status: Partial<InstanceStatus>) => Promise<void>;
+  readonly onProgress: (status: Partial<InstanceStatus>, options?: SaveOptions) => Promise<void>;
 }
 
 export interface ChangedImage {

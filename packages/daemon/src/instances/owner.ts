@@ -379,7 +379,8 @@ export class InstanceOwner {
 
   #hooks(): StartHooks {
     return {
-      onProgress: async (status) => void (await this.#save(status)),
+      onProgress: async (status, options) =>
+        void (await this.#deps.registry.change(this.#id, { status }, options)),
       onEvent: async (event) => {
         if (isRequest(event)) return this.#deps.onGuestRequest(this.#id, event);
         const exit = await this.#journal.take(event);

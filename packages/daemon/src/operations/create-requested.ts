@@ -85,7 +85,7 @@ async function createOfSaved(
     const usedAt = deps.clock.now();
     // It may have been removed meanwhile, which takes nothing from what was made of it.
     if (deps.saved.find(saved.id) !== undefined) {
-      await deps.saved.update(saved.id, (content) => ({ ...content, usedAt }));
+      await deps.saved.update(saved.id, (content) => ({ ...content, usedAt }), { synced: false });
     }
     return made;
   } finally {

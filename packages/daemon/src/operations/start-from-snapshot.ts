@@ -10,9 +10,9 @@ import { Teardown } from "../base/teardown.ts";
 import type { GuestBecoming, GuestRom } from "../guest/port.ts";
 import type { ImageConfig } from "../images/port.ts";
 import type { LiveInstance, StartHooks } from "../instances/lifecycle.ts";
-import type { InstanceRecord, Origin, SnapshotFacts } from "../instances/record.ts";
+import type { InstanceRecord, InstanceStatus, Origin, SnapshotFacts } from "../instances/record.ts";
 import { planRoms, romsInUse } from "../instances/roms.ts";
-import type { Vmm } from "../vmm/port.ts";
+import type { Machine, Vmm } from "../vmm/port.ts";
 import { attachmentOf } from "./attachments.ts";
 import { guestConfig } from "./guest-config.ts";
 import {
@@ -66,15 +66,9 @@ export async function startFromSnapshot(
     laps.lap("loaded");
     await machine.resume();
     laps.lap("resumed");
-    const told = hooks.onProgress({
-      state: "running",
-      accelerator: machine.accelerator,
-      kernel: version,
-      bootTimeUs: clock.monotonicUs() - begunUs,
-      vmmStartUs: machine.timings?.startUs ?? null,
-      vmmLoadUs: machine.timings?.loadUs ?? null,
-      vmmReadyUs: machine.timings?.readyUs ?? null,
-    });
+    const us = clock.monotonicUs() - begunUs;
+    // Not synced: a power cut takes the machine too, and begins the start again.
+    const told = hooks.onProgress(runningStatus(machine, version, us), { synced: false });
     told.catch(() => {}); // Awaited below, if the agent is reached.
     const channel = await connect(deps, machine, { logOffset: "anew", ms: connectMs, signal });
     await undo.add("channel", () => channel.close());
@@ -102,6 +96,19 @@ export async function startFromSnapshot(
     await undoSteps(deps.log, undo, { instance: record.id, what: "a start" });
     throw toUniError(error, `start instance '${record.name}'`);
   }
+}
+
+function runningStatus(
+  { accelerator, timings }: Machine,
+  kernel: string,
+  bootTimeUs: number,
+): Partial<InstanceStatus> {
+  return {
+    ...{ state: "running", accelerator, kernel, bootTimeUs },
+    vmmStartUs: timings?.startUs ?? null,
+    vmmLoadUs: timings?.loadUs ?? null,
+    vmmReadyUs: timings?.readyUs ?? null,
+  };
 }
 
 /** Memory that cannot be used is never given up silently: it is for its owner to say that the rest will do. */

@@ -9,6 +9,7 @@ import { Catalogue, type NameOrId } from "../base/catalogue.ts";
 import { TaskQueue } from "../base/task-queue.ts";
 import type { Registry } from "../instances/registry.ts";
 import { listCursors } from "../store/cursors.ts";
+import type { SaveOptions } from "../store/instances.ts";
 import type { Database } from "../store/open.ts";
 import * as rows from "../store/saved-instances.ts";
 import type { NewSaved, SavedContent, SavedInstance, SavedKind } from "./record.ts";
@@ -81,11 +82,15 @@ export class SavedInstances {
   }
 
   /** `make` gets the content as it then is, and throws to leave it so. */
-  update(id: InstanceId, make: (content: SavedContent) => SavedContent): Promise<SavedInstance> {
+  update(
+    id: InstanceId,
+    make: (content: SavedContent) => SavedContent,
+    options?: SaveOptions,
+  ): Promise<SavedInstance> {
     return this.#change(async () => {
       const before = this.#get(id);
       const after = { ...before, content: make(before.content) };
-      await rows.saveSaved(this.#db, id, JSON.stringify(after.content));
+      await rows.saveSaved(this.#db, id, JSON.stringify(after.content), options);
       return this.#put(after);
     });
   }

@@ -1,7 +1,8 @@
 import type { Insertable, Selectable, Transaction } from "kysely";
 import { keepCursor } from "./cursors.ts";
-import { deleteInstanceIn } from "./instances.ts";
+import { deleteInstanceIn, type SaveOptions } from "./instances.ts";
 import { requireFreeName } from "./names.ts";
+import { withoutSync } from "./node-sqlite-dialect.ts";
 import type { Database } from "./open.ts";
 import type { SavedTables } from "./saved-schema.ts";
 import type { Tables } from "./schema.ts";
@@ -36,8 +37,15 @@ async function insertIn(tx: Transaction<Tables>, row: NewRow): Promise<number> {
   return sequence;
 }
 
-export async function saveSaved(db: Database, uuid: string, content: string): Promise<void> {
-  await db.updateTable("saved_instances").set({ content }).where("uuid", "=", uuid).execute();
+export async function saveSaved(
+  db: Database,
+  uuid: string,
+  content: string,
+  { synced = true }: SaveOptions = {},
+): Promise<void> {
+  const save = (on: Database) =>
+    on.updateTable("saved_instances").set({ content }).where("uuid", "=", uuid).execute();
+  await (synced ? save(db) : withoutSync(db, save));
 }
 
 export async function deleteSaved(db: Database, uuid: string, now: number): Promise<void> {

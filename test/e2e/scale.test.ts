@@ -1,0 +1,66 @@
+/** A service group whose members follow its load: real clones behind the real edge. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { buildBusybox, daemonForFile, runScript } from "../kit/machine-test.ts";
+import { runProgram } from "../kit/programs.ts";
+import { until } from "../kit/until.ts";
+
+const uni = await daemonForFile();
+await buildBusybox(uni);
+const rootFile = join(uni.directory, "root.pem");
+writeFileSync(rootFile, `${await uni.ok(["ca", "export"])}\n`);
+
+/** A page that takes its time, so that requests are in flight. */
+const slow = [
+  "mkdir -p /www/cgi-bin",
+  "printf '#!/bin/sh\\nsleep 2\\nprintf \"Content-Type: text/plain\\\\n\\\\nslow\\\\n\"\\n' >/www/cgi-bin/slow",
+  "chmod +x /www/cgi-bin/slow",
+  "exec httpd -f -p 8080 -h /www",
+].join("\n");
+
+async function ask(fqdn: string): Promise<string> {
+  const options = ["-sS", "--max-time", "30", "--cacert", rootFile, "--resolve", `${fqdn}:443:127.0.0.1`];
+  return (await runProgram("curl", [...options, `https://${fqdn}/cgi-bin/slow`])).stdout;
+}
+
+const sizeOf = async (): Promise<number> => (await uni.json(["scale", "get", "shop"])).size;
+
+test("members come with the load, all answer, and they go when it is over", async () => {
+  await runScript(uni, "base", slow);
+  await until("base listens", async () => (await uni.json(["inspect", "base"])).net_time_us > 0);
+  await uni.ok(["template", "create", "base"]);
+  const shop = ["-p", "443:8080", "--domain", "shop", "--soft-limit", "1"];
+  await uni.ok(["services", "create", "shop", ...shop]);
+  await uni.ok(["scale", "set", "shop", "--template", "base", "--max", "3"]);
+  await until("the first member", async () => (await sizeOf()) === 1);
+  const fqdn = (await uni.json(["services", "get", "shop"])).domains[0].fqdn;
+  await until("it answers", async () => (await ask(fqdn)).includes("slow"));
+
+  await uni.ok(["scale", "policy", "add", "shop", "now", "--on-demand"]);
+  const answers: string[] = [];
+  let busy = true;
+  const clients = [1, 2, 3].map(async () => {
+    while (busy) answers.push(await ask(fqdn));
+  });
+  await until("all that are allowed", async () => (await sizeOf()) === 3).finally(() => {
+    busy = false;
+  });
+  await Promise.all(clients);
+  assert.ok(
+    answers.every((answer) => answer.includes("slow")),
+    answers.join(";"),
+  );
+
+  await uni.kill();
+  await uni.start();
+  assert.equal(await sizeOf(), 3);
+  await uni.ok(["scale", "policy", "add", "shop", "quiet", "--idle", "2s"]);
+  await until("one is left", async () => (await sizeOf()) === 1);
+  assert.ok((await ask(fqdn)).includes("slow"));
+  await uni.ok(["scale", "rm", "shop"]);
+  await until("none is left", async () => (await uni.json(["ps", "-a"])).length === 0);
+  await uni.ok(["services", "rm", "shop"]);
+  await uni.ok(["template", "rm", "base"]);
+});
