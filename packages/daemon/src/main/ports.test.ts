@@ -8,6 +8,7 @@ import { account, digestOf, otherAccount, recordOf, withRegistry } from "../inst
 import type { Kernel } from "../kernels/kernel.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { createFakeImages, fakeImage } from "../operations/fake-host.ts";
+import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { hostArchitecture } from "../vmm/qemu/architecture.ts";
 import { examine } from "./doctor.ts";
 import { createImagesPort } from "./images-port.ts";
@@ -158,10 +159,11 @@ test("node: quotas count the account's own, and information is there without a m
     recordOf(2),
     recordOf(3, { account: otherAccount, status: { state: "running" } }),
   ];
-  await withRegistry(records, async (registry) => {
+  await withRegistry(records, async (registry, db) => {
     const node = createNodePort({
       ...broken,
       registry,
+      saved: await SavedInstances.open(db),
       limits,
       images: createFakeImages(),
       config: { dataDirectory: "/data", socketPath: "/run/s" },
