@@ -34,7 +34,7 @@ export interface Sleep {
 export interface SnapshotFacts {
   /** Of its directory. */
   readonly id: string;
-  /** The snapshot whose pages lie below its own; never more than one (decision 0020). */
+  /** The snapshot whose pages lie below its own; never more than one (decision 0016). */
   readonly parent: string | null;
   /** What its machine had booted. */
   readonly kernel: string | null;

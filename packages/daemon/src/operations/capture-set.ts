@@ -1,5 +1,5 @@
 /**
- * Several instances as they are at one instant: memory, devices and disks (decision 0020). All that takes its time happens
+ * Several instances as they are at one instant: memory, devices and disks (decision 0016). All that takes its time happens
  * before they stand still, or afterwards; all stand still before the first of them is taken. One that sleeps is captured
  * asleep, one that is stopped has its disk alone. What fails leaves all of them as they were.
  */

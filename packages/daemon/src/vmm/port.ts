@@ -15,7 +15,7 @@
  * Nobody may talk to the agent from the begin of `suspend` to its end. Crashes of the host are not guarded against by
  * syncing: `checkSnapshot` tells files that they cut.
  *
- * Capture: a snapshot of a machine that goes on, with its disk (decision 0020). `capture` copies what can be copied while the
+ * Capture: a snapshot of a machine that goes on, with its disk (decision 0016). `capture` copies what can be copied while the
  * machine runs; then, paused, `take` makes it complete and switches the machine to `nextDisk`; `publish` renames the directory
  * into its place. Somebody may talk to the agent all along: what was on its way is part of nothing. `resume` makes any
  * number of machines of it, each with another `MachineSpec`; only the shape is the snapshot's. Such a machine, and what is

@@ -1,5 +1,5 @@
 /**
- * Disks of captured machines (decision 0020). `<layers>/<id>.qcow2` is a qcow2 file that nobody writes any more. A capture
+ * Disks of captured machines (decision 0016). `<layers>/<id>.qcow2` is a qcow2 file that nobody writes any more. A capture
  * freezes what a machine writes: `prepareNext` gives that file a second name below `<layers>`, and puts an empty overlay
  * over it beside it, `next.qcow2`; once the machine writes there, `completeSwitch` gives the overlay the disk's own name.
  *

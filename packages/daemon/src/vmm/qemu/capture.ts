@@ -1,5 +1,5 @@
 /**
- * A snapshot of a machine that goes on (decision 0020). Before the pause: the pages are copied by a helper that stays, and
+ * A snapshot of a machine that goes on (decision 0016). Before the pause: the pages are copied by a helper that stays, and
  * QEMU opens the next disk. In it: devices, what has become different, the switch of the disk. After it: all that is
  * written to the host's disk.
  */

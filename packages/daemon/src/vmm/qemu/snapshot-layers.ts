@@ -1,6 +1,6 @@
 /**
  * What a snapshot stands on, besides the boot snapshot: a capture of a machine that was made of a capture holds what that
- * machine wrote, and names the capture; a sleeper likewise. Two captures deep at most (decision 0020).
+ * machine wrote, and names the capture; a sleeper likewise. Two captures deep at most (decision 0016).
  */
 import { type Stats, statSync } from "node:fs";
 import { join } from "node:path";
