@@ -1,28 +1,25 @@
 /** What the edge must be told, as data: which name and port lead to which members, and with which certificate. Pure. */
 import type { InstanceState } from "@uni/contract/enums";
 import type { CertificateId, InstanceId, ServiceGroupId } from "@uni/contract/ids";
+import type { EdgeDomain, EdgeGroup, EdgeMember, EdgePortRule } from "../edge/port.ts";
 import { certificateFor } from "./certificate-choice.ts";
 import { fqdnOf, isFullName } from "./domains.ts";
 import type { CertificateRecord, GroupRecord, GroupService } from "./record.ts";
 
+/** As the edge takes it, but for the certificates of the local authority, which are still to be had. */
 export interface EdgePlan {
-  readonly groups: readonly EdgeGroup[];
+  readonly groups: readonly PlannedGroup[];
 }
 
-export interface EdgeGroup {
+interface PlannedGroup extends Omit<EdgeGroup, "domains" | "members"> {
   readonly id: ServiceGroupId;
   readonly name: string;
-  readonly domains: readonly EdgeDomain[];
-  readonly ports: readonly EdgePortRule[];
-  readonly softLimit: number;
-  readonly hardLimit: number;
+  readonly domains: readonly PlannedDomain[];
   /** In the order in which they are to be filled. */
-  readonly members: readonly EdgeMember[];
+  readonly members: readonly PlannedMember[];
 }
 
-export interface EdgeDomain {
-  /** May begin with `*.`. */
-  readonly fqdn: string;
+interface PlannedDomain extends Omit<EdgeDomain, "certificate"> {
   readonly certificate: EdgeCertificate;
 }
 
@@ -31,24 +28,9 @@ export type EdgeCertificate =
   /** To be had from the local authority under this name. */
   | { readonly kind: "local"; readonly name: string };
 
-export type EdgePortRule =
-  | { readonly kind: "redirect"; readonly port: number; readonly toPort: number }
-  | {
-      readonly kind: "http" | "tcp";
-      readonly port: number;
-      readonly destinationPort: number;
-      /** The edge ends TLS. */
-      readonly tls: boolean;
-      /** Members are told in the PROXY protocol who has connected. */
-      readonly proxy: boolean;
-    };
-
-export interface EdgeMember {
+interface PlannedMember extends EdgeMember {
   readonly id: InstanceId;
   readonly name: string;
-  readonly address: string;
-  /** starting: it may still refuse connections. draining: keeps what it has and gets nothing new. */
-  readonly state: "awake" | "asleep" | "starting" | "draining";
 }
 
 export interface EdgeInstance {
@@ -107,7 +89,7 @@ function portRule({ port, destinationPort, handlers }: GroupService): EdgePortRu
 }
 
 /** What neither runs nor can be woken is no member; one that starts answers once it listens. */
-function edgeMember({ id, name, address, state, settled }: EdgeInstance): EdgeMember[] {
+function edgeMember({ id, name, address, state, settled }: EdgeInstance): PlannedMember[] {
   switch (state) {
     case "running":
       return [{ id, name, address, state: settled ? "awake" : "starting" }];
