@@ -17,6 +17,7 @@ import type { InstanceRecord, InstanceStatus, Sleep } from "./record.ts";
 import { hasPendingRoms } from "./roms.ts";
 import { powerOff, stopPolitely } from "./run-end.ts";
 import { keepsMemory } from "./scale-to-zero.ts";
+import { listensWithinMs } from "./settled.ts";
 import { asleepStatus, awakeStatus } from "./sleep-status.ts";
 import type { StopCause } from "./stop-outcome.ts";
 
@@ -52,9 +53,6 @@ export interface SleepRequest {
 }
 
 const wakingStatus = { state: "starting", intent: "run" } as const;
-/** A program that never listens gets the packets that woke it after this. */
-const listensWithinMs = 10_000;
-
 export class Sleeper {
   readonly #bed: Bed;
   #waking: Promise<void> | undefined;

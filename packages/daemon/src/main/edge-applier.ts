@@ -5,6 +5,7 @@ import type { Edge, EdgeChallenge, EdgePlan } from "../edge/port.ts";
 import type { Drains } from "../instances/drains.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
+import { hasSettled, listensWithinMs } from "../instances/settled.ts";
 import type { Certificates } from "../services/certificates.ts";
 import { edgePlan } from "../services/edge-plan.ts";
 import type { LocalCa } from "../services/local-ca.ts";
@@ -90,12 +91,8 @@ export function followChanges(deps: EdgeApplierDependencies): EdgeApplier {
   };
 }
 
-/** A program that never listens is as good as one that does. */
-const listensWithinMs = 10_000;
-
 const isSettled = (record: InstanceRecord | undefined, now: number): boolean =>
-  record !== undefined &&
-  (record.status.netTimeUs !== null || now - (record.status.startedAt ?? now) >= listensWithinMs);
+  record !== undefined && hasSettled(record.status, now);
 
 async function currentPlan(deps: EdgeApplierDependencies): Promise<EdgePlan> {
   const { groups, registry, certificates, localCa, nodeDomain, clock, drains } = deps;

@@ -9,6 +9,7 @@ import type { Configurations } from "../autoscale/configurations.ts";
 import { type Decision, decide } from "../autoscale/engine.ts";
 import type { Configuration, ScaleRecord } from "../autoscale/record.ts";
 import type { Log } from "../base/log.ts";
+import { Watch } from "../base/watch.ts";
 import type { EdgeLoad } from "../edge/port.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import {
@@ -47,35 +48,25 @@ export class Autoscale {
   readonly #starting = new Set<InstanceId>();
   readonly #going = new Map<InstanceId, Promise<void>>();
   readonly #unlisten: () => void;
-  #cancel: (() => void) | undefined;
-  #looking: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #watch: Watch;
 
   constructor(deps: AutoscaleDependencies) {
     this.#deps = deps;
     this.#loads = new MemberLoads(deps);
-    this.#unlisten = deps.configurations.onChange(() => this.#arm(0));
-    this.#arm(0);
+    this.#watch = new Watch({
+      clock: deps.clock,
+      look: () => this.#look(),
+      nextMs: () => (deps.configurations.all().length > 0 ? lookMs : undefined),
+      onError: (error) => deps.log.error({ err: error }, "looking at the load of groups failed"),
+    });
+    this.#unlisten = deps.configurations.onChange(() => this.#watch.plan(0));
+    this.#watch.plan(0);
   }
 
   /** Members that are finishing what they have go on; the next daemon removes them. */
   async close(): Promise<void> {
-    this.#closed = true;
     this.#unlisten();
-    this.#cancel?.();
-    await this.#looking;
-  }
-
-  #arm(ms: number): void {
-    if (this.#closed || this.#cancel !== undefined) return;
-    this.#cancel = this.#deps.clock.after(ms, () => {
-      this.#looking = this.#look()
-        .catch((error) => this.#deps.log.error({ err: error }, "looking at the load of groups failed"))
-        .then(() => {
-          this.#cancel = undefined;
-          if (this.#deps.configurations.all().length > 0) this.#arm(lookMs);
-        });
-    });
+    await this.#watch.close();
   }
 
   async #look(): Promise<void> {
@@ -165,7 +156,7 @@ export class Autoscale {
   }
 
   async #add(group: GroupRecord, { template }: Configuration, reason: string): Promise<void> {
-    if (this.#closed) return;
+    if (this.#watch.isClosed) return;
     const { member, started } = await addMember(this.#deps, group, template);
     this.#deps.log.info({ group: group.name, instance: member, reason }, "a group got a member");
     this.#starting.add(member);

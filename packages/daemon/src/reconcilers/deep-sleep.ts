@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { Watch } from "../base/watch.ts";
 import type { Owners } from "../instances/owners.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
@@ -25,42 +26,36 @@ export class DeepSleep {
   readonly #deps: DeepSleepDependencies;
   readonly #unlisten: () => void;
   readonly #notBefore = new Map<string, number>();
-  #cancel: (() => void) | undefined;
-  #working: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #watch: Watch;
 
   constructor(deps: DeepSleepDependencies) {
     this.#deps = deps;
-    this.#unlisten = deps.registry.onChange((after, before) => {
-      if (after !== undefined && isPaused(after) && !(before !== undefined && isPaused(before))) this.#arm();
+    this.#watch = new Watch({
+      clock: deps.clock,
+      look: () => this.#work(),
+      nextMs: () => this.#nextMs(),
+      onError: (error) => deps.log.error({ err: error }, "sending sleepers to disk failed"),
     });
-    this.#arm();
+    this.#unlisten = deps.registry.onChange((after, before) => {
+      if (after !== undefined && isPaused(after) && !(before !== undefined && isPaused(before)))
+        this.#watch.plan();
+    });
+    this.#watch.plan();
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
     this.#unlisten();
-    this.#cancel?.();
-    await this.#working;
+    await this.#watch.close();
   }
 
-  #arm(): void {
-    if (this.#closed || this.#cancel !== undefined) return;
+  #nextMs(): number | undefined {
     const { registry, clock } = this.#deps;
     const due = registry
       .all()
       .filter(isPaused)
       .map((record) => this.#dueAt(record));
-    if (due.length === 0) return;
-    const wait = Math.min(lookAtMemoryMs, Math.max(0, Math.min(...due) - clock.now()));
-    this.#cancel = clock.after(wait, () => {
-      this.#working = this.#work()
-        .catch((error) => this.#deps.log.error({ err: error }, "sending sleepers to disk failed"))
-        .then(() => {
-          this.#cancel = undefined;
-          this.#arm();
-        });
-    });
+    if (due.length === 0) return undefined;
+    return Math.min(lookAtMemoryMs, Math.max(0, Math.min(...due) - clock.now()));
   }
 
   #dueAt(record: InstanceRecord): number {
@@ -75,7 +70,7 @@ export class DeepSleep {
     sleepers.sort((a, b) => (a.status.sleep?.since ?? 0) - (b.status.sleep?.since ?? 0));
     for (const { id } of this.#forgetOthers(sleepers)) {
       const record = registry.find(id);
-      if (this.#closed || record === undefined || !isPaused(record)) continue;
+      if (this.#watch.isClosed || record === undefined || !isPaused(record)) continue;
       const isTried = (this.#notBefore.get(id) ?? 0) > clock.now();
       if (isTried || (this.#dueAt(record) > clock.now() && !(await isShortOfMemory()))) continue;
       try {

@@ -6,10 +6,12 @@
 import type { InstanceId } from "@uni/contract/ids";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { Watch } from "../base/watch.ts";
 import type { Owners } from "../instances/owners.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import { mayScaleToZero } from "../instances/scale-to-zero.ts";
+import { hasSettled } from "../instances/settled.ts";
 import { sleepByPolicy } from "../instances/sleeper.ts";
 import type { Network } from "../network/port.ts";
 import { announceSleep, holdsItselfUp, packetsOf } from "../operations/guest-activity.ts";
@@ -30,8 +32,6 @@ interface Quiet {
   announced: boolean;
 }
 
-/** The countdown of a program that never listens begins after this. */
-const listensWithinMs = 10_000;
 const looksPerCooldown = 4;
 const shortestLookMs = 25;
 const longestLookMs = 5_000;
@@ -39,38 +39,26 @@ const longestLookMs = 5_000;
 export class IdleWatch {
   readonly #deps: IdleWatchDependencies;
   readonly #quiet = new Map<InstanceId, Quiet>();
-  #cancel: (() => void) | undefined;
-  #looking: Promise<void> = Promise.resolve();
-  #closed = false;
+  readonly #watch: Watch;
   readonly #unlisten: () => void;
 
   constructor(deps: IdleWatchDependencies) {
     this.#deps = deps;
-    this.#unlisten = deps.registry.onChange((after) => {
-      if (after !== undefined && isWatched(after)) this.#arm(0);
+    this.#watch = new Watch({
+      clock: deps.clock,
+      look: () => this.#look(),
+      nextMs: () => this.#nextLookMs(),
+      onError: (error) => deps.log.error({ err: error }, "looking for idle instances failed"),
     });
-    this.#arm(0);
+    this.#unlisten = deps.registry.onChange((after) => {
+      if (after !== undefined && isWatched(after)) this.#watch.plan(0);
+    });
+    this.#watch.plan(0);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
     this.#unlisten();
-    this.#cancel?.();
-    await this.#looking;
-  }
-
-  /** Sooner than planned does not matter: each look reads what is. */
-  #arm(ms: number): void {
-    if (this.#closed || this.#cancel !== undefined) return;
-    this.#cancel = this.#deps.clock.after(ms, () => {
-      this.#looking = this.#look()
-        .catch((error) => this.#deps.log.error({ err: error }, "looking for idle instances failed"))
-        .then(() => {
-          this.#cancel = undefined;
-          const next = this.#nextLookMs();
-          if (next !== undefined) this.#arm(next);
-        });
-    });
+    await this.#watch.close();
   }
 
   #nextLookMs(): number | undefined {
@@ -134,5 +122,5 @@ function isWatched(record: InstanceRecord | undefined): boolean {
 function mayCountDown({ status }: InstanceRecord, now: number): boolean {
   // One that boots to be woken has work before its first answer.
   if (status.sleep !== null) return false;
-  return status.netTimeUs !== null || now - (status.startedAt ?? now) >= listensWithinMs;
+  return hasSettled(status, now);
 }

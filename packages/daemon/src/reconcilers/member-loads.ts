@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Edge, EdgeLoad } from "../edge/port.ts";
 import type { Owners } from "../instances/owners.ts";
 import type { InstanceRecord } from "../instances/record.ts";
+import { hasSettled } from "../instances/settled.ts";
 import { isRemovable } from "../operations/scale-members.ts";
 
 export interface MemberLoadsDependencies {
@@ -28,8 +29,6 @@ interface Known {
 }
 
 const rateOverUs = 1_000_000;
-/** A program that never listens is as good as one that does. */
-const listensWithinMs = 10_000;
 const nothing: EdgeLoad = { inFlight: 0, served: 0 };
 
 export class MemberLoads {
@@ -52,16 +51,21 @@ export class MemberLoads {
   async member(record: InstanceRecord, group: ServiceGroupId, load = nothing): Promise<Member> {
     const { id, status } = record;
     const usage = await this.#deps.owners.of(id).live?.machine.usage();
-    const now = { atUs: this.#deps.clock.monotonicUs(), served: load.served, cpuMs: usage?.cpuTimeMs ?? 0 };
-    const known = this.#note(id, now, load);
-    const ageMs = status.startedAt === null ? 0 : this.#deps.clock.now() - status.startedAt;
+    const sample = {
+      atUs: this.#deps.clock.monotonicUs(),
+      served: load.served,
+      cpuMs: usage?.cpuTimeMs ?? 0,
+    };
+    const known = this.#note(id, sample, load);
+    const now = this.#deps.clock.now();
+    const ageMs = status.startedAt === null ? 0 : now - status.startedAt;
     return {
       id,
       removable: isRemovable(record, group),
-      state: stateOf(record, ageMs),
+      state: stateOf(record, now),
       ageMs,
       inFlight: load.inFlight,
-      idleMs: (now.atUs - known.busyAtUs) / 1000,
+      idleMs: (sample.atUs - known.busyAtUs) / 1000,
       ...known.rates,
     };
   }
@@ -89,8 +93,7 @@ export class MemberLoads {
   }
 }
 
-function stateOf({ status }: InstanceRecord, ageMs: number): Member["state"] {
+function stateOf({ status }: InstanceRecord, now: number): Member["state"] {
   if (status.state === "standby" || status.intent === "sleep") return "asleep";
-  const listens = status.netTimeUs !== null || ageMs >= listensWithinMs;
-  return status.state === "running" && listens ? "awake" : "starting";
+  return status.state === "running" && hasSettled(status, now) ? "awake" : "starting";
 }
