@@ -159,6 +159,38 @@ test("after a nap a ROM is there as before, another takes its place, and in the 
   await machine.kill();
 });
 
+test("one that cannot be mounted changes nothing: the former ROM stays, for who reads it too", async () => {
+  const bad = join(machines.directory, "rom-bad.erofs");
+  writeFileSync(bad, Buffer.alloc(8192, "bad"));
+  chmodSync(bad, 0o444);
+  let { spec, machine, channel } = await start([first]);
+  await configure(channel, [{ name: "code", at: "/code", slot: 0 }]);
+  await shell(channel, "mkfifo /go; (exec 3</code/text; read go </go; cat <&3 >/read) >/dev/null 2>&1 &");
+  await channel.close();
+  ({ spec, machine, channel } = await nap(spec, machine, [
+    first,
+    { slot: 1, path: bad },
+    { ...third, slot: 2 },
+  ]));
+  const refused = (slot: number, at: string) => [
+    { name: "more", at: "/more", slot: 2 },
+    { name: "code", at, slot },
+  ];
+  await assert.rejects(channel.refresh(refused(1, "/code")), fails(/mount \(EROFS\) the ROM code: Invalid/));
+  // A place that is a file, and another one for the disk that is there.
+  await assert.rejects(channel.refresh(refused(0, "/etc/passwd")), fails(/\/etc\/passwd/));
+  assert.equal(await shell(channel, "ls -A /dev | grep rom; cat /code/text"), "ukp_rom_code\nfirst\n");
+  await channel.refresh([{ name: "code", at: "/code", slot: 0 }]);
+  assert.equal(await shell(channel, "ls /more; cat /code/text"), "first\n");
+  // The same disk under another name, at another place: what was open is read on.
+  await channel.refresh([{ name: "other", at: "/other", slot: 0 }]);
+  const script =
+    "echo >/go; until [ -s /read ]; do :; done; cat /read /other/text; ls /code; ls -A /dev | grep rom";
+  assert.equal(await shell(channel, script), "first\nfirst\nukp_rom_other\n");
+  await channel.close();
+  await machine.kill();
+});
+
 test("clones of one capture have ROMs that their source had not", async () => {
   const source = await start([]);
   await configure(source.channel, []);

@@ -1,6 +1,6 @@
 /** ROMs as users give them, in real machines. */
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { buildBusybox, daemonForFile, idle, runScript } from "../kit/machine-test.ts";
@@ -51,4 +51,41 @@ test("each clone has a ROM of its own beside those of its template, and another 
   await uni.ok(["start", "one"]);
   assert.equal(await inGuest("one", "ls /dev | grep -c ukp_rom_data || true"), "0");
   assert.equal(await inGuest("two", "cat /data/text"), "of two");
+});
+
+test("a new ROM that is damaged does not cost a sleeper its memory: it goes on with the former one, and says so", async () => {
+  const nonce = "cat /proc/sys/kernel/random/uuid >/dev/shm/nonce";
+  const mounted = `mkdir -p /dev/shm; mount -t tmpfs none /dev/shm; ${nonce}; ${idle}`;
+  const code = directoryOf("kept", "kept");
+  await runScript(uni, "sleeper", mounted, ["--rom", `name=code,dir=${code},at=/code`]);
+  const drawn = await inGuest("sleeper", "until [ -s /dev/shm/nonce ]; do :; done; cat /dev/shm/nonce");
+  const roots = () =>
+    readdirSync(join(uni.dataDirectory, "images"), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".erofs"))
+      .map((name) => join(uni.dataDirectory, "images", name));
+  const before = roots();
+  const image = directoryOf("image", "of the image");
+  await uni.ok(["build", image, "--rootfs", "-t", "code:next"]);
+  await uni.ok(["update", "sleeper", "--rom", "name=code,image=code:next,at=/code"]);
+  const pending = await uni.json(["inspect", "sleeper"]);
+  assert.equal(pending.updates[0].status, "pending");
+  const [root] = roots().filter((name) => !before.includes(name));
+  assert.ok(root !== undefined);
+  writeFileSync(root, Buffer.alloc(8192, "damage"));
+  await uni.ok(["suspend", "sleeper"]);
+  await uni.ok(["start", "sleeper"]);
+  assert.equal(await inGuest("sleeper", "cat /dev/shm/nonce /code/text"), `${drawn}\nkept`);
+  const { updates, roms } = await uni.json(["inspect", "sleeper"]);
+  assert.equal(updates[0].status, "failed");
+  assert.match(updates[0].error, /mount \(EROFS\) the ROM code/);
+  assert.equal(roms[0].files[0].path, "text");
+  const logs = await uni.uni(["logs", "sleeper"]);
+  assert.match(`${logs.stdout}${logs.stderr}`, /it goes on with the ROMs that it had/);
+  // A new try takes the place of the one that failed.
+  const better = directoryOf("better", "better");
+  await uni.ok(["update", "sleeper", "--rom", `name=code,dir=${better},at=/code`]);
+  await uni.ok(["suspend", "sleeper"]);
+  await uni.ok(["start", "sleeper"]);
+  assert.equal(await inGuest("sleeper", "cat /dev/shm/nonce /code/text"), `${drawn}\nbetter`);
+  assert.equal((await uni.json(["inspect", "sleeper"])).updates, undefined);
 });

@@ -26,30 +26,46 @@ static struct {
 } mounted[ROMS_MAX];
 
 static bool is_wanted(uint32_t slot, const struct roms *wanted);
+static bool is_kept(const struct rom *rom);
 static bool same(const char *a, const char *b);
 static void remove_rom(uint32_t slot);
-static bool add_rom(const struct rom *rom, const char **reason);
-static bool mount_at(const struct rom *rom, int *mount, const char **reason);
+static bool make_ready(const struct rom *rom, int *mount, const char **reason);
+static bool make_node(const struct rom *rom, const char *node, const char **reason);
+static bool mount_apart(const struct rom *rom, const char *node, int *mount, const char **reason);
+static bool put_into_place(const struct rom *rom, int mount, const char **reason);
 static bool may_mount_at(const char *path);
 static bool find_disk(uint32_t slot, dev_t *device, int64_t until, const char **reason);
 static bool wait_for_disk(const char *node, int64_t until);
 static bool device_of(int host, uint32_t slot, dev_t *device);
 static int scsi_host(void);
 static void node_of(const char *name, char path[96]);
+static void new_node_of(uint32_t slot, char path[96]);
+static void forget_ready(const struct rom *rom, int mount);
 static bool failed(const char **reason, const char *what, const char *which);
 
 bool roms_mount(const struct roms *wanted, const char **reason) {
+  int mounts[ROMS_MAX];
+  bool ok = true;
+  for (size_t i = 0; i < wanted->count; i++) {
+    if (make_ready(&wanted->items[i], &mounts[i], reason)) continue;
+    for (size_t made = 0; made <= i; made++) forget_ready(&wanted->items[made], mounts[made]);
+    return false;
+  }
   for (uint32_t slot = 0; slot < ROMS_MAX; slot++)
     if (mounted[slot].name && !is_wanted(slot, wanted)) remove_rom(slot);
   for (size_t i = 0; i < wanted->count; i++)
-    if (!mounted[wanted->items[i].slot].name && !add_rom(&wanted->items[i], reason)) return false;
-  return true;
+    if (!is_kept(&wanted->items[i])) ok &= put_into_place(&wanted->items[i], mounts[i], reason);
+  return ok;
 }
 
 static bool is_wanted(uint32_t slot, const struct roms *wanted) {
   for (const struct rom *rom = wanted->items; rom < wanted->items + wanted->count; rom++)
-    if (rom->slot == slot) return same(rom->name, mounted[slot].name) && same(rom->at, mounted[slot].at);
+    if (rom->slot == slot) return is_kept(rom);
   return false;
+}
+
+static bool is_kept(const struct rom *rom) {
+  return mounted[rom->slot].name && same(rom->name, mounted[rom->slot].name) && same(rom->at, mounted[rom->slot].at);
 }
 
 static bool same(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
@@ -70,39 +86,63 @@ static void remove_rom(uint32_t slot) {
   mounted[slot].name = mounted[slot].at = NULL;
 }
 
-static bool add_rom(const struct rom *rom, const char **reason) {
-  char path[96];
+/* All that may fail for what is on the ROM, while those that are there still are. */
+static bool make_ready(const struct rom *rom, int *mount, const char **reason) {
+  char node[96];
+  *mount = -1;
+  if (is_kept(rom)) return true;
+  errno = EINVAL;
+  if (rom->at && !may_mount_at(rom->at)) return failed(reason, "no ROM is mounted at", rom->at);
+  new_node_of(rom->slot, node);
+  return make_node(rom, node, reason) && (!rom->at || mount_apart(rom, node, mount, reason));
+}
+
+static bool make_node(const struct rom *rom, const char *node, const char **reason) {
   dev_t device;
-  int mount = -1;
   int64_t until = monotonic_us() + DISK_WAIT_US;
-  if (!find_disk(rom->slot, &device, until, reason)) return false;
-  node_of(rom->name, path);
-  unlinkat(boot_dev(), path, 0);
-  if (mknodat(boot_dev(), path, S_IFBLK | 0444, device) != 0) return failed(reason, "make the device of ROM", rom->name);
-  fchmodat(boot_dev(), path, 0444, 0);
-  if (!wait_for_disk(path, until)) return failed(reason, "open ROM", rom->name);
-  if (rom->at && !mount_at(rom, &mount, reason)) return false;
+  /* The disk of a slot that is in use is what it was, and files of it may be open. */
+  bool known = mounted[rom->slot].name && device_of(scsi_host(), rom->slot, &device);
+  if (!known && !find_disk(rom->slot, &device, until, reason)) return false;
+  unlinkat(boot_dev(), node, 0);
+  if (mknodat(boot_dev(), node, S_IFBLK | 0444, device) != 0) return failed(reason, "make the device of ROM", rom->name);
+  fchmodat(boot_dev(), node, 0444, 0);
+  return wait_for_disk(node, until) || failed(reason, "open ROM", rom->name);
+}
+
+static bool mount_apart(const struct rom *rom, const char *node, int *mount, const char **reason) {
+  static const char *const flags[] = {"ro", NULL};
+  if (fchdir(boot_dev()) == 0) *mount = new_mount("erofs", node, NEW_RDONLY | NEW_NOSUID | NEW_NODEV, NULL, flags);
+  int error = errno;
+  if (chdir("/") != 0) perror("uni-agent: enter the root");
+  errno = error;
+  if (*mount < 0) return failed(reason, "mount (EROFS) the ROM", rom->name);
+  /* EROFS: below a ROM that may be about to go. */
+  if (make_directories(AT_FDCWD, rom->at, 0755) || errno == EROFS) return true;
+  return failed(reason, "mount a ROM at", rom->at);
+}
+
+static bool put_into_place(const struct rom *rom, int mount, const char **reason) {
+  char ready[96], node[96];
+  new_node_of(rom->slot, ready);
+  node_of(rom->name, node);
+  if (renameat(boot_dev(), ready, boot_dev(), node) != 0 ||
+      (rom->at && !(make_directories(AT_FDCWD, rom->at, 0755) && attach_mount(mount, rom->at)))) {
+    failed(reason, "put into place the ROM", rom->name);
+    unlinkat(boot_dev(), node, 0);
+    forget_ready(rom, mount);
+    return false;
+  }
   mounted[rom->slot].name = need(strdup(rom->name));
   mounted[rom->slot].at = rom->at ? need(strdup(rom->at)) : NULL;
   mounted[rom->slot].mount = mount;
   return true;
 }
 
-static bool mount_at(const struct rom *rom, int *mount, const char **reason) {
-  static const char *const flags[] = {"ro", NULL};
-  char path[96];
-  errno = EINVAL;
-  if (!may_mount_at(rom->at)) return failed(reason, "no ROM is mounted at", rom->at);
-  node_of(rom->name, path);
-  if (fchdir(boot_dev()) == 0) *mount = new_mount("erofs", path, NEW_RDONLY | NEW_NOSUID | NEW_NODEV, NULL, flags);
-  int error = errno;
-  if (chdir("/") != 0) perror("uni-agent: enter the root");
-  errno = error;
-  if (*mount < 0) return failed(reason, "mount (EROFS) the ROM", rom->name);
-  if (make_directories(AT_FDCWD, rom->at, 0755) && attach_mount(*mount, rom->at)) return true;
-  failed(reason, "mount a ROM at", rom->at);
-  close(*mount);
-  return false;
+static void forget_ready(const struct rom *rom, int mount) {
+  char node[96];
+  new_node_of(rom->slot, node);
+  unlinkat(boot_dev(), node, 0);
+  if (mount >= 0) close(mount);
 }
 
 /* Not over the agent's own files; a path that goes up again may lead there. */
@@ -178,6 +218,8 @@ static int scsi_host(void) {
 }
 
 static void node_of(const char *name, char path[96]) { snprintf(path, 96, "ukp_rom_%.*s", ROM_NAME_MAX, name); }
+
+static void new_node_of(uint32_t slot, char path[96]) { snprintf(path, 96, ".ukp_rom_%u", slot); }
 
 static bool failed(const char **reason, const char *what, const char *which) {
   static char text[512];

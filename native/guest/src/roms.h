@@ -7,6 +7,6 @@
 
 /*
  * Gives each its node, /dev/ukp_rom_<name>, and its mount; what is not listed any more loses both, and who has files of it open
- * keeps them. One that is listed as before is left alone. False with a reason.
+ * keeps them. One that is listed as before is left alone. False with a reason; if one cannot be read, nothing has changed.
  */
 bool roms_mount(const struct roms *wanted, const char **reason);

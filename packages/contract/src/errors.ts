@@ -24,6 +24,7 @@ export const errorTable = {
   too_large: { status: 413, wire: 22, exit: 64 },
   exclusive: { status: 400, wire: 17, exit: 64 },
   snapshot_unusable: { status: 409, wire: 11, exit: 69 },
+  rom_unusable: { status: 409, wire: 11, exit: 69 },
   quota_exceeded: { status: 409, wire: 19, exit: 69 },
   memory_too_small: { status: 400, wire: 20, exit: 64 },
   already_exists: { status: 409, wire: 23, exit: 73 },

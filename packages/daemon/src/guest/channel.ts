@@ -84,7 +84,7 @@ export function createChannel(session: GuestSession, events: EventQueue, log: Lo
     },
     async refresh(roms) {
       const payload = encodeRefresh(roms, session.clock);
-      await session.request(types.refresh, payload, "set the guest's clock", deadlines.request);
+      await session.request(types.refresh, payload, "set its clock, mount them", deadlines.request);
     },
     async become(becoming) {
       const payload = encodeBecoming(becoming, session.clock);

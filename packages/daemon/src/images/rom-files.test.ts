@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -59,5 +59,19 @@ test("what is held or needed stays, also over a restart; what a crash left does 
     sweep(again, []);
     assert.equal(left(), 0);
     again.sweep(() => assert.fail("nothing is there"));
+  });
+});
+
+test("what is not what was made is told, and the same files given again mend it", async () => {
+  await withRoms(async (roms, directory) => {
+    const { id } = await roms.make([file("a", "1")]);
+    const path = await roms.verified(id);
+    writeFileSync(join(directory, "other"), Buffer.concat([readFileSync(path), Buffer.from("x")]));
+    renameSync(join(directory, "other"), path);
+    await assert.rejects(roms.verified(id), { code: "rom_unusable", message: /damaged/ });
+    rmSync(path);
+    await assert.rejects(roms.verified(id), { code: "rom_unusable", message: /gone/ });
+    assert.equal((await roms.make([file("a", "1")])).id, id);
+    assert.equal(await roms.verified(id), path);
   });
 });

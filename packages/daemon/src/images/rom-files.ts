@@ -1,11 +1,12 @@
 /**
- * EROFS images of files that were given one by one, for ROMs. Each is named by what is on it and is there once; it is kept
- * while somebody holds it or a record names it, and goes with the last of them.
+ * EROFS images of files that were given one by one, for ROMs. Each is named by its own digest, which is looked at each time
+ * it is used, and is there once; it is kept while somebody holds it or a record names it, and goes with the last of them.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { UniError } from "@uni/contract/errors";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import { ensureDirectory } from "../host/files.ts";
 import { syncDirectory } from "./blob-store.ts";
@@ -22,8 +23,6 @@ export interface RomFile {
   readonly bytes: Buffer;
 }
 
-/** Part of every id: raised when the same files would give another image. */
-const formatVersion = 1;
 const suffix = ".erofs";
 
 export class RomFiles {
@@ -52,19 +51,21 @@ export class RomFiles {
     return join(this.#directory, `${id}${suffix}`);
   }
 
-  /** Kept until it is released, and for as long as a record names it. */
-  async make(files: readonly RomFile[]): Promise<{ readonly id: string; release(): void }> {
-    const id = idOf(files);
-    const release = this.hold([id]);
-    try {
-      await this.#queue.run(id, async () => {
-        if (!this.#present.has(id)) await this.#write(id, files);
-      });
-      return { id, release };
-    } catch (error) {
-      release();
+  /** Its path; `rom_unusable` if what is there is not what was made. */
+  async verified(id: string): Promise<string> {
+    const path = this.path(id);
+    const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") throw new UniError("rom_unusable", "the file that it is made of is gone");
       throw error;
-    }
+    });
+    if (digestOf(bytes) === id) return path;
+    throw new UniError("rom_unusable", "the file that it is made of is damaged");
+  }
+
+  /** Kept until it is released, and for as long as a record names it. The same files given again mend a damaged image. */
+  make(files: readonly RomFile[]): Promise<{ readonly id: string; release(): void }> {
+    const content = contentOf(files);
+    return this.#queue.run(content, () => this.#write(content, files));
   }
 
   /** Keeps these until the returned function is called. */
@@ -90,42 +91,50 @@ export class RomFiles {
     }
   }
 
-  async #write(id: string, files: readonly RomFile[]): Promise<void> {
-    const aside = join(this.#directory, `${id}.tmp`);
+  async #write(content: string, files: readonly RomFile[]) {
+    const aside = join(this.#directory, `${content}.tmp`);
     const root = treeOf(files);
     const plan = planImage(root);
+    let release = () => {};
     try {
-      await writeImage(aside, { id, root, plan, bytes: Buffer.concat(files.map(({ bytes }) => bytes)) });
+      await writeImage(aside, { content, root, plan, bytes: Buffer.concat(files.map(({ bytes }) => bytes)) });
+      const id = digestOf(await readFile(aside));
+      release = this.hold([id]);
       await rename(aside, this.path(id));
+      this.#present.add(id);
       await syncDirectory(this.#directory);
+      return { id, release };
     } catch (error) {
+      release();
       await rm(aside, { force: true });
       if (isNoSpace(error)) throw noSpace("write a ROM", plan.blocks * erofsBlock, undefined, error);
       throw error;
     }
-    this.#present.add(id);
   }
 }
 
-function idOf(files: readonly RomFile[]): string {
-  const hash = createHash("sha256").update(JSON.stringify([formatVersion, files.map(({ path }) => path)]));
+const digestOf = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+
+/** Equal for equal files: their image's own id. */
+function contentOf(files: readonly RomFile[]): string {
+  const hash = createHash("sha256").update(JSON.stringify(files.map(({ path }) => path)));
   for (const { bytes } of files) hash.update(createHash("sha256").update(bytes).digest());
   return hash.digest("hex");
 }
 
 interface RomImage {
-  readonly id: string;
+  readonly content: string;
   readonly root: DirectoryNode;
   readonly plan: ImagePlan;
   readonly bytes: Buffer;
 }
 
 /** Of whole blocks. */
-async function writeImage(path: string, { id, root, plan, bytes }: RomImage): Promise<void> {
+async function writeImage(path: string, { content, root, plan, bytes }: RomImage): Promise<void> {
   const file = await open(path, "w", 0o600);
   try {
     await writeErofs(file, root, plan, {
-      uuid: Buffer.from(id, "hex").subarray(0, 16),
+      uuid: Buffer.from(content, "hex").subarray(0, 16),
       layers: [bufferSource(bytes)],
       signal: new AbortController().signal,
       onProgress: () => {},

@@ -6,6 +6,7 @@ import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { InstanceRecord, InstanceSpec, PendingUpdate } from "./record.ts";
 import type { Registry } from "./registry.ts";
+import { isPendingRoms } from "./roms.ts";
 import { applyUpdate, isImmediate } from "./updates.ts";
 
 export interface UpdateDependencies {
@@ -33,14 +34,14 @@ async function changeOrKeep(
   // Nothing is awaited between reading the record and changing it: two changes at once both hold.
   const { spec, status } = registry.get(id);
   const patch = image ?? applyUpdate(spec, update);
+  const { prop, op, value } = update;
+  // What failed was seen by whoever tries anew.
+  const updates = status.updates.filter((each) => each.prop !== prop || each.status !== "failed");
   if (isImmediate(update) || status.state === "stopped") {
-    await registry.change(id, { spec: patch });
+    await registry.change(id, { spec: patch, status: { updates } });
     return;
   }
-  const { prop, op, value } = update;
-  await registry.change(id, {
-    status: { updates: [...status.updates, { prop, op, value, status: "pending" }] },
-  });
+  await registry.change(id, { status: { updates: [...updates, { prop, op, value, status: "pending" }] } });
 }
 
 /** Brings kept changes about; one that fails stays, marked, so that its owner sees why. */
@@ -58,11 +59,33 @@ export async function applyPending(
       await registry.change(id, { spec: patch, status: { updates: others() } });
     } catch (thrown) {
       const { message } = toUniError(thrown, `change '${update.prop}'`);
-      const failed = { ...update, status: "failed" as const, error: message };
-      await registry.change(id, { status: { updates: [...others(), failed] } });
+      await registry.change(id, { status: { updates: [...others(), failed(update, message)] } });
     }
   }
 }
+
+/** The instance as it will be when kept changes of its ROMs are brought about; those that fail are left out. */
+export function withPendingRoms(record: InstanceRecord): InstanceRecord {
+  let { spec } = record;
+  for (const update of record.status.updates.filter(isPendingRoms)) {
+    try {
+      spec = { ...spec, ...applyUpdate(spec, update as InstanceUpdate) };
+    } catch {
+      // `applyPending` meets it too, and marks it.
+    }
+  }
+  return { ...record, spec };
+}
+
+/** Kept changes of ROMs come about no more: they stay, marked, so that their owner sees why. */
+export const refusedRoms = (updates: readonly PendingUpdate[], error: string): readonly PendingUpdate[] =>
+  updates.map((update) => (isPendingRoms(update) ? failed(update, error) : update));
+
+const failed = (update: PendingUpdate, error: string): PendingUpdate => ({
+  ...update,
+  status: "failed",
+  error,
+});
 
 /** Undefined for a change of anything else. */
 async function newImage(

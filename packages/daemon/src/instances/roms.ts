@@ -3,7 +3,7 @@ import { UniError } from "@uni/contract/errors";
 import { limits } from "@uni/contract/limits";
 import type { GuestRom } from "../guest/port.ts";
 import { maxRomSlots } from "../vmm/port.ts";
-import type { InstanceRecord, InstanceSpec, SnapshotFacts } from "./record.ts";
+import type { InstanceRecord, InstanceSpec, PendingUpdate, SnapshotFacts } from "./record.ts";
 
 /** `image:<digest>`, or `files:<id>` of those that were given one by one. */
 export type RomContent = `image:${string}` | `files:${string}`;
@@ -69,8 +69,12 @@ export function romsInUse(attached: readonly AttachedRom[], wanted: readonly Rom
   return machine.filter(({ slot }) => guest.some((rom) => rom.slot === slot));
 }
 
-export const hasPendingRoms = ({ status: { updates } }: InstanceRecord): boolean =>
-  updates.some(({ prop, status }) => prop === "roms" && status === "pending");
+export const isPendingRoms = ({ prop, status }: PendingUpdate): boolean =>
+  prop === "roms" && status === "pending";
+
+/** Its machine has a disk for each that it is to have. */
+export const hasDisksOf = ({ spec, status }: InstanceRecord): boolean =>
+  planRoms(status.roms, spec.roms).machine.length === status.roms.length;
 
 /** Everything that an instance, or one made of it, may still need. */
 export function romContentsOf(
@@ -78,7 +82,7 @@ export function romContentsOf(
   snapshot: SnapshotFacts | null,
   status?: Pick<InstanceRecord["status"], "roms" | "updates">,
 ): RomContent[] {
-  const updates = status?.updates.filter(({ prop, op }) => prop === "roms" && op !== "del") ?? [];
+  const updates = status?.updates.filter((update) => isPendingRoms(update) && update.op !== "del") ?? [];
   const pending = updates.flatMap(({ value }) => value as readonly Rom[]);
   const all = [...spec.roms, ...pending, ...(snapshot?.roms ?? []), ...(status?.roms ?? [])];
   return all.map(({ content }) => content);

@@ -13,8 +13,9 @@ import type { Log } from "../base/log.ts";
 import type { TaskQueue } from "../base/task-queue.ts";
 import type { SaveOptions } from "../store/instances.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "./lifecycle.ts";
+import { refusedRoms, withPendingRoms } from "./pending-updates.ts";
 import type { InstanceRecord, InstanceStatus, Sleep } from "./record.ts";
-import { hasPendingRoms } from "./roms.ts";
+import { hasDisksOf, isPendingRoms } from "./roms.ts";
 import { powerOff, stopPolitely } from "./run-end.ts";
 import { keepsMemory } from "./scale-to-zero.ts";
 import { listensWithinMs } from "./settled.ts";
@@ -114,40 +115,66 @@ export class Sleeper {
 
   /** Awake again, whatever wakes it; part of a task. */
   async rouse(signal: AbortSignal): Promise<void> {
-    const { lifecycle, record, save, setLive, hooks } = this.#bed;
-    if (hasPendingRoms(record())) await this.#changeRoms(signal);
-    const tier = record().status.sleep?.tier;
-    if (tier === "off") return this.#bed.boot(signal);
-    if (this.#bed.live() === undefined) {
-      const live =
-        tier === "disk"
-          ? await lifecycle.fromDisk(record(), hooks(), signal)
-          : await lifecycle.adopt(record(), hooks());
-      if (live === undefined) throw new UniError("vmm_failed", `wake instance '${record().name}': ${gone}`);
-      setLive(live);
+    const { record, save, boot, changeRoms } = this.#bed;
+    if (record().status.sleep?.tier === "off") {
+      await changeRoms();
+      return boot(signal);
     }
-    const live = this.#bed.live();
-    if (live === undefined) throw new UniError("vmm_failed", `wake instance '${record().name}': ${gone}`);
-    await lifecycle.unpause(record(), live);
+    if (!(await this.#goOnWithOtherRoms(signal))) await this.#goOn((as) => as, signal);
     await save(awakeStatus(record(), this.#bed.clock.now()));
   }
 
-  /** A process gets no other disks: one that is paused goes over the disk, and if that fails it wakes as it is. */
-  async #changeRoms(signal: AbortSignal): Promise<void> {
-    const { lifecycle, record, changeRoms, log } = this.#bed;
-    const { sleep, intent } = record().status;
-    if (sleep === null || intent === "stop") return;
-    if (sleep.tier === "paused") {
-      try {
-        await lifecycle.toDisk(record(), this.#bed.live(), signal);
-      } catch (error) {
-        signal.throwIfAborted();
-        log.warn({ err: error }, "waking with other ROMs failed");
-        return;
-      }
-      await this.#leaveForDisk(sleep);
+  async #goOn(as: (record: InstanceRecord) => InstanceRecord, signal: AbortSignal): Promise<void> {
+    const { lifecycle, record, setLive, hooks } = this.#bed;
+    if (this.#bed.live() === undefined) {
+      const found =
+        record().status.sleep?.tier === "disk"
+          ? await lifecycle.fromDisk(as(record()), hooks(), signal)
+          : await lifecycle.adopt(record(), hooks());
+      if (found !== undefined) setLive(found);
+    }
+    const live = this.#bed.live();
+    if (live === undefined) throw new UniError("vmm_failed", `wake instance '${record().name}': ${gone}`);
+    await lifecycle.unpause(as(record()), live);
+  }
+
+  /**
+   * False: there are none, or they cannot be used, and it is to wake with those that it had: its memory is worth more. What
+   * is kept is brought about last, so that a daemon that finds it half-way does the same.
+   */
+  async #goOnWithOtherRoms(signal: AbortSignal): Promise<boolean> {
+    const { record, save, note, changeRoms, log } = this.#bed;
+    if (!(await this.#canChangeRoms(signal))) return false;
+    try {
+      await this.#goOn(withPendingRoms, signal);
+    } catch (thrown) {
+      const { code, message } = toUniError(thrown, "use ROMs");
+      if (code !== "rom_unusable") throw thrown;
+      await save({ updates: refusedRoms(record().status.updates, message) });
+      await note(`${message}: it goes on with the ROMs that it had`).catch((error) =>
+        log.warn({ err: error }, "that ROMs were refused is not in the log"),
+      );
+      return false;
     }
     await changeRoms();
+    return true;
+  }
+
+  /** A process gets no other disks: one that is paused goes over the disk, and if that fails it wakes as it is. */
+  async #canChangeRoms(signal: AbortSignal): Promise<boolean> {
+    const { lifecycle, record, log } = this.#bed;
+    const { sleep, intent, updates } = record().status;
+    if (sleep === null || intent === "stop" || !updates.some(isPendingRoms)) return false;
+    if (sleep.tier === "disk" || hasDisksOf(withPendingRoms(record()))) return true;
+    try {
+      await lifecycle.toDisk(record(), this.#bed.live(), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ err: error }, "waking with other ROMs failed");
+      return false;
+    }
+    await this.#leaveForDisk(sleep);
+    return true;
   }
 
   /** What an earlier daemon left asleep, or on the way; part of a task. False: this is no affair of sleep. */

@@ -351,7 +351,10 @@ async function callOn(path: string, method: string, params: object): Promise<unk
   try {
     for await (const line of createInterface({ input: socket })) {
       const { result, error } = JSON.parse(line);
-      if (error !== undefined) throw Object.assign(new Error(error.message), { code: error.data?.code });
+      if (error !== undefined) {
+        const { code, hint } = error.data ?? {};
+        throw Object.assign(new Error(error.message), { code, hint });
+      }
       return result;
     }
     throw new Error(`${method}: the daemon went away`);

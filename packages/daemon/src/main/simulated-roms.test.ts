@@ -1,7 +1,9 @@
 /** ROMs on a node of pretended machines, through the socket. */
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import type { UniError } from "@uni/contract/errors";
 import { until } from "../../../../test/kit/until.ts";
 import { directoriesBelow } from "../operations/directories.ts";
 import { type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from "./simulated-node.ts";
@@ -114,6 +116,66 @@ for (const deep of [false, true]) {
     });
   });
 }
+
+for (const deep of [false, true]) {
+  test(`a new ROM that cannot be mounted leaves the former one and the memory, ${deep ? "from the disk" : "also of one that is only paused"}`, async () => {
+    await withDaemon(async (daemon, host) => {
+      const web = await run(daemon, "web", { roms: [files("code", "v1", "/code")] });
+      host.world.remember(web.id, "n=7");
+      const before = romsOf(host, web.id);
+      await change(daemon, "web", "add", [files("bad", "x", "/bad")]);
+      host.guests.badRoms.add("bad");
+      await daemon.call("VM.Suspend", { id: "web" });
+      if (deep) await until("it sleeps on disk", () => host.world.processes.length === 0);
+      await daemon.call("VM.Start", { id: "web" });
+      assert.equal(host.world.recall(web.id), "n=7");
+      assert.deepEqual(romsOf(host, web.id), before);
+      const { updates, roms } = await daemon.call("VM.Inspect", { id: "web" });
+      assert.equal(updates[0].status, "failed");
+      assert.match(updates[0].error, /ROMs.*mount \(EROFS\) the ROM bad/);
+      assert.deepEqual(
+        roms.map(({ name }: { name: string }) => name),
+        ["code"],
+      );
+      assert.equal(madeOfFiles(host).length, 1);
+      host.guests.badRoms.clear();
+      await change(daemon, "web", "add", [files("bad", "x", "/bad")]);
+      await daemon.call("VM.Suspend", { id: "web" });
+      await daemon.call("VM.Start", { id: "web" });
+      assert.equal(romsOf(host, web.id).get("bad")?.at, "/bad");
+      assert.equal((await daemon.call("VM.Inspect", { id: "web" })).updates, undefined);
+    });
+  });
+}
+
+test("a damaged file of a ROM is named, with two ways out, and costs no memory", async () => {
+  await withDaemon(async (daemon, host) => {
+    const web = await run(daemon, "web", { roms: [files("code", "v1", "/code")] });
+    host.world.remember(web.id, "n=7");
+    const damage = () => {
+      for (const name of madeOfFiles(host)) {
+        writeFileSync(join(directoriesBelow(host.directory).roms, name), "other");
+      }
+    };
+    for (const [op, value] of [
+      ["add", [files("code", "v1", "/code")]],
+      ["del", ["code"]],
+    ] as const) {
+      await daemon.call("VM.Suspend", { id: "web" });
+      await until("it sleeps on disk", () => host.world.processes.length === 0);
+      damage();
+      await assert.rejects(
+        daemon.call("VM.Start", { id: "web" }),
+        (error: UniError) => error.code === "rom_unusable" && /--rm-rom code/.test(error.hint ?? ""),
+      );
+      assert.equal((await daemon.call("VM.Inspect", { id: "web" })).state, "standby");
+      await change(daemon, "web", op, value);
+      await daemon.call("VM.Start", { id: "web" });
+      assert.equal(host.world.recall(web.id), "n=7");
+      assert.equal(romsOf(host, web.id).has("code"), op === "add");
+    }
+  });
+});
 
 test("a sleeper wakes with its ROMs under another daemon, and one that goes back has those of then", async () => {
   await withHost(async (host) => {

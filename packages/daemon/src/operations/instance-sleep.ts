@@ -2,7 +2,7 @@
  * The steps of sleep, in the order of decision 0011. Falling asleep: first the route goes, so that no packet can miss the
  * waker, then the processors stand. Waking: the route comes last, and with it the packets that were held.
  */
-import { toUniError } from "@uni/contract/errors";
+import { toUniError, UniError } from "@uni/contract/errors";
 import { Laps } from "../base/laps.ts";
 import { Teardown } from "../base/teardown.ts";
 import { removeTree } from "../host/files.ts";
@@ -49,7 +49,8 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
       const laps = new Laps(deps.clock);
       const noted = deps.noteWake(record.id);
       // Said first: what the agent has to do waits for it when its processors go on.
-      const refreshed = channel.refresh(planRoms(record.status.roms, record.spec.roms).guest);
+      const { guest } = planRoms(record.status.roms, record.spec.roms);
+      const refreshed = channel.refresh(guest).catch((error) => Promise.reject(romsRefused(record, error)));
       refreshed.catch(() => {}); // Awaited below, if the machine goes on.
       if (machine.paused) await machine.resume();
       laps.lap("resumed");
@@ -90,6 +91,14 @@ export function createSleepLifecycle(deps: LifecycleDependencies): SleepLifecycl
       await deliver(record);
     },
   };
+}
+
+/** All that a guest that lives may say no to. */
+function romsRefused({ name }: InstanceRecord, thrown: unknown): unknown {
+  if (!(thrown instanceof UniError) || thrown.code !== "guest_failed") return thrown;
+  return new UniError("rom_unusable", `give instance '${name}' its ROMs: ${thrown.message}`, {
+    cause: thrown,
+  });
 }
 
 /**

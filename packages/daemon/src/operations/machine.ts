@@ -79,7 +79,7 @@ export async function machineSpec(
     root: { path: rootPath, format: "raw", readOnly: true },
     writable: { path: writable, format: "qcow2", readOnly: false },
     network: network.namesFor(record.address),
-    roms: await romDisks(deps, roms),
+    roms: await romDisks(deps, roms, record.spec.roms),
   };
 }
 

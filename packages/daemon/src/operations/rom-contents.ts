@@ -1,4 +1,5 @@
 /** What is on ROMs: the root of an image, or an image made of files. */
+import { toUniError, UniError } from "@uni/contract/errors";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { Images } from "../images/port.ts";
 import type { RomFiles } from "../images/rom-files.ts";
@@ -41,11 +42,31 @@ export async function resolveRoms(deps: RomDependencies, parts: readonly RomPart
   }
 }
 
-export const romDisks = (deps: RomDependencies, roms: readonly AttachedRom[]): Promise<RomSpec[]> =>
-  Promise.all(roms.map(async ({ slot, content }) => ({ slot, path: await pathOf(deps, content) })));
+/** One that is attached and wanted no more may be damaged: its slot is empty then, and its way out is to be replaced. */
+export async function romDisks(
+  deps: RomDependencies,
+  attached: readonly AttachedRom[],
+  wanted: readonly Rom[],
+): Promise<RomSpec[]> {
+  const disks = attached.map(async ({ slot, content }): Promise<RomSpec[]> => {
+    const rom = wanted.find((each) => each.content === content);
+    try {
+      return [{ slot, path: await pathOf(deps, content) }];
+    } catch (thrown) {
+      const error = toUniError(thrown, "find a ROM");
+      if (rom === undefined && error.code === "rom_unusable") return [];
+      if (rom === undefined || error.code !== "rom_unusable") throw error;
+      throw new UniError("rom_unusable", `attach ROM '${rom.name}': ${error.message}`, {
+        hint: `Give it again (uni update NAME --rom name=${rom.name},dir=DIRECTORY), or take it away (--rm-rom ${rom.name}).`,
+        cause: error,
+      });
+    }
+  });
+  return (await Promise.all(disks)).flat();
+}
 
 async function pathOf({ images, romFiles }: RomDependencies, content: RomContent): Promise<string> {
   const name = content.slice(content.indexOf(":") + 1);
-  if (content.startsWith("files:")) return romFiles.path(name);
+  if (content.startsWith("files:")) return romFiles.verified(name);
   return (await images.resolve(name)).rootPath;
 }

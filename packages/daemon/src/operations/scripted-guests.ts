@@ -44,6 +44,8 @@ export class ScriptedGuests {
   readonly #world: FakeWorld;
   readonly #guests = new WeakMap<FakeProcess, Guest>();
   channels = 0;
+  /** Names of ROMs that no guest can mount. */
+  readonly badRoms = new Set<string>();
 
   constructor(world: FakeWorld) {
     this.#world = world;
@@ -128,6 +130,12 @@ export class ScriptedGuests {
     return guest;
   }
 
+  #mount(guest: Guest, roms: readonly GuestRom[]): void {
+    const bad = roms.find(({ name }) => this.badRoms.has(name));
+    if (bad !== undefined) throw new UniError("guest_failed", `mount (EROFS) the ROM ${bad.name}: damaged`);
+    guest.roms = roms;
+  }
+
   #channel(
     guest: Guest,
     socket: Socket,
@@ -182,9 +190,7 @@ export class ScriptedGuests {
         connections: 0,
         inhibitors: 0,
       }),
-      refresh: async (roms) => {
-        guest.roms = roms;
-      },
+      refresh: async (roms) => this.#mount(guest, roms),
       become: (becoming) => orBroken(become(guest, becoming, before)),
       answerTemplate: async (request, failure) => answer(guest, "template-requested", request, failure),
       answerFork: async (request, outcome) => answer(guest, "fork-requested", request, outcome),
