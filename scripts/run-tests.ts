@@ -60,14 +60,25 @@ async function runGroup(files: string[], concurrency: number): Promise<void> {
 
 /** Set by scripts/test, inside the namespaces that it made. */
 const ownNamespaces = process.env["UNI_TEST_NAMESPACES"] === "1";
+const onDisk = tmpdir();
+/** Also set by it. What boots machines has too much for it. */
+const inMemory = process.env["UNI_TEST_MEMORY"];
 const files = testFiles(process.argv.slice(2));
 const heavy = files.filter((file) => bootsMachines.test(readFileSync(file, "utf8")));
+process.env["TMPDIR"] = inMemory ?? onDisk;
 await runGroup(
   files.filter((file) => !heavy.includes(file)),
   2,
 );
+process.env["TMPDIR"] = onDisk;
 await runGroup(heavy, 1);
-const left = ownNamespaces ? [...leftovers(), ...readdirSync(tmpdir()).map((name) => `file ${name}`)] : [];
+const leftIn = (directory: string) =>
+  readdirSync(directory)
+    .map((name) => join(directory, name))
+    .filter((path) => path !== inMemory)
+    .map((path) => `file ${path}`);
+const places = inMemory === undefined ? [onDisk] : [onDisk, inMemory];
+const left = ownNamespaces ? [...leftovers(), ...places.flatMap(leftIn)] : [];
 
 for (const { file, ms } of slow.sort((a, b) => b.ms - a.ms)) {
   console.log(`${(ms / 1000).toFixed(1).padStart(7)} s  ${file}`);

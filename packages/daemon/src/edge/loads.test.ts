@@ -51,8 +51,16 @@ test("requests in flight and served are counted by member, over all ports", asyn
   assert.deepEqual(await sums(), { inFlight: 0, served: 0, members: 2 });
   const held = [kit.curl("https://a.example.com/held"), kit.curl("http://a.example.com/held")];
   await until("both are in flight", async () => (await sums()).inFlight === 2);
-  for (const backend of backends) backend.answerHeld();
-  await Promise.all(held);
+  // In flight is also what has not reached a member yet.
+  let answered = false;
+  const over = Promise.all(held).then(() => {
+    answered = true;
+  });
+  await until("they are answered", () => {
+    for (const backend of backends) backend.answerHeld();
+    return answered;
+  });
+  await over;
   await until("none is", async () => (await sums()).inFlight === 0);
   for (let count = 0; count < 5; count += 1) await kit.curl("https://a.example.com/");
   assert.deepEqual(await sums(), { inFlight: 0, served: 7, members: 2 });

@@ -182,7 +182,7 @@ test("a writer that is killed while it waits goes at once, and the last one with
 
 test("a fork: the thread that wrote reads its child, which has a directory and an end to wait for", async () => {
   const { channel, seen } = await agent.maintenance();
-  const line = `cd /uk/libukp; echo x >fork; read id <fork; echo $id; cat fork; cd vm/$id; cat *; echo >wait; cat wait`;
+  const line = `cd /uk/libukp; echo x >fork; read id <fork; echo $id; cat fork; cd vm/$id; cat [!w]*; echo >wait; cat wait`;
   const forking = await background(channel, line);
   const { request } = await seen.wait("fork-requested");
   await channel.answerFork(request, child);

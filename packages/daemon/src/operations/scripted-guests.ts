@@ -1,6 +1,6 @@
 /**
- * Guests that do what a word in their program says, for tests: `serve` runs until it is stopped, `exit CODE` ends at once,
- * `mute` never takes its configuration, `template` waits to become one. They live as long as their pretended machines, so a
+ * Guests that do what a word in their program says, for tests: `serve` listens and runs until it is stopped, `exit CODE` ends
+ * at once, `mute` never takes its configuration, `template` waits to become one. They live as long as their pretended machines, so a
  * second daemon finds them again.
  */
 import { connect, type Socket } from "node:net";
@@ -227,6 +227,7 @@ async function configure(
     bytes: Buffer.from(guest.output),
   });
   await say(guest, { kind: "started", us: 1 });
+  if (word === "serve") await say(guest, { kind: "listening", port: 8080, us: 2 });
   if (word === "exit") await endProgram(guest, Number(argument));
   if (word === "template") ask(guest, "template-requested");
 }
