@@ -44,6 +44,8 @@ export const errorTable = {
   host_unfit: { status: 500, wire: 10, exit: 69 },
   unreachable: { status: 502, wire: 10, exit: 69 },
   acme_failed: { status: 502, wire: 10, exit: 69 },
+  registry_denied: { status: 403, wire: 10, exit: 77 },
+  registry_failed: { status: 502, wire: 10, exit: 69 },
 } as const satisfies Record<string, { status: number; wire: number; exit: number }>;
 
 export type ErrorCode = keyof typeof errorTable;

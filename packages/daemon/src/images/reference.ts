@@ -16,7 +16,7 @@ const tagPattern = /^\w[\w.-]{0,127}$/;
 const maxNameLength = 255;
 
 /** The host and path that Docker's tools put before a plain name, and that people leave out. */
-const impliedHost = ["docker", "io"].join(".");
+export const impliedHost = ["docker", "io"].join(".");
 const impliedHosts: ReadonlySet<string> = new Set([impliedHost, `index.${impliedHost}`]);
 const impliedPath = "library/";
 
