@@ -11,7 +11,7 @@ import { BlobStore } from "./blob-store.ts";
 import { buildImage } from "./build-image.ts";
 import { createBuildahBuilder } from "./buildah.ts";
 import type { Builder } from "./builder.ts";
-import type { Catalogue } from "./catalogue.ts";
+import type { Catalogue, RepositoryCatalogue } from "./catalogue.ts";
 import { type FreeBytes, freeBytesOf } from "./disk-space.ts";
 import { createDockerBuilder } from "./docker-builder.ts";
 import { Leases } from "./leases.ts";
@@ -33,6 +33,7 @@ export interface ImagesOptions {
   readonly log: Log;
   readonly directory: string;
   readonly catalogue: Catalogue;
+  readonly repositories: RepositoryCatalogue;
   /** Of this machine, unless a test says otherwise. */
   readonly architecture?: string;
   readonly limits?: Partial<ImageLimits>;
@@ -82,7 +83,7 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
 }
 
 async function openRoom(options: ImagesOptions): Promise<Room> {
-  const { directory, clock, log, catalogue } = options;
+  const { directory, clock, log, catalogue, repositories } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const free = options.freeBytes ?? freeBytesOf;
   const scratch = new Scratch(join(directory, "tmp"));
@@ -97,6 +98,7 @@ async function openRoom(options: ImagesOptions): Promise<Room> {
     clock,
     log,
     catalogue,
+    repositories,
     blobs,
     roots,
     scratch,

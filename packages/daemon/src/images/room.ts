@@ -3,7 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Log } from "../base/log.ts";
 import type { BlobStore } from "./blob-store.ts";
-import type { Catalogue } from "./catalogue.ts";
+import type { Catalogue, RepositoryCatalogue } from "./catalogue.ts";
 import type { Leases } from "./leases.ts";
 import type { ImageLimits } from "./limits.ts";
 import type { Roots } from "./roots.ts";
@@ -13,6 +13,7 @@ export interface Room {
   readonly clock: Clock;
   readonly log: Log;
   readonly catalogue: Catalogue;
+  readonly repositories: RepositoryCatalogue;
   readonly blobs: BlobStore;
   readonly roots: Roots;
   readonly scratch: Scratch;

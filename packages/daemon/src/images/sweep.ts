@@ -1,6 +1,9 @@
 import type { Digest } from "@uni/contract/ids";
 import type { Room } from "./room.ts";
 
+/** A blob that came into a repository waits this long for the manifest that names it. */
+const freshMs = 86_400_000;
+
 /** Removes what no row names and no running work has leased; returns the bytes. */
 export function sweep(room: Room, inUse?: (digest: Digest) => readonly string[]): Promise<number> {
   return room.catalogueQueue.run("catalogue", async () => {
@@ -11,11 +14,10 @@ export function sweep(room: Room, inUse?: (digest: Digest) => readonly string[])
 
 /** To be called within the catalogue queue, so that no row is written between reading the rows and removing files. */
 export async function sweepStore(room: Room): Promise<number> {
-  const rows = await room.catalogue.list();
-  const blobs = new Set(rows.flatMap((row) => row.blobs));
-  const roots = new Set(rows.map((row) => row.root));
+  const roots = new Set((await room.catalogue.list()).map(({ root }) => root));
+  const needed = await room.repositories.needed(room.clock.now() - freshMs);
   return (
-    room.blobs.sweep((digest) => blobs.has(digest) || room.leases.has(digest)) +
+    room.blobs.sweep((digest) => needed.has(digest) || room.leases.has(digest)) +
     room.roots.sweep((key) => roots.has(key) || room.leases.has(key))
   );
 }

@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
-import { type Catalogue, memoryCatalogue } from "./catalogue.ts";
+import { createImageCatalogue } from "../store/images.ts";
+import { openDatabase } from "../store/open.ts";
+import { createRepositoryCatalogue } from "../store/repositories.ts";
+import type { Catalogue } from "./catalogue.ts";
 import { createImages, type ImagesOptions } from "./images.ts";
 import type { ImageOptions, Images, Progress } from "./port.ts";
 
@@ -21,19 +24,22 @@ export async function withStore(
   overrides: Partial<ImagesOptions> = {},
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "uni-images-"));
+  const db = await openDatabase(":memory:");
   try {
-    const catalogue = overrides.catalogue ?? memoryCatalogue();
+    const catalogue = overrides.catalogue ?? createImageCatalogue(db);
     const options: ImagesOptions = {
       clock: systemClock,
       log: silentLog,
       directory: join(directory, "images"),
       catalogue,
+      repositories: createRepositoryCatalogue(db),
       architecture: "amd64",
       builders: [],
       ...overrides,
     };
     await body({ directory: options.directory, images: await createImages(options), catalogue, options });
   } finally {
+    await db.destroy();
     rmSync(directory, { recursive: true });
   }
 }

@@ -34,6 +34,7 @@ import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { createImageCatalogue } from "../store/images.ts";
 import { openDatabase } from "../store/open.ts";
+import { createRepositoryCatalogue } from "../store/repositories.ts";
 import { createQemuVmm } from "../vmm/qemu/driver.ts";
 import { probeAccelerator } from "../vmm/qemu/probe.ts";
 import { createWritableLayers } from "../volumes/writable-layer.ts";
@@ -110,6 +111,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     log: log.child({ room: "images" }),
     directory: join(dataDirectory, "images"),
     catalogue: createImageCatalogue(db),
+    repositories: createRepositoryCatalogue(db),
   });
   const romFiles = await RomFiles.open(directories.roms);
   const id = await daemonId(db);

@@ -1,4 +1,4 @@
-/** Tables of the image catalogue. */
+/** Tables of the image catalogue and of the repositories that images are in. */
 export interface ImagesTables {
   images: {
     digest: string;
@@ -9,5 +9,20 @@ export interface ImagesTables {
     blobs: string;
     missing: string;
   };
-  image_references: { reference: string; digest: string };
+  /** `digest` is null until there is an image of the target. */
+  image_references: { reference: string; target: string; digest: string | null };
+  manifests: {
+    digest: string;
+    media_type: string;
+    size_bytes: number;
+    /** Empty: none. */
+    artifact_type: string;
+    subject: string | null;
+    annotations: string;
+    /** Why no image could be made of it, as an error's code, message and hint. */
+    failure: string | null;
+  };
+  /** What of a manifest or index is in the store: never what it only claims, for this is what gives access. */
+  manifest_names: { manifest: string; digest: string };
+  repository_contents: { repository: string; kind: string; digest: string; since: number };
 }

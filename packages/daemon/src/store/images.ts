@@ -1,5 +1,8 @@
 import type { Digest } from "@uni/contract/ids";
+import type { Selectable, Transaction } from "kysely";
+import type { ImagesTables } from "./images-schema.ts";
 import type { Database } from "./open.ts";
+import type { Tables } from "./schema.ts";
 
 export interface ImageRow {
   readonly digest: Digest;
@@ -17,20 +20,35 @@ export interface ImageRow {
   readonly missing: readonly string[];
 }
 
+export interface ReferenceRow {
+  readonly reference: string;
+  /** The document that the name means. */
+  readonly target: Digest;
+  /** The image that it leads to on this machine; null where none was made of it. */
+  readonly digest: Digest | null;
+}
+
 type StoredRow = Omit<ImageRow, "references">;
 
 /** Fits the catalogue port of the images room. */
 export function createImageCatalogue(db: Database) {
   return {
     list: () => listImages(db),
-    put: (row: StoredRow, references: readonly string[]) => putImage(db, row, references),
+    put: (row: StoredRow, references: readonly string[], target?: Digest) =>
+      putImage(db, row, { references, target: target ?? row.digest }),
+    references: () => listReferences(db),
     removeReference: (reference: string) => removeImageReference(db, reference),
     delete: (digest: Digest) => deleteImage(db, digest),
   };
 }
 
 /** Inserts the image unless it is there, and makes the references point at it, wherever they pointed before. */
-async function putImage(db: Database, row: StoredRow, references: readonly string[]): Promise<void> {
+async function putImage(
+  db: Database,
+  row: StoredRow,
+  { references, target }: { readonly references: readonly string[]; readonly target: Digest },
+): Promise<void> {
+  const { digest } = row;
   await db.transaction().execute(async (tx) => {
     await tx
       .insertInto("images")
@@ -45,14 +63,43 @@ async function putImage(db: Database, row: StoredRow, references: readonly strin
       })
       .onConflict((conflict) => conflict.column("digest").doNothing())
       .execute();
+    const blobs = row.blobs.filter((blob) => blob !== digest);
+    await insertNames(tx, digest, blobs);
+    if (target !== digest) await insertNames(tx, target, [digest]);
     for (const reference of references) {
       await tx
         .insertInto("image_references")
-        .values({ reference, digest: row.digest })
-        .onConflict((conflict) => conflict.column("reference").doUpdateSet({ digest: row.digest }))
+        .values({ reference, target, digest })
+        .onConflict((conflict) => conflict.column("reference").doUpdateSet({ target, digest }))
         .execute();
     }
   });
+}
+
+const listReferences = async (db: Database): Promise<ReferenceRow[]> =>
+  (await db.selectFrom("image_references").selectAll().orderBy("reference").execute()).map(toReference);
+
+export function toReference(row: Selectable<ImagesTables["image_references"]>): ReferenceRow {
+  return {
+    reference: row.reference,
+    target: row.target as Digest,
+    digest: row.digest as Digest | null,
+  };
+}
+
+/** What of a manifest is in the store. */
+export async function insertNames(
+  tx: Transaction<Tables>,
+  manifest: Digest,
+  digests: readonly Digest[],
+): Promise<void> {
+  for (const digest of digests) {
+    await tx
+      .insertInto("manifest_names")
+      .values({ manifest, digest })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
 }
 
 /** Oldest first. */

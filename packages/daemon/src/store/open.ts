@@ -7,6 +7,7 @@ import * as services from "./migrations/0003-services.ts";
 import * as acme from "./migrations/0004-acme.ts";
 import * as saved from "./migrations/0005-saved.ts";
 import * as autoscale from "./migrations/0006-autoscale.ts";
+import * as repositories from "./migrations/0007-repositories.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Tables } from "./schema.ts";
 
@@ -20,6 +21,7 @@ const migrations: MigrationProvider = {
     "0004-acme": acme,
     "0005-saved": saved,
     "0006-autoscale": autoscale,
+    "0007-repositories": repositories,
   }),
 };
 

@@ -3,12 +3,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { asAccountId } from "@uni/contract/ids";
-import { sql } from "kysely";
+import { asAccountId, type Digest } from "@uni/contract/ids";
+import { Kysely, sql } from "kysely";
 import { ensureAccount, listAccounts } from "./accounts.ts";
 import { listCursors } from "./cursors.ts";
 import { deleteInstance, insertInstances, listInstances, saveInstance } from "./instances.ts";
+import * as imagesMigration from "./migrations/0002-images.ts";
+import * as repositoriesMigration from "./migrations/0007-repositories.ts";
+import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import { type Database, openDatabase } from "./open.ts";
+import { createRepositoryCatalogue } from "./repositories.ts";
+import type { Tables } from "./schema.ts";
 import { readSetting, writeSetting } from "./settings.ts";
 
 async function withDatabase(body: (db: Database, path: string) => Promise<void>): Promise<void> {
@@ -77,4 +82,23 @@ test("settings are written over, accounts are kept", async () => {
     await ensureAccount(db, { id: asAccountId("a"), name: "admin" }, 9);
     assert.equal((await listAccounts(db)).length, 1);
   });
+});
+
+test("references of an older schema mean their images, and what an image names is known", async () => {
+  const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(":memory:") });
+  await imagesMigration.up(db as Kysely<unknown>);
+  await sql`INSERT INTO images VALUES ('sha256:a', 1, 2, 'root', '{}', '["sha256:a","sha256:b"]', '[]')`.execute(
+    db,
+  );
+  await sql`INSERT INTO image_references VALUES ('web:1', 'sha256:a')`.execute(db);
+  await repositoriesMigration.up(db as Kysely<unknown>);
+  assert.deepEqual(
+    (await sql`SELECT * FROM image_references`.execute(db)).rows.map((row) => ({ ...(row as object) })),
+    [{ reference: "web:1", target: "sha256:a", digest: "sha256:a" }],
+  );
+  const repositories = createRepositoryCatalogue(db);
+  assert.deepEqual([...(await repositories.needed(0))].sort(), ["sha256:a", "sha256:b"]);
+  assert.equal(await repositories.contains("web", "sha256:b" as Digest, "blob"), true);
+  assert.equal(await repositories.contains("we", "sha256:b" as Digest, "blob"), false);
+  await db.destroy();
 });
