@@ -1,7 +1,7 @@
 /** Parameters of the people-methods on the unix socket. References here are a uuid, a name, or an unambiguous uuid prefix. */
 import Type, { type Static } from "typebox";
 import { restartPolicies } from "./enums.ts";
-import { limits, noNulPattern } from "./limits.ts";
+import { environmentKeyPattern, limits, noNulPattern } from "./limits.ts";
 import {
   ArgumentList,
   CreateInstanceRequest,
@@ -10,7 +10,7 @@ import {
   InstanceUpdate,
 } from "./resources/instance.ts";
 import { PortMapping } from "./resources/port-mapping.ts";
-import { count, integer, list, nameText, plainText, request, tagList, words } from "./schema.ts";
+import { count, integer, list, nameText, plainText, request, stringMap, tagList, words } from "./schema.ts";
 
 const reference = plainText("Uuid, name, or unambiguous uuid prefix");
 const imageReference = plainText("Image reference", limits.pathLength);
@@ -192,12 +192,15 @@ export const TagParams = request({ source: imageReference, reference: imageRefer
 
 export const LoadParams = request({ reference: Type.Optional(imageReference) });
 
-export const buildKinds = ["context", "elf", "root"] as const;
+export const buildKinds = ["context", "elf", "program", "root", "image"] as const;
 
 export const BuildParams = request({
   kind: words(
     buildKinds,
-    "What is uploaded: a build context (tar), one static program, a root file system (tar)",
+    [
+      "What is uploaded: a build context (tar); one static program; a program's files (tar), laid over what programs commonly expect;",
+      "a root file system (tar, cpio or EROFS; gzip and zstd are undone); nothing, for it is an image already",
+    ].join(" "),
   ),
   reference: imageReference,
   dockerfile: Type.Optional(plainText("Path in the context; default Dockerfile", limits.pathLength)),
@@ -210,11 +213,18 @@ export const BuildParams = request({
     }),
   ),
   no_cache: Type.Optional(Type.Boolean()),
+  image: Type.Optional(imageReference),
+  base: Type.Optional(
+    plainText("Reference of an image whose files lie below what is built", limits.pathLength),
+  ),
   config: Type.Optional(
     request({
       entrypoint: Type.Optional(ArgumentList),
       cmd: Type.Optional(ArgumentList),
       env: Type.Optional(Environment),
+      labels: Type.Optional(
+        stringMap("In place of the image's own", environmentKeyPattern, limits.environment),
+      ),
       user: Type.Optional(userText),
       working_directory: Type.Optional(guestPath),
       stop_signal: Type.Optional(signalName),

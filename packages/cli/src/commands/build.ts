@@ -51,7 +51,8 @@ function buildParams(
   return {
     kind: source.kind,
     reference,
-    ...(source.kind === "context" ? { dockerfile: source.dockerfile } : imageConfig(options, env)),
+    ...(source.kind === "context" ? { dockerfile: source.dockerfile } : {}),
+    ...imageConfig(options, env),
     ...(target === undefined ? {} : { target }),
     ...(buildArg === undefined ? {} : { build_args: readEnvironment(buildArg, undefined, env) }),
     ...(secret === undefined ? {} : { secrets: readSecrets(secret, env) }),

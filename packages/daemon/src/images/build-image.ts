@@ -1,184 +1,76 @@
-/** From an uploaded context to an image: unpack it safely, hand it to a builder, import what comes out. */
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+/** Builds an image: a part of what was uploaded, perhaps on another image, with changes to its config; then imports it. */
 import type { Readable } from "node:stream";
-import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
-import type { BaseImage, Builder, BuilderRequest, BuilderResult } from "./builder.ts";
-import { type ByteSource, fileSource } from "./byte-source.ts";
-import { directoryDescriptor, directorySource, writeDirectoryImage } from "./directory-source.ts";
-import { isNoSpace, noSpace } from "./disk-space.ts";
-import { baseImages } from "./dockerfile.ts";
-import { extractTree } from "./extract.ts";
-import { readFileRange } from "./file-content.ts";
+import { contextPart } from "./build-context.ts";
+import type { Builder } from "./builder.ts";
+import { composeImage } from "./compose/compose-image.ts";
+import type { Hold } from "./compose/made-part.ts";
+import type { Part } from "./compose/part.ts";
+import { storedPart } from "./compose/stored-part.ts";
+import { elfPart, programPart, rootPart } from "./compose/uploaded-parts.ts";
 import { importImage } from "./import-image.ts";
-import { loadArchive, receivePlain } from "./load-archive.ts";
-import { Merge } from "./merge.ts";
-import { lookUp } from "./missing-libraries.ts";
-import type { Descriptor } from "./oci.ts";
-import type { BuildRequest, ImageOptions } from "./port.ts";
-import { canonicalReference } from "./reference.ts";
-import { splitName } from "./resolve-path.ts";
+import type { BuildRequest, ConfigChanges, ImageOptions } from "./port.ts";
 import type { Room } from "./room.ts";
-import { readTar } from "./tar-reader.ts";
-import type { DirectoryNode } from "./tree.ts";
 
 export interface BuildInput {
-  readonly context: Readable;
+  readonly upload: Readable;
   /** With its reference in canonical form. */
   readonly request: BuildRequest;
 }
 
-const maxDockerfileBytes = 1 << 20;
-const secretName = /^[A-Za-z0-9_.-]{1,100}$/;
-const argumentName = /^[A-Za-z_]\w{0,199}$/;
+interface Built {
+  readonly part: Part;
+  /** What holds where nothing else is asked for. */
+  readonly defaults: ConfigChanges;
+}
 
 export async function buildImage(
   room: Room,
   builders: readonly Builder[],
-  { context, request }: BuildInput,
+  input: BuildInput,
   options: ImageOptions,
 ): Promise<Digest> {
-  checkRequest(request);
-  const builder = await chooseBuilder(builders);
+  const { reference, base, changes } = input.request;
+  const releases: (() => void)[] = [];
+  const hold: Hold = (digests) => void releases.push(room.leases.hold(digests));
   await using work = await room.scratch.directory();
-  options.onProgress({ step: "context", message: "receiving the build context" });
   try {
-    const dockerfile = await unpack(room, context, { request, directory: work.path }, options);
-    const result = await builder.build({
-      reference: request.reference,
-      contextDirectory: join(work.path, "context"),
-      dockerfilePath: join(work.path, "Dockerfile"),
-      target: request.target,
-      buildArgs: request.buildArgs,
-      secretFiles: await writeSecrets(request.secrets, work.path),
-      baseImages: await layOutBases(room, baseImages(dockerfile, request.buildArgs), work.path),
-      noCache: request.noCache,
-      workDirectory: await subdirectory(work.path, "builder"),
-      signal: options.signal,
-      onLine: ({ text, step }) => options.onProgress({ step: "build", message: text, ...step }),
-    } satisfies BuilderRequest);
-    return await importResult(room, result, request.reference, options);
-  } catch (error) {
-    options.signal.throwIfAborted();
-    if (isNoSpace(error)) throw noSpace("unpack the build context", 1, undefined, error);
-    throw error;
+    const below = base === undefined ? [] : [await storedPart(room, base, "what the build lies on", hold)];
+    const { part, defaults } = await makePart(room, builders, input, { directory: work.path, hold }, options);
+    const parts = [...below, part];
+    const composed = await composeImage(room, parts, { ...defaults, ...changes }, options.signal);
+    return await importImage(room, { ...composed, references: [reference] }, options);
+  } finally {
+    for (const release of releases) release();
   }
 }
 
-function checkRequest({ buildArgs, secrets, target }: BuildRequest): void {
-  for (const name of Object.keys(buildArgs)) {
-    if (!argumentName.test(name))
-      throw new UniError("invalid_value", `build: "${name}" is no name of an argument`);
-  }
-  for (const id of Object.keys(secrets)) {
-    if (!secretName.test(id)) throw new UniError("invalid_value", `build: "${id}" is no name of a secret`);
-  }
-  if (target?.startsWith("-"))
-    throw new UniError("invalid_value", `build: "${target}" is no name of a stage`);
-}
-
-async function chooseBuilder(builders: readonly Builder[]): Promise<Builder> {
-  const problems: string[] = [];
-  for (const builder of builders) {
-    const problem = await builder.unavailable();
-    if (problem === undefined) return builder;
-    problems.push(problem);
-  }
-  throw new UniError("host_unfit", `build an image: ${problems.join(", ") || "no builder"}`, {
-    hint: "Install buildah (apt-get install buildah), or start a Docker engine.",
-  });
-}
-
-/**
- * Unpacks the context and puts the Dockerfile beside it, so that the builder reads what the context holds and not what
- * a link in it points at on this machine. Returns the Dockerfile's text.
- */
-async function unpack(
+async function makePart(
   room: Room,
-  upload: Readable,
-  to: { readonly request: BuildRequest; readonly directory: string },
+  builders: readonly Builder[],
+  { upload, request }: BuildInput,
+  work: { readonly directory: string; readonly hold: Hold },
   options: ImageOptions,
-): Promise<string> {
-  await using received = await receivePlain(room, upload, options);
-  const source = fileSource(received.file.handle, received.size);
-  const merge = new Merge({ limits: room.limits, whiteouts: false });
-  await merge.add(readTar(source, room.limits));
-  const dockerfile = await readDockerfile(merge.root, source, to.request.dockerfile);
-  await writeFile(join(to.directory, "Dockerfile"), dockerfile, { mode: 0o600 });
-  const directory = await subdirectory(to.directory, "context");
-  await extractTree(merge.root, source, { directory, signal: options.signal });
-  return dockerfile.toString("utf8");
-}
-
-async function readDockerfile(root: DirectoryNode, source: ByteSource, path: string): Promise<Buffer> {
-  const name = splitName(Buffer.from(path, "utf8").toString("latin1")).join("/");
-  const node = lookUp(root, name);
-  if (node?.kind === "file" && node.size <= maxDockerfileBytes)
-    return readFileRange(source, node, 0, node.size);
-  const reason = node === undefined ? "it is not in the context" : "it is not a file of at most 1 MiB";
-  throw new UniError("build_failed", `read the Dockerfile "${path}": ${reason}`, {
-    hint: "Name the Dockerfile with --file, relative to the build context.",
-  });
-}
-
-async function writeSecrets(
-  secrets: Readonly<Record<string, Uint8Array>>,
-  directory: string,
-): Promise<Record<string, string>> {
-  const place = await subdirectory(directory, "secrets");
-  const paths: [string, string][] = [];
-  for (const [index, [id, content]] of Object.entries(secrets).entries()) {
-    const path = join(place, String(index));
-    await writeFile(path, content, { mode: 0o600 });
-    paths.push([id, path]);
+): Promise<Built> {
+  const { source, reference } = request;
+  const { hold } = work;
+  switch (source.kind) {
+    case "context":
+      return {
+        part: await contextPart(room, builders, { context: upload, source, reference, ...work }, options),
+        defaults: {},
+      };
+    case "elf": {
+      const part = await elfPart(room, { bytes: upload, reference }, hold, options);
+      return { part, defaults: { entrypoint: [part.path] } };
+    }
+    case "program":
+      return { part: await programPart(room, { bytes: upload, reference }, hold, options), defaults: {} };
+    case "root":
+      return { part: await rootPart(room, { bytes: upload, reference }, hold, options), defaults: {} };
+    case "image":
+      return { part: await storedPart(room, source.image, "the root file system", hold), defaults: {} };
+    default:
+      return source satisfies never;
   }
-  return Object.fromEntries(paths);
-}
-
-/** Images of the store that the Dockerfile names; their blobs are links to the store's. */
-async function layOutBases(room: Room, names: readonly string[], directory: string): Promise<BaseImage[]> {
-  const rows = await room.catalogue.list();
-  const bases: BaseImage[] = [];
-  for (const name of names) {
-    const reference = tryCanonical(name);
-    const row = rows.find(({ references }) => reference !== undefined && references.includes(reference));
-    if (row === undefined || reference === undefined) continue;
-    const place = await subdirectory(directory, `base-${bases.length}`);
-    await writeDirectoryImage(place, row.digest, row.blobs, (digest) => room.blobs.path(digest));
-    bases.push({ reference, directory: place });
-  }
-  return bases;
-}
-
-/** A name with a digest, or one that is no name, is left to the builder. */
-function tryCanonical(name: string): string | undefined {
-  try {
-    return canonicalReference(name);
-  } catch {
-    return undefined;
-  }
-}
-
-async function importResult(
-  room: Room,
-  result: BuilderResult,
-  reference: string,
-  options: ImageOptions,
-): Promise<Digest> {
-  if (result.kind === "directory") {
-    const descriptor: Descriptor = await directoryDescriptor(result.path);
-    const source = directorySource(result.path);
-    return importImage(room, { descriptor, source, references: [reference] }, options);
-  }
-  const [digest] = await loadArchive(room, result.stream, reference, options);
-  if (digest === undefined)
-    throw new UniError("build_failed", `build "${reference}": the builder made no image`);
-  return digest;
-}
-
-async function subdirectory(directory: string, name: string): Promise<string> {
-  const path = join(directory, name);
-  await mkdir(path, { mode: 0o700 });
-  return path;
 }

@@ -19,13 +19,15 @@ import type { BuildRequest, Image, Images, Progress } from "./port.ts";
 import { quietly, storedFiles, stream, withStore } from "./test-room.ts";
 
 const busybox = readFileSync("/bin/busybox");
-const request: BuildRequest = {
-  reference: "built",
+const source = {
+  kind: "context",
   dockerfile: "Dockerfile",
   buildArgs: {},
   secrets: {},
   noCache: false,
-};
+} as const;
+const request: BuildRequest = { reference: "built", source, changes: {} };
+const withSource = (change: object): BuildRequest => ({ ...request, source: { ...source, ...change } });
 const preamble = 'FROM scratch\nCOPY busybox /bin/\nSHELL ["/bin/busybox", "sh", "-c"]\n';
 
 const context = (dockerfile: string, ...more: TarMember[]) =>
@@ -102,7 +104,7 @@ CMD ["/bin/busybox", "httpd"]
         { name: "ignored", content: "x" },
         { name: "kept", content: "y", mode: 0o640 },
       ),
-      { ...request, buildArgs: { GREETING: "hello world" }, secrets: { token: Buffer.from("s3cr3t-t0k3n") } },
+      withSource({ buildArgs: { GREETING: "hello world" }, secrets: { token: Buffer.from("s3cr3t-t0k3n") } }),
       quietly(progress),
     );
     assert.deepEqual(image.references, ["built:latest"]);
@@ -161,7 +163,7 @@ test("stages: a target ends early; an image of the store is a base", async () =>
     inRoot(whole, (root) => assert.deepEqual(readdirSync(root), ["copied"]));
     const first = await images.build(
       context(stages),
-      { ...request, reference: "team/base:1", target: "first" },
+      { ...withSource({ target: "first" }), reference: "team/base:1" },
       quietly(),
     );
     inRoot(first, (root) => assert.ok(existsSync(join(root, "base"))));
@@ -263,8 +265,8 @@ test("links of the context are taken as they are and never followed", async () =
 
 test("names of arguments, secrets and stages that would be options are refused", async () => {
   await withBuilder(async ({ images }) => {
-    const refuse = (change: Partial<BuildRequest>) =>
-      assert.rejects(images.build(context("FROM scratch\n"), { ...request, ...change }, quietly()), {
+    const refuse = (change: object) =>
+      assert.rejects(images.build(context("FROM scratch\n"), withSource(change), quietly()), {
         code: "invalid_value",
       });
     await refuse({ buildArgs: { "A B": "x" } });

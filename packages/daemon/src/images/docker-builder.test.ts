@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { imageBlobs } from "../../../../test/kit/image-archive.ts";
 import { makeTar } from "../../../../test/kit/tar-writer.ts";
 import { createDockerBuilder } from "./docker-builder.ts";
-import type { Images, Progress } from "./port.ts";
+import type { BuildRequest, Images, Progress } from "./port.ts";
 import { quietly, storedFiles, stream, withStore } from "./test-room.ts";
 
 const script = `#!/bin/sh
@@ -54,13 +54,17 @@ async function withDocker(body: (room: DockerRoom) => Promise<void>): Promise<vo
 }
 
 const context = () => stream(makeTar([{ name: "Dockerfile", content: "FROM scratch\n" }]));
-const request = {
+const request: BuildRequest = {
   reference: "web",
-  dockerfile: "Dockerfile",
-  target: "final",
-  buildArgs: { A: "b c" },
-  secrets: {},
-  noCache: true,
+  source: {
+    kind: "context",
+    dockerfile: "Dockerfile",
+    target: "final",
+    buildArgs: { A: "b c" },
+    secrets: {},
+    noCache: true,
+  },
+  changes: {},
 };
 
 test("the engine builds, its image is taken over and taken away from it", async () => {

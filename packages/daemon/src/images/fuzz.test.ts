@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
+import { readElf } from "@uni/contract/elf";
 import { UniError } from "@uni/contract/errors";
 import fc from "fast-check";
 import { imageArchive, imageBlobs } from "../../../../test/kit/image-archive.ts";
@@ -12,7 +13,6 @@ import { makeTar } from "../../../../test/kit/tar-writer.ts";
 import { openArchive } from "./archive.ts";
 import { bufferSource } from "./byte-source.ts";
 import { baseImages } from "./dockerfile.ts";
-import { readElf } from "./elf.ts";
 import { planImage } from "./erofs-plan.ts";
 import { readFileRange } from "./file-content.ts";
 import { parseImageConfig } from "./image-config.ts";
@@ -211,6 +211,7 @@ test("programs", async () => {
     executable: true,
     interpreter: "/lib/ld.so",
     libraries: ["libc.so"],
+    rpaths: [],
     runPaths: ["/opt"],
   });
   await fc.assert(

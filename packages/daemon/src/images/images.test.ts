@@ -191,7 +191,14 @@ test("nameless images go with a collection that knows what is used, unless someb
 
 test("a build needs a builder, and says which are missing", async () => {
   await withStore(async ({ images }) => {
-    const request = { reference: "x", dockerfile: "Dockerfile", buildArgs: {}, secrets: {}, noCache: false };
+    const source = {
+      kind: "context",
+      dockerfile: "Dockerfile",
+      buildArgs: {},
+      secrets: {},
+      noCache: false,
+    } as const;
+    const request = { reference: "x", source, changes: {} };
     await assert.rejects(images.build(stream(makeTar([])), request, quietly()), { code: "host_unfit" });
   });
 });

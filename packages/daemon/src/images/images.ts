@@ -17,7 +17,6 @@ import { createDockerBuilder } from "./docker-builder.ts";
 import { Leases } from "./leases.ts";
 import { defaultLimits, type ImageLimits } from "./limits.ts";
 import { loadArchive } from "./load-archive.ts";
-import { importElf, importRoot } from "./local-images.ts";
 import { hostArchitecture } from "./platform.ts";
 import type { Image, ImageConfig, Images } from "./port.ts";
 import { canonicalReference } from "./reference.ts";
@@ -66,14 +65,10 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
       const name = reference === undefined ? undefined : canonicalReference(reference);
       return Promise.all((await loadArchive(room, archive, name, how)).map(byDigest));
     },
-    async build(context, request, how) {
+    async build(upload, request, how) {
       const reference = canonicalReference(request.reference);
-      return byDigest(await buildImage(room, builders, { context, request: { ...request, reference } }, how));
+      return byDigest(await buildImage(room, builders, { upload, request: { ...request, reference } }, how));
     },
-    fromElf: async (program, reference, how) =>
-      byDigest(await importElf(room, program, canonicalReference(reference), how)),
-    fromRoot: async (tar, reference, config, how) =>
-      byDigest(await importRoot(room, tar, { reference: canonicalReference(reference), config }, how)),
     async collect({ inUse, buildCache = false } = {}) {
       const freed = await sweep(room, inUse);
       for (const builder of builders) await builder.prune({ cache: buildCache });

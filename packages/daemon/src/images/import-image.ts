@@ -63,7 +63,11 @@ export async function importImage(
 }
 
 /** Follows indexes down to the manifest for this machine; bytes are checked against their descriptors on the way. */
-async function findManifest(room: Room, request: ImportRequest, signal: AbortSignal) {
+export async function findManifest(
+  room: Pick<Room, "architecture" | "limits">,
+  request: Pick<ImportRequest, "descriptor" | "source">,
+  signal: AbortSignal,
+) {
   let { descriptor } = request;
   for (let depth = 0; depth <= maxIndexDepth; depth++) {
     signal.throwIfAborted();
@@ -79,7 +83,11 @@ async function findManifest(room: Room, request: ImportRequest, signal: AbortSig
   );
 }
 
-async function readDocument(room: Room, descriptor: Descriptor, source: ImageSource): Promise<Buffer> {
+export async function readDocument(
+  room: Pick<Room, "limits">,
+  descriptor: Descriptor,
+  source: ImageSource,
+): Promise<Buffer> {
   const { digest, size } = descriptor;
   if (size > room.limits.documentBytes) {
     throw overLimit(`read ${digest}`, "bytes a document", room.limits.documentBytes);

@@ -8,9 +8,14 @@ export interface StoredBlob {
   readonly size: number;
 }
 
+export interface StoredLayer extends StoredBlob {
+  /** Default: a plain tar. */
+  readonly mediaType?: string;
+}
+
 export function makeManifest(
   config: StoredBlob,
-  layers: readonly StoredBlob[],
+  layers: readonly StoredLayer[],
 ): { readonly bytes: Buffer; readonly descriptor: Descriptor } {
   const describe = (mediaType: string, { digest, size }: StoredBlob) => ({ mediaType, digest, size });
   const bytes = Buffer.from(
@@ -18,7 +23,7 @@ export function makeManifest(
       schemaVersion: 2,
       mediaType: mediaTypes.manifest,
       config: describe(mediaTypes.config, config),
-      layers: layers.map((layer) => describe(mediaTypes.layer, layer)),
+      layers: layers.map((layer) => describe(layer.mediaType ?? mediaTypes.layer, layer)),
     }),
   );
   const descriptor = {

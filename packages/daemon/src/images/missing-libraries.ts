@@ -2,8 +2,9 @@
  * Which interpreter and libraries an image's entry point needs and the image has nowhere. A library counts as there if
  * any file has its name: where the loader searches is the image's own business, and a false alarm would be worse.
  */
+
+import { type ElfFile, readElf } from "@uni/contract/elf";
 import { type ByteSource, partOf } from "./byte-source.ts";
-import { type ElfFile, readElf } from "./elf.ts";
 import { readFileRange } from "./file-content.ts";
 import type { ImageConfig } from "./port.ts";
 import type { DirectoryNode, FileNode, Node } from "./tree.ts";

@@ -1,17 +1,9 @@
+import { architectureOf } from "@uni/contract/architecture";
 import { UniError } from "@uni/contract/errors";
 import type { Descriptor } from "./oci.ts";
 
-const architectures: Readonly<Record<string, string>> = {
-  x64: "amd64",
-  arm64: "arm64",
-  riscv64: "riscv64",
-  ppc64: "ppc64le",
-  s390x: "s390x",
-  loong64: "loong64",
-};
-
 /** This machine's architecture as images name it. */
-export const hostArchitecture = (): string => architectures[process.arch] ?? process.arch;
+export const hostArchitecture = (): string => architectureOf(process.arch);
 
 /** The image for this machine among those of an index. Those without a platform only count when there is no other. */
 export function choosePlatform(

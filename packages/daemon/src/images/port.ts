@@ -29,15 +29,36 @@ export interface Image {
   readonly missing?: readonly string[];
 }
 
+/** Laid over the config of what is built: `env` adds to it and wins, all else takes the place of what is there. */
+export type ConfigChanges = Partial<Omit<ImageConfig, "architecture" | "exposedPorts">>;
+
+export type BuildSource =
+  | {
+      /** A tar of a build context; the Dockerfile is inside. */
+      readonly kind: "context";
+      readonly dockerfile: string;
+      readonly target?: string;
+      readonly buildArgs: Readonly<Record<string, string>>;
+      /** Contents, never argv or log. */
+      readonly secrets: Readonly<Record<string, Uint8Array>>;
+      readonly noCache: boolean;
+    }
+  /** One static ELF program; becomes the entry point. */
+  | { readonly kind: "elf" }
+  /** A tar of a program and what it needs, laid over what programs commonly expect of a root file system. */
+  | { readonly kind: "program" }
+  /** A root file system: tar, cpio (newc) or EROFS; plain, gzip or zstd. */
+  | { readonly kind: "root" }
+  /** An image of the store; nothing is uploaded. */
+  | { readonly kind: "image"; readonly image: string };
+
 export interface BuildRequest {
   /** Reference to give the result; tag defaults to latest. */
   readonly reference: string;
-  readonly dockerfile: string;
-  readonly target?: string;
-  readonly buildArgs: Readonly<Record<string, string>>;
-  /** Contents, never argv or log. */
-  readonly secrets: Readonly<Record<string, Uint8Array>>;
-  readonly noCache: boolean;
+  readonly source: BuildSource;
+  /** Reference of an image whose layers lie below, and whose config holds where the result's own says nothing. */
+  readonly base?: string;
+  readonly changes: ConfigChanges;
 }
 
 export interface Progress {
@@ -65,17 +86,7 @@ export interface Images {
   tag(source: string, reference: string): Promise<void>;
   /** OCI archive, OCI layout in a tar, or docker-archive; plain, gzip or zstd. Returns every image in it. */
   load(archive: Readable, reference: string | undefined, options: ImageOptions): Promise<readonly Image[]>;
-  /** A tar of a build context; the Dockerfile is inside. */
-  build(context: Readable, request: BuildRequest, options: ImageOptions): Promise<Image>;
-  /** One static ELF program; becomes the entry point. */
-  fromElf(program: Readable, reference: string, options: ImageOptions): Promise<Image>;
-  /** A tar of a root file system. */
-  fromRoot(
-    tar: Readable,
-    reference: string,
-    config: Partial<ImageConfig>,
-    options: ImageOptions,
-  ): Promise<Image>;
+  build(upload: Readable, request: BuildRequest, options: ImageOptions): Promise<Image>;
   /**
    * Removes blobs and roots that nothing refers to, and files a crash left; returns bytes freed. With `inUse` also the
    * images that have lost their last reference to a newer image and that nobody uses; with `buildCache` also what builds

@@ -1,7 +1,8 @@
 import type { Digest } from "@uni/contract/ids";
 import type { ImageDetail } from "@uni/contract/rpc";
 import type { ImagesPort } from "../api/port.ts";
-import type { Image, ImageConfig, Images } from "../images/port.ts";
+import type { Image, Images } from "../images/port.ts";
+import { buildRequest } from "./build-request.ts";
 import { imageUsers, type Users } from "./users.ts";
 
 export function createImagesPort(images: Images, users: Users): ImagesPort {
@@ -26,48 +27,8 @@ export function createImagesPort(images: Images, users: Users): ImagesPort {
     async load(archive, reference, onProgress, signal) {
       return (await images.load(archive, reference, { onProgress, signal })).map(detail);
     },
-    async build(upload, params, onProgress, signal) {
-      const options = { onProgress, signal };
-      switch (params.kind) {
-        case "elf":
-          return detail(await images.fromElf(upload, params.reference, options));
-        case "root":
-          return detail(await images.fromRoot(upload, params.reference, rootConfig(params.config), options));
-        case "context":
-          return detail(
-            await images.build(
-              upload,
-              {
-                reference: params.reference,
-                dockerfile: params.dockerfile ?? "Dockerfile",
-                target: params.target,
-                buildArgs: params.build_args ?? {},
-                secrets: Object.fromEntries(
-                  Object.entries(params.secrets ?? {}).map(([id, text]) => [id, Buffer.from(text, "base64")]),
-                ),
-                noCache: params.no_cache ?? false,
-              },
-              options,
-            ),
-          );
-        default:
-          return params.kind satisfies never;
-      }
-    },
-  };
-}
-
-type RootConfig = Parameters<ImagesPort["build"]>[1]["config"];
-
-function rootConfig(config: RootConfig): Partial<ImageConfig> {
-  if (config === undefined) return {};
-  return {
-    entrypoint: config.entrypoint ?? [],
-    cmd: config.cmd ?? [],
-    env: config.env ?? {},
-    user: config.user ?? "",
-    workingDirectory: config.working_directory ?? "",
-    stopSignal: config.stop_signal ?? "",
+    build: async (upload, params, onProgress, signal) =>
+      detail(await images.build(upload, buildRequest(params), { onProgress, signal })),
   };
 }
 

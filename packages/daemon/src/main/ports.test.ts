@@ -60,10 +60,6 @@ test("images: a removal is told who uses what; a build gets its secrets decoded 
         asked.push(request);
         return fakeImage;
       },
-      async fromRoot(_tar, reference, config) {
-        asked.push([reference, config]);
-        return fakeImage;
-      },
     };
     const port = createImagesPort(images, { registry, saved });
     await assert.rejects(port.remove("hello"), /^UniError: web$/);
@@ -78,13 +74,18 @@ test("images: a removal is told who uses what; a build gets its secrets decoded 
     assert.deepEqual(asked, [
       {
         reference: "a",
-        dockerfile: "Dockerfile",
-        target: undefined,
-        buildArgs: {},
-        secrets: { key: Buffer.from("s3cret") },
-        noCache: false,
+        base: undefined,
+        source: {
+          kind: "context",
+          dockerfile: "Dockerfile",
+          target: undefined,
+          buildArgs: {},
+          secrets: { key: Buffer.from("s3cret") },
+          noCache: false,
+        },
+        changes: {},
       },
-      ["b", { entrypoint: [], cmd: ["x"], env: {}, user: "", workingDirectory: "", stopSignal: "" }],
+      { reference: "b", base: undefined, source: { kind: "root" }, changes: { cmd: ["x"] } },
     ]);
   });
 });

@@ -103,8 +103,6 @@ export function createFakeImages(): Images {
     tag: no,
     load: no,
     build: no,
-    fromElf: no,
-    fromRoot: no,
     collect: async () => 0,
   } as Images;
 }

@@ -4,12 +4,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { imageArchive } from "../../../../test/kit/image-archive.ts";
-import { makeTar, type TarMember } from "../../../../test/kit/tar-writer.ts";
-import { bufferSource } from "./byte-source.ts";
-import { readElf } from "./elf.ts";
-import { hostArchitecture } from "./platform.ts";
-import { quietly, storedFiles, stream, withStore } from "./test-room.ts";
+import { readElf } from "@uni/contract/elf";
+import { imageArchive } from "../../../../../test/kit/image-archive.ts";
+import { makeTar, type TarMember } from "../../../../../test/kit/tar-writer.ts";
+import { bufferSource } from "../byte-source.ts";
+import { hostArchitecture } from "../platform.ts";
+import { quietly, storedFiles, stream, withStore } from "../test-room.ts";
 
 function inDirectory<T>(body: (directory: string) => T): T {
   const directory = mkdtempSync(join(tmpdir(), "uni-elf-"));
@@ -32,6 +32,7 @@ function compile(...options: string[]): Buffer {
   });
 }
 
+const elf = { source: { kind: "elf" }, changes: {} } as const;
 const here = { architecture: hostArchitecture() };
 const busybox = readFileSync("/bin/busybox");
 const dynamic = compile("-Wl,-rpath,/opt/lib");
@@ -55,7 +56,7 @@ test("static programs, position-independent ones too, need nothing", async () =>
 
 test("a static program becomes an image whose entry point it is", async () => {
   await withStore(async ({ images, directory }) => {
-    const image = await images.fromElf(stream(busybox), "team/tool:2", quietly());
+    const image = await images.build(stream(busybox), { ...elf, reference: "team/tool:2" }, quietly());
     assert.deepEqual(image.config.entrypoint, ["/bin/tool"]);
     assert.deepEqual(image.references, ["team/tool:2"]);
     inDirectory((place) => {
@@ -65,7 +66,7 @@ test("a static program becomes an image whose entry point it is", async () => {
       assert.match(readFileSync(join(root, "etc/passwd"), "utf8"), /^root:x:0:0:/);
       assert.ok(readdirSync(root).includes("tmp"));
     });
-    const again = await images.fromElf(stream(busybox), "team/tool:2", quietly());
+    const again = await images.build(stream(busybox), { ...elf, reference: "team/tool:2" }, quietly());
     assert.equal(again.digest, image.digest);
     assert.deepEqual(storedFiles(directory).scratch, []);
   }, here);
@@ -85,7 +86,10 @@ const refused: readonly (readonly [what: string, program: Buffer, code: string, 
 for (const [what, program, code, message] of refused) {
   test(`${what} is refused: ${code}`, async () => {
     await withStore(async ({ images, directory }) => {
-      await assert.rejects(images.fromElf(stream(program), "tool", quietly()), { code, message });
+      await assert.rejects(images.build(stream(program), { ...elf, reference: "tool" }, quietly()), {
+        code,
+        message,
+      });
       assert.deepEqual(storedFiles(directory), { blobs: [], roots: [], scratch: [] });
     }, here);
   });
@@ -95,15 +99,27 @@ test("a tar of a root file system becomes an image with the given config", async
   await withStore(async ({ images }) => {
     const tar = makeTar([{ name: "./" }, { name: "./etc/hostname", content: "box" }]);
     const config = { entrypoint: ["/init"], env: { A: "1" }, user: "7" };
-    const image = await images.fromRoot(stream(tar), "box", config, quietly());
+    const image = await images.build(
+      stream(tar),
+      { reference: "box", source: { kind: "root" }, changes: config },
+      quietly(),
+    );
     assert.deepEqual(
       [image.config.entrypoint, image.config.env, image.config.user],
       [["/init"], { A: "1" }, "7"],
     );
     assert.deepEqual(image.config.cmd, []);
-    const again = await images.fromRoot(stream(tar), "box:2", config, quietly());
+    const again = await images.build(
+      stream(tar),
+      { reference: "box:2", source: { kind: "root" }, changes: config },
+      quietly(),
+    );
     assert.equal(again.digest, image.digest);
-    const other = await images.fromRoot(stream(tar), "box:3", {}, quietly());
+    const other = await images.build(
+      stream(tar),
+      { reference: "box:3", source: { kind: "root" }, changes: {} },
+      quietly(),
+    );
     assert.notEqual(other.digest, image.digest);
     assert.equal(other.rootPath, image.rootPath);
   }, here);

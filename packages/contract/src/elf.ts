@@ -1,13 +1,21 @@
 /** What the headers of an ELF file say about how it must be loaded (elf(5)). Little-endian and big-endian, 32 and 64 bits. */
-import { UniError } from "@uni/contract/errors";
-import type { ByteSource } from "./byte-source.ts";
+import { UniError } from "./errors.ts";
+
+/** A file that can be read at any position; a read past its end returns what there is. */
+export interface ElfBytes {
+  read(position: number, length: number): Promise<Uint8Array>;
+}
 
 export interface ElfFile {
   readonly machine: string;
   /** Executable or position-independent; objects and core files are neither. */
   readonly executable: boolean;
   readonly interpreter: string | undefined;
+  /** DT_NEEDED, in order. */
   readonly libraries: readonly string[];
+  /** DT_RPATH: counts for the libraries of its libraries too, and not at all where there is a run path. */
+  readonly rpaths: readonly string[];
+  /** DT_RUNPATH: counts for its own libraries alone. */
   readonly runPaths: readonly string[];
 }
 
@@ -28,9 +36,9 @@ const maxTableBytes = 1 << 20;
 const maxNameBytes = 4096;
 
 /** Undefined if the file is no ELF file; malformed ones are `image_invalid`. */
-export async function readElf(source: ByteSource): Promise<ElfFile | undefined> {
+export async function readElf(source: ElfBytes): Promise<ElfFile | undefined> {
   const ident = await source.read(0, 64);
-  if (ident.length < 20 || ident.readUInt32BE(0) !== 0x7f454c46) return undefined;
+  if (ident.length < 20 || reader(ident, false).u32(0) !== 0x7f454c46) return undefined;
   const wide = ident[4] === 2;
   const little = ident[5] === 1;
   if (ident.length < (wide ? 64 : 52)) throw damaged("it ends inside its header");
@@ -63,7 +71,7 @@ interface Form {
   readonly little: boolean;
 }
 
-async function readSegments(source: ByteSource, header: Buffer, form: Form): Promise<Segment[]> {
+async function readSegments(source: ElfBytes, header: Uint8Array, form: Form): Promise<Segment[]> {
   const read = reader(header, form.little);
   const start = form.wide ? read.u64(32) : read.u32(28);
   const entryBytes = read.u16(form.wide ? 54 : 42);
@@ -85,16 +93,17 @@ async function readSegments(source: ByteSource, header: Buffer, form: Form): Pro
 }
 
 async function readDynamic(
-  source: ByteSource,
+  source: ElfBytes,
   dynamic: Segment | undefined,
   segments: readonly Segment[],
   form: Form,
-): Promise<Pick<ElfFile, "libraries" | "runPaths">> {
-  if (dynamic === undefined) return { libraries: [], runPaths: [] };
+): Promise<Pick<ElfFile, "libraries" | "rpaths" | "runPaths">> {
+  if (dynamic === undefined) return { libraries: [], rpaths: [], runPaths: [] };
   const entryBytes = form.wide ? 16 : 8;
   const table = await source.read(dynamic.offset, Math.min(dynamic.fileBytes, maxTableBytes));
   const needed: number[] = [];
-  const paths: number[] = [];
+  const rpaths: number[] = [];
+  const runPaths: number[] = [];
   let strings = -1;
   for (let at = 0; at + entryBytes <= table.length; at += entryBytes) {
     const entry = reader(table.subarray(at, at + entryBytes), form.little);
@@ -103,14 +112,21 @@ async function readDynamic(
     if (tag === 0) break;
     if (tag === dynamicTags.needed) needed.push(value);
     else if (tag === dynamicTags.stringTable) strings = value;
-    else if (tag === dynamicTags.runpath || tag === dynamicTags.rpath) paths.push(value);
+    else if (tag === dynamicTags.rpath) rpaths.push(value);
+    else if (tag === dynamicTags.runpath) runPaths.push(value);
   }
-  if (needed.length + paths.length === 0) return { libraries: [], runPaths: [] };
+  if (needed.length + rpaths.length + runPaths.length === 0)
+    return { libraries: [], rpaths: [], runPaths: [] };
   const base = fileOffset(segments, strings);
   const names = (offsets: readonly number[]): Promise<string[]> =>
     Promise.all(offsets.map((offset) => readName(source, base + offset, maxNameBytes)));
-  const runPaths = (await names(paths)).flatMap((each) => each.split(":"));
-  return { libraries: await names(needed), runPaths };
+  const directories = async (offsets: readonly number[]): Promise<string[]> =>
+    (await names(offsets)).flatMap((each) => each.split(":"));
+  return {
+    libraries: await names(needed),
+    rpaths: await directories(rpaths),
+    runPaths: await directories(runPaths),
+  };
 }
 
 /** Where in the file lies what the loader puts at this address. */
@@ -123,19 +139,20 @@ function fileOffset(segments: readonly Segment[], address: number): number {
   throw damaged("its string table is not in a segment");
 }
 
-async function readName(source: ByteSource, offset: number, bytes: number): Promise<string> {
+async function readName(source: ElfBytes, offset: number, bytes: number): Promise<string> {
   const text = await source.read(offset, Math.min(bytes, maxNameBytes));
   const end = text.indexOf(0);
   if (end <= 0) throw damaged("a name in it has no end");
-  return text.toString("latin1", 0, end);
+  return String.fromCharCode(...text.subarray(0, end));
 }
 
-function reader(bytes: Buffer, little: boolean) {
+function reader(bytes: Uint8Array, little: boolean) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
-    u16: (at: number): number => (little ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at)),
-    u32: (at: number): number => (little ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at)),
+    u16: (at: number): number => view.getUint16(at, little),
+    u32: (at: number): number => view.getUint32(at, little),
     /** Values past 2^53 are in no real file; they only have to stay out of the way. */
-    u64: (at: number): number => Number(little ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at)),
+    u64: (at: number): number => Number(view.getBigUint64(at, little)),
   };
 }
 

@@ -1,0 +1,46 @@
+import { UniError } from "@uni/contract/errors";
+import type { BuildParams } from "@uni/contract/rpc-params";
+import type { BuildRequest, BuildSource, ConfigChanges } from "../images/port.ts";
+
+export function buildRequest(params: BuildParams): BuildRequest {
+  return {
+    reference: params.reference,
+    source: readSource(params),
+    base: params.base,
+    changes: readChanges(params.config),
+  };
+}
+
+function readSource(params: BuildParams): BuildSource {
+  switch (params.kind) {
+    case "elf":
+    case "program":
+    case "root":
+      return { kind: params.kind };
+    case "image":
+      if (params.image === undefined) throw new UniError("malformed", "build an image: 'image' is missing");
+      return { kind: "image", image: params.image };
+    case "context":
+      return {
+        kind: "context",
+        dockerfile: params.dockerfile ?? "Dockerfile",
+        target: params.target,
+        buildArgs: params.build_args ?? {},
+        secrets: Object.fromEntries(
+          Object.entries(params.secrets ?? {}).map(([id, text]) => [id, Buffer.from(text, "base64")]),
+        ),
+        noCache: params.no_cache ?? false,
+      };
+    default:
+      return params.kind satisfies never;
+  }
+}
+
+function readChanges({
+  working_directory: workingDirectory,
+  stop_signal: stopSignal,
+  ...same
+}: NonNullable<BuildParams["config"]> = {}): ConfigChanges {
+  const changes = { ...same, workingDirectory, stopSignal };
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+}
