@@ -1,6 +1,6 @@
 /** A service group whose members follow its load: real clones behind the real edge. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { buildBusybox, daemonForFile, runScript } from "../kit/machine-test.ts";
@@ -17,12 +17,14 @@ const slow = [
   "mkdir -p /www/cgi-bin",
   "printf '#!/bin/sh\\nsleep 2\\nprintf \"Content-Type: text/plain\\\\n\\\\nslow\\\\n\"\\n' >/www/cgi-bin/slow",
   "chmod +x /www/cgi-bin/slow",
+  "echo home >/www/index.html",
   "exec httpd -f -p 8080 -h /www",
 ].join("\n");
 
-async function ask(fqdn: string): Promise<string> {
-  const options = ["-sS", "--max-time", "30", "--cacert", rootFile, "--resolve", `${fqdn}:443:127.0.0.1`];
-  return (await runProgram("curl", [...options, `https://${fqdn}/cgi-bin/slow`])).stdout;
+let fqdn = "";
+async function ask(path: string): Promise<string> {
+  const options = ["-fsS", "--max-time", "30", "--cacert", rootFile, "--resolve", `${fqdn}:443:127.0.0.1`];
+  return (await runProgram("curl", [...options, `https://${fqdn}${path}`])).stdout;
 }
 
 const sizeOf = async (): Promise<number> => (await uni.json(["scale", "get", "shop"])).size;
@@ -35,14 +37,14 @@ test("members come with the load, all answer, and they go when it is over", asyn
   await uni.ok(["services", "create", "shop", ...shop]);
   await uni.ok(["scale", "set", "shop", "--template", "base", "--max", "3"]);
   await until("the first member", async () => (await sizeOf()) === 1);
-  const fqdn = (await uni.json(["services", "get", "shop"])).domains[0].fqdn;
-  await until("it answers", async () => (await ask(fqdn)).includes("slow"));
+  fqdn = (await uni.json(["services", "get", "shop"])).domains[0].fqdn;
+  await until("it answers", async () => (await ask("/cgi-bin/slow")).includes("slow"));
 
   await uni.ok(["scale", "policy", "add", "shop", "now", "--on-demand"]);
   const answers: string[] = [];
   let busy = true;
   const clients = [1, 2, 3].map(async () => {
-    while (busy) answers.push(await ask(fqdn));
+    while (busy) answers.push(await ask("/cgi-bin/slow"));
   });
   await until("all that are allowed", async () => (await sizeOf()) === 3).finally(() => {
     busy = false;
@@ -58,7 +60,27 @@ test("members come with the load, all answer, and they go when it is over", asyn
   assert.equal(await sizeOf(), 3);
   await uni.ok(["scale", "policy", "add", "shop", "quiet", "--idle", "2s"]);
   await until("one is left", async () => (await sizeOf()) === 1);
-  assert.ok((await ask(fqdn)).includes("slow"));
+  assert.ok((await ask("/cgi-bin/slow")).includes("slow"));
+  await uni.ok(["scale", "policy", "rm", "shop", "now", "quiet"]);
+});
+
+test("a member that has served its requests is replaced without a failed one, by one with the configuration's ROM", async () => {
+  const code = join(uni.directory, "code");
+  mkdirSync(code);
+  writeFileSync(join(code, "index.html"), "from the ROM");
+  const rom = ["--rom", `name=code,dir=${code},at=/www/code`];
+  await uni.ok(["scale", "set", "shop", "--template", "base", "--max", "1", ...rom]);
+  const membersOf = async (): Promise<string[]> =>
+    (await uni.json(["ps", "-a"])).map(({ name }: { name: string }) => name);
+  const [worn] = await membersOf();
+  await uni.ok(["scale", "policy", "add", "shop", "worn", "--create", "3", "--replace"]);
+  await until("the successor alone", async () => {
+    assert.ok((await ask("/")).length > 0);
+    const members = await membersOf();
+    return members.length === 1 && members[0] !== worn;
+  });
+  await uni.ok(["scale", "policy", "rm", "shop", "worn"]);
+  assert.equal(await ask("/code/index.html"), "from the ROM");
   await uni.ok(["scale", "rm", "shop"]);
   await until("none is left", async () => (await uni.json(["ps", "-a"])).length === 0);
   await uni.ok(["services", "rm", "shop"]);

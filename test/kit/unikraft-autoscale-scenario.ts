@@ -20,6 +20,7 @@ export async function unikraftAutoscaleScenario(
 
   const sizes = { min_size: 1, max_size: 3, warmup_time_ms: 1000, cooldown_time_ms: 1000 };
   const create_args = { template: { name: template } };
+  const oneRom = { name: "code", files: [{ path: "text", data: "x" }] };
   const steps = [
     { upper_bound: 200, adjustment: -1 },
     { lower_bound: 200, adjustment: 1 },
@@ -30,7 +31,7 @@ export async function unikraftAutoscaleScenario(
   });
   assert.equal(made.data.service_groups?.[0]?.status, "success");
   await autoscale.createAutoscaleConfigurationByServiceGroupUuid(uuid, {
-    body: { uuid, ...sizes, max_size: 2, create_args },
+    body: { uuid, ...sizes, max_size: 2, create_args: { ...create_args, roms: oneRom } },
   });
   const read = await autoscale.getAutoscaleConfigurationsByServiceGroupUuid(uuid);
   const [group] = read.data.service_groups ?? [];
@@ -43,6 +44,18 @@ export async function unikraftAutoscaleScenario(
   const one = await autoscale.getAutoscaleConfigurationPolicyByName(uuid, "more");
   assert.equal(one.data.policies?.[0]?.policy?.steps?.length, 2);
   await autoscale.deleteAutoscaleConfigurationPolicyByName(uuid, "more");
+  // The documented body is flat; the package's type has it in an object, and does not know this kind.
+  const worn = { type: "create", num_requests: 100, replace: true };
+  const bodies = [
+    { name: "flat", ...worn },
+    { name: "nested", type: { name: "nested", ...worn } },
+  ] as unknown as { name: string; type: typeof busy }[];
+  for (const body of bodies) {
+    await autoscale.createAutoscaleConfigurationPolicy(uuid, { body });
+    const { data } = await autoscale.getAutoscaleConfigurationPolicyByName(uuid, body.name);
+    assert.partialDeepStrictEqual(data.policies?.[0]?.policy, { name: body.name, ...worn });
+    await autoscale.deleteAutoscaleConfigurationPolicyByName(uuid, body.name);
+  }
   await autoscale.deleteAutoscaleConfigurationPolicies(uuid, { body: { name: "busy" } });
   assert.deepEqual(await policiesOf(), []);
 

@@ -126,8 +126,11 @@ export const diskUsageKinds = [
  */
 export type DiskUsageKind = (typeof diskUsageKinds)[number];
 
-export const scalePolicyTypes = ["step", "on_demand", "idle"] as const;
-/** on_demand: a member more when none is free; idle: a member less when it had no request for a time. */
+export const scalePolicyTypes = ["step", "on_demand", "create", "idle"] as const;
+/**
+ * on_demand: a member more when none is free; create: a member more, or in place of one, for one that has served so many
+ * requests; idle: a member less when it had no request for a time.
+ */
 export type ScalePolicyType = (typeof scalePolicyTypes)[number];
 
 export const scaleMetrics = ["cpu", "inflight_reqs", "reqs_per_sec"] as const;

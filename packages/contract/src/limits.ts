@@ -37,6 +37,7 @@ export const limits = {
     steps: 4,
     bound: { minimum: 0, maximum: 2_147_483_647 },
     adjustment: { minimum: -10_000, maximum: 10_000 },
+    requests: { minimum: 1, maximum: 2_147_483_647 },
   },
   autokillMs: { minimum: 0, maximum: 365 * 86_400_000 },
   chainBytes: 65_536,

@@ -10,6 +10,7 @@ const group = {
   template: { uuid },
   policies: [
     { name: "now", enabled: true, type: "on_demand" },
+    { name: "worn", enabled: true, type: "create", num_requests: 9, replace: true },
     {
       ...{ name: "busy", enabled: false, type: "step", metric: "cpu", adjustment_type: "change" },
       steps: [{ lower_bound: 0, upper_bound: 200, adjustment: -1 }],
@@ -34,11 +35,14 @@ const one: Script = {
 test("what scales is listed and shown, with what is wrong", async () => {
   const list = await talk(one, ["scale", "ls"]);
   assert.match(list.stdout, /^NAME +MEMBERS +BOUNDS +TEMPLATE +POLICIES +PROBLEM\n/);
-  assert.match(list.stdout, /shop +2 +1-8 +gone +now busy +find template/);
+  assert.match(list.stdout, /shop +2 +1-8 +gone +now worn busy +find template/);
   assert.equal((await talk(one, ["scale", "ls", "-q"])).stdout, "shop\n");
   const shown = await talk(one, ["scale", "get", "shop"]);
   assert.match(shown.stdout, /bounds +1 to 8\n/);
-  assert.match(shown.stdout, /now: on_demand; busy: step cpu change 0\.\.200=-1 \(off\)/);
+  assert.match(
+    shown.stdout,
+    /now: on_demand; worn: create 9 requests replace; busy: step cpu change 0\.\.200=-1 \(off\)/,
+  );
 });
 
 test("set and rm send what was given", async () => {
@@ -46,7 +50,18 @@ test("set and rm send what was given", async () => {
   const { stdout, calls } = await talk(one, set);
   assert.equal(stdout, "shop\n");
   assert.deepEqual(calls[0]?.params, {
-    body: [{ name: "shop", template: { name: "base" }, max_size: 8, cooldown_time_ms: 60_000 }],
+    body: [
+      {
+        ...{ name: "shop", max_size: 8, cooldown_time_ms: 60_000 },
+        create_args: { template: { name: "base" } },
+      },
+    ],
+  });
+  const rom = ["--rom", "name=code,image=code:1,at=/code"];
+  const withRom = await talk(one, ["scale", "set", "shop", "--template", "base", ...rom]);
+  const roms = [{ name: "code", at: "/code", image: "code:1" }];
+  assert.deepEqual(withRom.calls[0]?.params, {
+    body: [{ name: "shop", create_args: { template: { name: "base" }, roms } }],
   });
   const removed = await talk(one, ["scale", "rm", "shop"]);
   assert.deepEqual(removed.calls[0]?.params, { body: [{ name: "shop" }] });
@@ -71,8 +86,14 @@ test("policies are added and removed by the group's uuid", async () => {
     uuid,
     body: { name: "busy", type: "idle", idle_time_ms: 60_000 },
   });
+  const create = await talk(one, [...add, "--create", "100", "--replace"]);
+  assert.deepEqual(create.calls[1]?.params["body"], {
+    ...{ name: "busy", type: "create", num_requests: 100, replace: true },
+  });
   for (const wrong of [
     [],
+    ["--replace"],
+    ["--create", "100", "--on-demand"],
     ["--on-demand", "--idle", "1m"],
     ["--on-demand", "--metric", "cpu"],
     ["--step", "1=2"],

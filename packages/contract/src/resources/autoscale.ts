@@ -3,9 +3,10 @@ import { scaleAdjustments, scaleMetrics, scalePolicyTypes } from "../enums.ts";
 import { outcomeMembers } from "../envelope.ts";
 import { limits } from "../limits.ts";
 import { answer, count, integer, list, nameText, note, request, words } from "../schema.ts";
+import { RomPart, RomParts } from "./instance-parts.ts";
 import { NameOrUuid, referenceMembers } from "./reference.ts";
 
-const { size, timeMs, bound, adjustment } = limits.scale;
+const { size, timeMs, bound, adjustment, requests } = limits.scale;
 
 export const ScaleStep = request({
   lower_bound: Type.Optional(integer("The step is for values from here on; absent: from 0", bound)),
@@ -19,6 +20,10 @@ const policyMembers = {
   metric: Type.Optional(words(scaleMetrics, "step: of one member on average; default cpu (millicores)")),
   adjustment_type: Type.Optional(words(scaleAdjustments, "step: default change")),
   steps: Type.Optional(list(ScaleStep, "step: sorted, without gap or overlap", limits.scale.steps)),
+  num_requests: Type.Optional(integer("create: for each member that has served more than so many", requests)),
+  replace: Type.Optional(
+    Type.Boolean({ description: "create: that member goes once the new one runs; default false" }),
+  ),
   idle_time_ms: Type.Optional(integer("idle: without requests for so long; default 1000", timeMs)),
 };
 
@@ -55,7 +60,12 @@ const settings = {
       timeMs,
     ),
   ),
-  create_args: Type.Optional(request({ template: Type.Optional(NameOrUuid) }, "What members are made of")),
+  create_args: Type.Optional(
+    request(
+      { template: Type.Optional(NameOrUuid), roms: Type.Optional(Type.Union([RomPart, RomParts])) },
+      "What members are made of: a template, and ROMs beside those of the template or in place of them",
+    ),
+  ),
   template: Type.Optional(NameOrUuid),
   policies: Type.Optional(list(ScalePolicy, "Absent: those that are there stay", limits.scale.policies)),
 };
@@ -77,6 +87,9 @@ export const AutoscaleGroup = answer({
   cooldown_time_ms: Type.Optional(count("Pause after members were removed")),
   template: Type.Optional(answer({ uuid: Type.String(), name: Type.Optional(Type.String()) })),
   policies: Type.Optional(Type.Array(ScalePolicy)),
+  roms: Type.Optional(
+    Type.Array(Type.String(), note("Uni: names of the ROMs that each new member is given")),
+  ),
   size: Type.Optional(count("Uni: members that it counts now")),
   problem: Type.Optional(Type.String(note("Uni: why members cannot be made now"))),
 });

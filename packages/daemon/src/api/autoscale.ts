@@ -12,6 +12,7 @@ import { type Answer, items } from "./outcome.ts";
 import { askedReferences } from "./paging.ts";
 import type { AutoscalePort, Reference } from "./port.ts";
 import { attempt, bodyItems, readReference, readUuid } from "./references.ts";
+import { readRoms } from "./rom-rules.ts";
 
 type Scale = AutoscalePort;
 
@@ -30,13 +31,14 @@ async function eachItem<T extends Reference>(
 
 export const setAutoscale = (scale: Scale, call: Call): Promise<Answer> =>
   eachItem<SetAutoscaleBody>(call, (reference, item) => {
-    const template = item.template ?? item.create_args?.template;
+    const { create_args: { template: cloned, roms = [] } = {}, template = cloned } = item;
     if (template === undefined) {
       throw new UniError("invalid_value", "Missing member 'template'", {
         hint: "Members are made of a template: 'uni template create' makes one.",
       });
     }
-    return scale.set(call.account, reference, item, readReference(template));
+    const madeOf = { template: readReference(template), roms: readRoms(Array.isArray(roms) ? roms : [roms]) };
+    return scale.set(call.account, reference, item, madeOf);
   });
 
 export async function getAutoscale(scale: Scale, call: Call): Promise<Answer> {

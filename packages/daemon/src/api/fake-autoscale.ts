@@ -22,13 +22,14 @@ export function fakeAutoscale(services: ServicesPort): AutoscalePort {
       const group = identity(account, reference);
       return kept.get(group.uuid) ?? { ...group, enabled: false };
     },
-    async set(account, reference, request, template) {
+    async set(account, reference, request, { template, roms }) {
       const group = identity(account, reference);
       const { min_size = 1, max_size = 4, policies } = request satisfies SetAutoscaleBody;
       kept.set(group.uuid, {
         ...group,
         ...{ enabled: true, min_size, max_size, warmup_time_ms: 1000, cooldown_time_ms: 1000, size: 1 },
         template: { uuid: template.uuid ?? "", name: template.name ?? "" },
+        ...(roms.length === 0 ? {} : { roms: roms.map(({ name }) => name) }),
         policies: policies ?? kept.get(group.uuid)?.policies ?? [],
       });
       return group;

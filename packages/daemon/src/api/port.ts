@@ -13,6 +13,7 @@ import type {
 } from "@uni/contract/resources/certificate";
 import type { Image } from "@uni/contract/resources/image";
 import type { CreateInstanceRequest, Instance, InstanceUpdate } from "@uni/contract/resources/instance";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { HealthzData, Metro, Quotas } from "@uni/contract/resources/node";
 import type { SavedUpdate } from "@uni/contract/resources/saved-instance";
 import type {
@@ -304,7 +305,7 @@ export interface AutoscalePort {
     account: AccountId,
     reference: Reference,
     request: SetAutoscaleBody,
-    template: Reference,
+    madeOf: { readonly template: Reference; readonly roms: readonly RomPart[] },
   ): Promise<Identity>;
   /** Members that were made go, after they had time to finish what they have. */
   delete(account: AccountId, reference: Reference): Promise<Identity>;

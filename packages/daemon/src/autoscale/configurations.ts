@@ -20,7 +20,9 @@ export class Configurations {
     const all = new Configurations(db);
     for (const { service_group, content } of await rows.listAutoscale(db)) {
       const group = asServiceGroupId(service_group);
-      all.#records.set(group, { group, ...JSON.parse(content) });
+      const { configuration, leaving } = JSON.parse(content);
+      // What a record of an older version does not have yet.
+      all.#records.set(group, { group, leaving, configuration: { roms: [], ...configuration } });
     }
     return all;
   }

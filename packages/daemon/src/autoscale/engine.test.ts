@@ -14,10 +14,11 @@ const member = (name: string, more: Partial<Member> = {}): Member => ({
   idleMs: 0,
   cpuMillicores: 0,
   requestsPerSec: 0,
+  served: 0,
   ...more,
 });
 const own = member("own", { removable: false });
-const calm = { softLimit: 2, sinceOutMs: 60_000, sinceInMs: 60_000 };
+const calm = { softLimit: 2, sinceOutMs: 60_000, sinceInMs: 60_000, replacing: false };
 const at = (members: readonly Member[], more: Partial<Moment> = {}): Moment => ({
   ...calm,
   members,
@@ -35,6 +36,8 @@ const steps = policyNamed({
   ],
 });
 const onDemand = policyNamed({ name: "now", type: "on_demand" });
+const worn = policyNamed({ name: "worn", type: "create", num_requests: 10 });
+const wornOut = policyNamed({ name: "worn out", type: "create", num_requests: 5, replace: true });
 const idle = policyNamed({ name: "quiet", type: "idle", idle_time_ms: 5000 });
 
 test("a step is picked by the average of the members that are warm", () => {
@@ -56,6 +59,7 @@ test("exact and percent: a part of a member is a whole one", () => {
     kind: "out",
     count: 2,
     reason: "policy 'p': cpu is 0",
+    successorsOf: [],
   });
   const more = decide(with_("percent", 10), three);
   assert.equal(more.kind === "out" && more.count, 1);
@@ -94,6 +98,28 @@ test("idle: those without requests for so long go, sleepers first, and never the
   );
 });
 
+test("create: a member more for each that has served its number, or in its place and one after the other", () => {
+  const create = { name: "worn", type: "create", num_requests: 10 } as const;
+  const some = [own, member("a", { served: 11 }), member("b", { served: 12 }), member("c", { served: 10 })];
+  const more = withPolicies([policyNamed(create)], { maxSize: 9 });
+  const out = decide(more, at([{ ...own, served: 99 }, ...some.slice(1)]));
+  assert.deepEqual(out, {
+    ...{ kind: "out", count: 3, reason: "policy 'worn'" },
+    successorsOf: ["own", "a", "b"],
+  });
+  assert.equal(decide({ ...more, maxSize: 4 }, at(some)).kind, "none");
+  const one = decide({ ...more, maxSize: 5 }, at(some));
+  assert.deepEqual(one.kind === "out" && one.successorsOf, ["a"]);
+
+  const inPlace = withPolicies([policyNamed({ ...create, replace: true })], { maxSize: 4 });
+  const replaced = decide(inPlace, at([{ ...own, served: 99 }, ...some.slice(1)]));
+  assert.deepEqual([replaced.kind, replaced.kind === "replace" && replaced.member], ["replace", "b"]);
+  for (const not of [{ replacing: true }, { sinceOutMs: 10 }]) {
+    assert.equal(decide(inPlace, at(some, not)).kind, "none");
+  }
+  assert.equal(decide(inPlace, at([own, member("c", { served: 10 })])).kind, "none");
+});
+
 test("the policy that wants most members has its way, and one that is not enabled has no say", () => {
   const both = [member("a", { ...cpu(500), idleMs: 9000 }), member("b", { ...cpu(500), idleMs: 9000 })];
   assert.equal(decide(withPolicies([steps, idle]), at(both)).kind, "none");
@@ -109,6 +135,7 @@ const members = fc.array(
     idleMs: fc.nat(20_000),
     cpuMillicores: fc.nat(4000),
     requestsPerSec: fc.nat(100),
+    served: fc.nat(20),
   }),
   { maxLength: 12 },
 );
@@ -119,7 +146,7 @@ const cases = fc.record({
   adjustments: fc.tuple(fc.integer({ min: -300, max: 300 }), fc.integer({ min: -300, max: 300 })),
   sinceOutMs: fc.nat(3000),
   sinceInMs: fc.nat(3000),
-  calls: fc.subarray([onDemand, idle]),
+  calls: fc.subarray([onDemand, idle, worn, wornOut]),
 });
 
 test("any facts: sizes stay in bounds, pauses are kept, the owner's members stay, steps are monotone", () => {
@@ -141,6 +168,10 @@ test("any facts: sizes stay in bounds, pauses are kept, the owner's members stay
         const decision = decide(configuration, moment);
         const size = moment.members.length;
         if (decision.kind === "none") return size;
+        if (decision.kind === "replace") {
+          assert.ok(moment.members.find(({ id }) => id === decision.member)?.removable);
+          return size;
+        }
         if (decision.kind === "out") return size + decision.count;
         const going = moment.members.filter(({ id }) => decision.members.includes(id));
         assert.equal(going.length, new Set(decision.members).size);

@@ -14,6 +14,8 @@ export interface Member {
   readonly idleMs: number;
   readonly cpuMillicores: number;
   readonly requestsPerSec: number;
+  /** Since it became a member, or since it was given a successor. */
+  readonly served: number;
 }
 
 export interface Moment {
@@ -22,11 +24,21 @@ export interface Moment {
   readonly softLimit: number;
   readonly sinceOutMs: number;
   readonly sinceInMs: number;
+  /** One has a successor already, which does not serve yet. */
+  readonly replacing: boolean;
 }
 
 export type Decision =
   | { readonly kind: "none" }
-  | { readonly kind: "out"; readonly count: number; readonly reason: string }
+  | {
+      readonly kind: "out";
+      readonly count: number;
+      readonly reason: string;
+      /** Those among the new ones that are for what these have served: it is counted anew. */
+      readonly successorsOf: readonly InstanceId[];
+    }
+  /** One more, which takes the place of this one. */
+  | { readonly kind: "replace"; readonly member: InstanceId; readonly reason: string }
   | { readonly kind: "in"; readonly members: readonly InstanceId[]; readonly reason: string };
 
 interface Vote {
@@ -36,28 +48,58 @@ interface Vote {
   readonly urgent: boolean;
   /** Who may go. */
   readonly from: readonly Member[];
+  readonly successorsOf?: readonly Member[];
 }
 
 const none: Decision = { kind: "none" };
 
-/** The policy that wants most members has its way. */
+/** The policy that wants most members has its way; members are replaced while their number is right. */
 export function decide(configuration: Configuration, moment: Moment): Decision {
-  const { minSize, maxSize, warmupMs, cooldownMs, policies } = configuration;
+  const { minSize, maxSize, warmupMs, cooldownMs } = configuration;
   const { members, sinceOutMs, sinceInMs } = moment;
   const size = members.length;
-  if (size < minSize) return { kind: "out", count: minSize - size, reason: `${minSize} are the least` };
+  if (size < minSize) {
+    return { kind: "out", count: minSize - size, reason: `${minSize} are the least`, successorsOf: [] };
+  }
   if (size > maxSize) return take(members, size - maxSize, `${maxSize} are the most`);
-  const votes = policies
-    .filter(({ enabled }) => enabled)
-    .flatMap((policy) => vote(policy, configuration, moment));
+  const policies = configuration.policies.filter(({ enabled }) => enabled);
+  const votes = policies.flatMap((policy) => vote(policy, configuration, moment));
   const [first, ...rest] = votes;
-  if (first === undefined) return none;
-  const { reason, from, urgent, size: wanted } = rest.reduce((a, b) => (b.size > a.size ? b : a), first);
-  const target = Math.min(maxSize, Math.max(minSize, wanted));
+  const best = rest.reduce((a, b) => (a !== undefined && b.size <= a.size ? a : b), first);
+  const target = Math.min(maxSize, Math.max(minSize, best?.size ?? size));
   const pauses = sinceOutMs < warmupMs || sinceInMs < cooldownMs;
-  if (pauses && !(urgent && target > size)) return none;
-  if (target > size) return { kind: "out", count: target - size, reason };
-  return target < size ? take(from, size - target, reason) : none;
+  if (pauses && !(best?.urgent && target > size)) return none;
+  if (best === undefined || target === size) return replacement(policies, moment);
+  if (target < size) return take(best.from, size - target, best.reason);
+  const count = target - size;
+  const successorsOf = votes.flatMap((each) => each.successorsOf ?? []).map(({ id }) => id);
+  return {
+    kind: "out",
+    count,
+    reason: best.reason,
+    successorsOf: [...new Set(successorsOf)].slice(0, count),
+  };
+}
+
+/** One after the other. */
+function replacement(policies: readonly Policy[], { members, replacing }: Moment): Decision {
+  if (replacing) return none;
+  const [worn] = policies
+    .flatMap((policy) =>
+      policy.type === "create" && policy.replace
+        ? members
+            .filter(({ removable, served }) => removable && served > policy.numRequests)
+            .map((member) => ({ policy, member }))
+        : [],
+    )
+    .toSorted((a, b) => b.member.served - a.member.served);
+  if (worn === undefined) return none;
+  const { policy, member } = worn;
+  return {
+    kind: "replace",
+    member: member.id,
+    reason: `policy '${policy.name}': it served ${member.served}`,
+  };
 }
 
 function vote(policy: Policy, { warmupMs }: Configuration, { members, softLimit }: Moment): Vote[] {
@@ -71,6 +113,11 @@ function vote(policy: Policy, { warmupMs }: Configuration, { members, softLimit 
     const from = members.filter(({ inFlight, idleMs }) => inFlight === 0 && idleMs >= policy.idleMs);
     const count = from.filter(({ removable }) => removable).length;
     return count === 0 ? [] : [{ reason, size: size - count, urgent: false, from }];
+  }
+  if (policy.type === "create") {
+    const over = policy.replace ? [] : members.filter(({ served }) => served > policy.numRequests);
+    const wanted = size + over.length;
+    return over.length === 0 ? [] : [{ reason, size: wanted, urgent: false, from: [], successorsOf: over }];
   }
   const warm = members.filter(
     ({ state, ageMs }) => state === "asleep" || (state === "awake" && ageMs >= warmupMs),

@@ -7,14 +7,15 @@ import { policyNamed } from "./test-configurations.ts";
 import { viewPolicy } from "./view.ts";
 
 const template = asInstanceId("template");
+const madeOf = { template, roms: [] };
 
 test("what is left out has its default, and policies that are not mentioned stay", () => {
   const before = [policyNamed({ name: "now", type: "on_demand" })];
-  assert.deepEqual(configurationOf({}, template, before), {
-    ...{ minSize: 1, maxSize: 4, warmupMs: 1000, cooldownMs: 1000, template, policies: before },
+  assert.deepEqual(configurationOf({}, madeOf, before), {
+    ...{ minSize: 1, maxSize: 4, warmupMs: 1000, cooldownMs: 1000, ...madeOf, policies: before },
   });
-  assert.equal(configurationOf({ min_size: 9 }, template, []).maxSize, 9);
-  assert.deepEqual(configurationOf({ policies: [] }, template, before).policies, []);
+  assert.equal(configurationOf({ min_size: 9 }, madeOf, []).maxSize, 9);
+  assert.deepEqual(configurationOf({ policies: [] }, madeOf, before).policies, []);
 });
 
 test("a policy is shown as it was asked for", () => {
@@ -26,7 +27,8 @@ test("a policy is shown as it was asked for", () => {
     ],
   };
   const idle: ScalePolicy = { name: "quiet", enabled: false, type: "idle", idle_time_ms: 9 };
-  for (const policy of [step, idle]) assert.deepEqual(viewPolicy(policyNamed(policy)), policy);
+  const create: ScalePolicy = { name: "worn", enabled: true, type: "create", num_requests: 9, replace: true };
+  for (const policy of [step, idle, create]) assert.deepEqual(viewPolicy(policyNamed(policy)), policy);
   const older = policyNamed({ name: "p", adjustment_type: "percentage", steps: [{ adjustment: 1 }] });
   assert.equal(viewPolicy(older).adjustment_type, "percent");
 });
@@ -55,6 +57,8 @@ test("what contradicts itself is refused with the reason", () => {
     ],
     [{ steps: [{ adjustment: 1 }, { lower_bound: 4, adjustment: 2 }] }, /step 2 must begin/],
     [{ adjustment_type: "exact", steps: [{ adjustment: 0 }] }, /asks for no member/],
+    [{ type: "create" }, /'num_requests' is needed/],
+    [{ type: "idle", replace: true }, /'replace' goes with type 'create'/],
     [{ type: "idle", steps: [{ adjustment: 1 }] }, /'steps' goes with type 'step'/],
     [{ idle_time_ms: 1, steps: [{ adjustment: 1 }] }, /'idle_time_ms' goes with type 'idle'/],
   ];
@@ -63,5 +67,5 @@ test("what contradicts itself is refused with the reason", () => {
   }
   const now = policyNamed({ name: "now", type: "on_demand" });
   assert.throws(() => withPolicy([now], { name: "now", type: "on_demand" }), { code: "already_exists" });
-  assert.throws(() => configurationOf({ min_size: 3, max_size: 2 }, template, []), { code: "invalid_value" });
+  assert.throws(() => configurationOf({ min_size: 3, max_size: 2 }, madeOf, []), { code: "invalid_value" });
 });

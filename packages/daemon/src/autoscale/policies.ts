@@ -1,15 +1,17 @@
 /** What a request says of a configuration, checked. Pure. */
 import { UniError } from "@uni/contract/errors";
-import type { InstanceId } from "@uni/contract/ids";
 import { limits } from "@uni/contract/limits";
 import type { ScalePolicy, ScaleStep, SetAutoscaleBody } from "@uni/contract/resources/autoscale";
 import type { Configuration, Policy, Step } from "./record.ts";
 
 const { size, timeMs } = limits.scale;
 
+/** What members are to be made of. */
+export type MadeOf = Pick<Configuration, "template" | "roms">;
+
 export function configurationOf(
   request: SetAutoscaleBody,
-  template: InstanceId,
+  { template, roms }: MadeOf,
   before: readonly Policy[],
 ): Configuration {
   const {
@@ -26,7 +28,7 @@ export function configurationOf(
   }
   const policies = (request.policies ?? []).reduce<readonly Policy[]>(withPolicy, []);
   return {
-    ...{ minSize, maxSize, warmupMs, cooldownMs, template },
+    ...{ minSize, maxSize, warmupMs, cooldownMs, template, roms },
     policies: request.policies === undefined ? before : policies,
   };
 }
@@ -49,12 +51,24 @@ function policyOf(request: ScalePolicy): Policy {
   refuseOthers(request, type);
   if (type === "on_demand") return { name, enabled, type };
   if (type === "idle") return { name, enabled, type, idleMs: request.idle_time_ms ?? timeMs.default };
+  if (type === "create") {
+    const { num_requests: numRequests, replace = false } = request;
+    if (numRequests !== undefined) return { name, enabled, type, numRequests, replace };
+    throw new UniError("invalid_value", `Policy '${name}': member 'num_requests' is needed`);
+  }
   const { metric = "cpu", adjustment_type: adjustment = "change" } = request;
   const adjust = adjustment === "percentage" ? "percent" : adjustment;
   return { name, enabled, type, metric, adjust, steps: stepsOf(name, request.steps ?? [], adjust) };
 }
 
-const memberTypes = { metric: "step", adjustment_type: "step", steps: "step", idle_time_ms: "idle" } as const;
+const memberTypes = {
+  metric: "step",
+  adjustment_type: "step",
+  steps: "step",
+  num_requests: "create",
+  replace: "create",
+  idle_time_ms: "idle",
+} as const;
 
 function refuseOthers(request: ScalePolicy, type: Policy["type"]): void {
   for (const [member, owner] of Object.entries(memberTypes)) {

@@ -1,5 +1,6 @@
 import type { ScaleMetric } from "@uni/contract/enums";
 import type { InstanceId, ServiceGroupId } from "@uni/contract/ids";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 
 export interface Step {
   /** For values from here on, */
@@ -26,7 +27,13 @@ export interface IdlePolicy extends Named {
   readonly idleMs: number;
 }
 
-export type Policy = StepPolicy | IdlePolicy | (Named & { readonly type: "on_demand" });
+export interface CreatePolicy extends Named {
+  readonly type: "create";
+  readonly numRequests: number;
+  readonly replace: boolean;
+}
+
+export type Policy = StepPolicy | IdlePolicy | CreatePolicy | (Named & { readonly type: "on_demand" });
 
 export interface Configuration {
   readonly minSize: number;
@@ -34,6 +41,8 @@ export interface Configuration {
   readonly warmupMs: number;
   readonly cooldownMs: number;
   readonly template: InstanceId;
+  /** As they were asked for: what is on them is looked up for each member. */
+  readonly roms: readonly RomPart[];
   readonly policies: readonly Policy[];
 }
 

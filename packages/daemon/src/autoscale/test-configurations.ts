@@ -13,4 +13,7 @@ export function policyNamed(request: ScalePolicy): Policy {
 export const withPolicies = (
   policies: readonly Policy[],
   more: Partial<Configuration> = {},
-): Configuration => ({ ...configurationOf({}, asInstanceId("template"), policies), ...more });
+): Configuration => ({
+  ...configurationOf({}, { template: asInstanceId("template"), roms: [] }, policies),
+  ...more,
+});

@@ -5,6 +5,9 @@ export function viewPolicy(policy: Policy): ScalePolicy {
   const { name, enabled, type } = policy;
   if (type === "on_demand") return { name, enabled, type };
   if (type === "idle") return { name, enabled, type, idle_time_ms: policy.idleMs };
+  if (type === "create") {
+    return { name, enabled, type, num_requests: policy.numRequests, replace: policy.replace };
+  }
   const steps = policy.steps.map(({ from, below, adjustment }) => ({
     lower_bound: from,
     ...(below === null ? {} : { upper_bound: below }),
@@ -14,7 +17,7 @@ export function viewPolicy(policy: Policy): ScalePolicy {
 }
 
 export const viewConfiguration = (
-  { minSize, maxSize, warmupMs, cooldownMs, template, policies }: Configuration,
+  { minSize, maxSize, warmupMs, cooldownMs, template, roms, policies }: Configuration,
   templateName: string | undefined,
 ): Omit<AutoscaleGroup, "enabled"> => ({
   min_size: minSize,
@@ -22,5 +25,6 @@ export const viewConfiguration = (
   warmup_time_ms: warmupMs,
   cooldown_time_ms: cooldownMs,
   template: { uuid: template, ...(templateName === undefined ? {} : { name: templateName }) },
+  ...(roms.length === 0 ? {} : { roms: roms.map(({ name }) => name) }),
   policies: policies.map(viewPolicy),
 });

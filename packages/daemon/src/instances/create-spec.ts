@@ -114,6 +114,7 @@ export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): 
     preparation: false,
     forkedFrom: null,
     scaledFor: null,
+    replaces: null,
   };
 }
 

@@ -24,6 +24,7 @@ export function inheritSpec(model: InstanceSpec, request: CreateInstanceRequest)
     preparation: false,
     forkedFrom: null,
     scaledFor: null,
+    replaces: null,
   };
   refusePassing(spec);
   return spec;

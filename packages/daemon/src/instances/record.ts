@@ -96,6 +96,8 @@ export interface InstanceSpec {
   readonly forkedFrom: InstanceId | null;
   /** The service group that was given it because of its load, and that it goes with. */
   readonly scaledFor: ServiceGroupId | null;
+  /** A member of it, which goes once this one serves. */
+  readonly replaces: InstanceId | null;
 }
 
 export interface PendingUpdate {

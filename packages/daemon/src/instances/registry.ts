@@ -157,6 +157,7 @@ function fromRow(row: rows.InstanceRow): InstanceRecord {
       preparation: false,
       forkedFrom: null,
       scaledFor: null,
+      replaces: null,
       ...JSON.parse(row.spec),
     },
     status: { ...neverStarted, ...JSON.parse(row.status) },

@@ -7,11 +7,13 @@ import type { Configurations } from "../autoscale/configurations.ts";
 import { configurationOf, withPolicy } from "../autoscale/policies.ts";
 import { viewConfiguration } from "../autoscale/view.ts";
 import type { Registry } from "../instances/registry.ts";
+import { mergeRoms } from "../instances/roms.ts";
+import { type RomDependencies, resolveRoms } from "../operations/rom-contents.ts";
 import type { GroupRecord } from "../services/record.ts";
 import type { ServiceGroups } from "../services/service-groups.ts";
 import type { SavedInstances } from "../snapshots/saved-instances.ts";
 
-export interface AutoscaleSurroundings {
+export interface AutoscaleSurroundings extends RomDependencies {
   readonly configurations: Configurations;
   readonly groups: ServiceGroups;
   readonly saved: SavedInstances;
@@ -23,6 +25,7 @@ export function createAutoscalePort({
   groups,
   saved,
   registry,
+  ...surroundings
 }: AutoscaleSurroundings): AutoscalePort {
   const find = (account: AccountId, reference: Reference) => groups.catalogue.resolve(account, reference);
   const identity = ({ id, name }: GroupRecord) => ({ uuid: id, name });
@@ -57,10 +60,19 @@ export function createAutoscalePort({
         .filter(({ id }) => configurations.find(id) !== undefined)
         .map(view),
     get: (account, reference) => view(find(account, reference)),
-    async set(account, reference, request, template) {
+    async set(account, reference, request, { template: wanted, roms }) {
       const group = find(account, reference);
-      const { id } = saved.resolve("template", account, template);
-      await configurations.set(group.id, (before) => configurationOf(request, id, before?.policies ?? []));
+      const { id, content } = saved.resolve("template", account, wanted);
+      const resolved = await resolveRoms(surroundings, roms);
+      try {
+        mergeRoms(content.spec.roms, resolved.roms);
+      } finally {
+        resolved.release();
+      }
+      const madeOf = { template: id, roms };
+      await configurations.set(group.id, (before) =>
+        configurationOf(request, madeOf, before?.policies ?? []),
+      );
       return identity(group);
     },
     async delete(account, reference) {

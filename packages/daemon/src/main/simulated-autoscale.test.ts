@@ -72,6 +72,45 @@ test("a group gets members when all have their fill, and loses them when they ar
   });
 });
 
+test("whoever has served its number of requests gets a successor, and goes once that one serves", async () => {
+  await withDaemon(async (daemon, { loads }) => {
+    await scaling(daemon, {
+      max_size: 1,
+      policies: [{ name: "worn", type: "create", num_requests: 10, replace: true }],
+    });
+    await until("a member", () => running(daemon).length === 1);
+    const worn = running(daemon)[0]?.id ?? "";
+    let served = 0;
+    await until("a successor, alone", () => {
+      served += 1;
+      loads.set(worn, { inFlight: 0, served });
+      return all(daemon) === 1 && running(daemon)[0]?.id !== worn;
+    });
+    assert.equal(running(daemon)[0]?.spec.replaces, worn);
+  });
+});
+
+test("of a configuration with ROMs each new member has those, beside its template's", async () => {
+  await withDaemon(async (daemon, { guests }) => {
+    const roms = { name: "code", at: "/code", files: [{ path: "text", data: "x" }] };
+    await scaling(daemon, { min_size: 2, create_args: { template: { name: "base" }, roms } });
+    await until("two members", () => running(daemon).length === 2);
+    for (const { id } of running(daemon)) {
+      await until("it has become", () => guests.romsOf(id).length === 1);
+      assert.deepEqual(
+        guests.romsOf(id).map(({ name, at }) => [name, at]),
+        [["code", "/code"]],
+      );
+    }
+    const [group] = (await daemon.call("getAutoscaleConfigurations")).data.service_groups;
+    assert.deepEqual(group.roms, ["code"]);
+    const missing = { template: { name: "base" }, roms: [{ name: "code", image: "nothing" }] };
+    const body = [{ name: "web", create_args: missing }];
+    const refused = await daemon.call("createAutoscaleConfigurations", { body });
+    assert.equal(refused.data.service_groups[0].code, "image_not_found");
+  });
+});
+
 test("a deleted configuration takes with it what was made for it, and nothing else", async () => {
   await withDaemon(async (daemon) => {
     const uuid = await scaling(daemon, { min_size: 2, max_size: 4 });

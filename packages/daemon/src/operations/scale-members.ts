@@ -1,6 +1,7 @@
 /** Members that a service group is given because of its load, and that are taken away again. */
 import type { InstanceId, ServiceGroupId } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { Owners } from "../instances/owners.ts";
 import type { InstanceRecord, InstanceSpec } from "../instances/record.ts";
 import type { GroupRecord } from "../services/record.ts";
@@ -18,6 +19,13 @@ export interface ScaleMembersDependencies extends DrainDependencies {
   ) => Promise<InstanceRecord[]>;
 }
 
+export interface NewMember {
+  readonly template: InstanceId;
+  readonly roms: readonly RomPart[];
+  /** Goes once the new one serves. */
+  readonly replaces: InstanceId | null;
+}
+
 /**
  * A clone of the template that has joined the group, and its start, which is under way. Killed in between, it leaves an
  * instance that is no member or never ran: both are told by `scaledFor`, and are removed.
@@ -25,12 +33,12 @@ export interface ScaleMembersDependencies extends DrainDependencies {
 export async function addMember(
   deps: ScaleMembersDependencies,
   { id, account }: GroupRecord,
-  template: InstanceId,
+  { template, roms, replaces }: NewMember,
 ): Promise<{ readonly member: InstanceId; readonly started: Promise<void> }> {
   const [record] = await deps.create(
     account,
-    { template: { uuid: template }, autostart: true },
-    { waits: false, spec: { scaledFor: id }, signal: new AbortController().signal },
+    { template: { uuid: template }, autostart: true, roms: [...roms] },
+    { waits: false, spec: { scaledFor: id, replaces }, signal: new AbortController().signal },
   );
   if (record === undefined) throw new Error("make a member: no instance was made");
   const owner = deps.owners.of(record.id);

@@ -15,11 +15,12 @@ import type { InstanceRecord } from "../instances/record.ts";
 import {
   addMember,
   isRemovable,
+  type NewMember,
   removeMember,
   type ScaleMembersDependencies,
 } from "../operations/scale-members.ts";
 import type { GroupRecord } from "../services/record.ts";
-import { MemberLoads, type MemberLoadsDependencies } from "./member-loads.ts";
+import { MemberLoads, type MemberLoadsDependencies, stateOf } from "./member-loads.ts";
 
 export interface AutoscaleDependencies extends ScaleMembersDependencies, MemberLoadsDependencies {
   readonly configurations: Configurations;
@@ -97,18 +98,28 @@ export class Autoscale {
       for (const member of leaving) this.#remove(member, cooldownMs, "its configuration was deleted");
       return;
     }
-    const counted = members.filter(({ id, status }) => {
+    const living = members.filter(({ id, status }) => {
       return !this.#going.has(id) && (status.state !== "stopped" || this.#starting.has(id));
     });
     for (const member of members) {
-      if (!counted.includes(member) && isRemovable(member, group.id))
+      if (!living.includes(member) && isRemovable(member, group.id))
         this.#remove(member, 0, "it has stopped");
     }
-    await this.#act(
-      group,
-      record.configuration,
-      await this.#decide(group, record.configuration, counted, loads),
-    );
+    const counted = this.#replace(living, group, cooldownMs);
+    const decision = await this.#decide(group, record.configuration, { living, counted }, loads);
+    await this.#act(group, record.configuration, decision);
+  }
+
+  /** Whoever has a successor does not count, and goes as soon as that one serves. */
+  #replace(living: readonly InstanceRecord[], group: GroupRecord, cooldownMs: number): InstanceRecord[] {
+    const now = this.#deps.clock.now();
+    const successors = new Map(living.map((record) => [record.spec.replaces, record]));
+    return living.filter((record) => {
+      const successor = isRemovable(record, group.id) ? successors.get(record.id) : undefined;
+      if (successor === undefined) return true;
+      if (stateOf(successor, now) !== "starting") this.#remove(record, cooldownMs, "it has a successor");
+      return false;
+    });
   }
 
   #membersOf({ id }: GroupRecord): InstanceRecord[] {
@@ -119,7 +130,10 @@ export class Autoscale {
   async #decide(
     group: GroupRecord,
     configuration: Configuration,
-    counted: readonly InstanceRecord[],
+    {
+      living,
+      counted,
+    }: { readonly living: readonly InstanceRecord[]; readonly counted: readonly InstanceRecord[] },
     loads: ReadonlyMap<string, EdgeLoad>,
   ): Promise<Decision> {
     const past = this.#pastOf(group.id);
@@ -132,6 +146,7 @@ export class Autoscale {
       softLimit: group.spec.softLimit,
       sinceOutMs: (nowUs - past.outUs) / 1000,
       sinceInMs: (nowUs - past.inUs) / 1000,
+      replacing: counted.length < living.length,
     });
   }
 
@@ -145,19 +160,25 @@ export class Autoscale {
         if (record !== undefined) this.#remove(record, configuration.cooldownMs, decision.reason);
       }
     }
-    if (decision.kind !== "out" || nowUs < past.retryUs) return;
+    if (decision.kind === "none" || decision.kind === "in" || nowUs < past.retryUs) return;
     past.outUs = nowUs;
+    const [count, replaces] = decision.kind === "out" ? [decision.count, null] : [1, decision.member];
+    const { template, roms } = configuration;
+    const successorsOf = decision.kind === "out" ? decision.successorsOf : [];
     try {
-      for (let made = 0; made < decision.count; made += 1)
-        await this.#add(group, configuration, decision.reason);
+      for (let made = 0; made < count; made += 1) {
+        await this.#add(group, { template, roms, replaces }, decision.reason);
+        const served = successorsOf[made];
+        if (served !== undefined) this.#loads.countAnew(served);
+      }
     } catch (error) {
       this.#failed(group, error);
     }
   }
 
-  async #add(group: GroupRecord, { template }: Configuration, reason: string): Promise<void> {
+  async #add(group: GroupRecord, wanted: NewMember, reason: string): Promise<void> {
     if (this.#watch.isClosed) return;
-    const { member, started } = await addMember(this.#deps, group, template);
+    const { member, started } = await addMember(this.#deps, group, wanted);
     this.#deps.log.info({ group: group.name, instance: member, reason }, "a group got a member");
     this.#starting.add(member);
     const done = started.then(

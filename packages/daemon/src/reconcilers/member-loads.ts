@@ -23,13 +23,15 @@ interface Sample {
 interface Known {
   /** The beginning of the time that rates are of. */
   sample: Sample;
-  served: number;
+  /** Null: the edge has not counted it yet, and begins with what its server got before. */
+  served: number | null;
+  /** In all, also over counters that began anew. */
+  total: number;
   busyAtUs: number;
   rates: Pick<Member, "cpuMillicores" | "requestsPerSec">;
 }
 
 const rateOverUs = 1_000_000;
-const nothing: EdgeLoad = { inFlight: 0, served: 0 };
 
 export class MemberLoads {
   readonly #deps: MemberLoadsDependencies;
@@ -48,12 +50,18 @@ export class MemberLoads {
     for (const id of this.#known.keys()) if (!ids.has(id)) this.#known.delete(id);
   }
 
-  async member(record: InstanceRecord, group: ServiceGroupId, load = nothing): Promise<Member> {
+  /** What it has served so far no longer counts. */
+  countAnew(id: InstanceId): void {
+    const known = this.#known.get(id);
+    if (known !== undefined) known.total = 0;
+  }
+
+  async member(record: InstanceRecord, group: ServiceGroupId, load?: EdgeLoad): Promise<Member> {
     const { id, status } = record;
     const usage = await this.#deps.owners.of(id).live?.machine.usage();
     const sample = {
       atUs: this.#deps.clock.monotonicUs(),
-      served: load.served,
+      served: load?.served ?? this.#known.get(id)?.served ?? 0,
       cpuMs: usage?.cpuTimeMs ?? 0,
     };
     const known = this.#note(id, sample, load);
@@ -64,23 +72,29 @@ export class MemberLoads {
       removable: isRemovable(record, group),
       state: stateOf(record, now),
       ageMs,
-      inFlight: load.inFlight,
+      inFlight: load?.inFlight ?? 0,
       idleMs: (sample.atUs - known.busyAtUs) / 1000,
+      served: known.total,
       ...known.rates,
     };
   }
 
-  #note(id: InstanceId, now: Sample, load: EdgeLoad): Known {
+  #note(id: InstanceId, now: Sample, load: EdgeLoad | undefined): Known {
     const known = this.#known.get(id);
+    const served = load === undefined ? (known?.served ?? null) : load.served;
+    const more = moreOf(known?.served ?? null, now.served);
     // Counters that have gone back began anew.
-    if (known === undefined || now.served < known.served || now.cpuMs < known.sample.cpuMs) {
+    const begins = known === undefined || (known.served === null && served !== null);
+    if (begins || now.served < (known.served ?? 0) || now.cpuMs < known.sample.cpuMs) {
       const rates = known?.rates ?? { cpuMillicores: 0, requestsPerSec: 0 };
-      const fresh = { sample: now, served: now.served, busyAtUs: known?.busyAtUs ?? now.atUs, rates };
+      const total = (known?.total ?? 0) + more;
+      const fresh = { sample: now, served, total, busyAtUs: known?.busyAtUs ?? now.atUs, rates };
       this.#known.set(id, fresh);
       return fresh;
     }
-    if (load.inFlight > 0 || now.served > known.served) known.busyAtUs = now.atUs;
-    known.served = now.served;
+    if ((load?.inFlight ?? 0) > 0 || more > 0) known.busyAtUs = now.atUs;
+    known.total += more;
+    known.served = served;
     const elapsedUs = now.atUs - known.sample.atUs;
     if (elapsedUs >= rateOverUs) {
       known.rates = {
@@ -93,7 +107,12 @@ export class MemberLoads {
   }
 }
 
-function stateOf({ status }: InstanceRecord, now: number): Member["state"] {
+function moreOf(before: number | null, now: number): number {
+  if (before === null) return 0;
+  return now < before ? now : now - before;
+}
+
+export function stateOf({ status }: InstanceRecord, now: number): Member["state"] {
   if (status.state === "standby" || status.intent === "sleep") return "asleep";
   return status.state === "running" && hasSettled(status, now) ? "awake" : "starting";
 }

@@ -5,11 +5,19 @@ import { forEachItem } from "../../items.ts";
 import { queryReference } from "../../reference.ts";
 import { renderFields } from "../../render/table.ts";
 
-function policyText({ name, enabled, type, metric, adjustment_type, steps = [], idle_time_ms }: ScalePolicy) {
+function policyText({ name, enabled, type, steps = [], ...policy }: ScalePolicy) {
+  const { metric, adjustment_type, num_requests, replace, idle_time_ms } = policy;
   const shown = steps.map(
     ({ lower_bound = 0, upper_bound, adjustment }) => `${lower_bound}..${upper_bound ?? ""}=${adjustment}`,
   );
-  const words = [type, metric, adjustment_type, ...shown, idle_time_ms && `${idle_time_ms} ms`];
+  const words = [
+    ...[type, metric, adjustment_type, ...shown],
+    ...[
+      num_requests && `${num_requests} requests`,
+      replace && "replace",
+      idle_time_ms && `${idle_time_ms} ms`,
+    ],
+  ];
   return `${name}: ${words.filter(Boolean).join(" ")}${enabled === false ? " (off)" : ""}`;
 }
 
@@ -26,6 +34,7 @@ const textOf = (group: AutoscaleGroup): string =>
       "template",
       group.template === undefined ? undefined : (group.template.name ?? `${group.template.uuid} (gone)`),
     ],
+    ["roms", group.roms?.join(" ")],
     ["policies", group.policies?.map(policyText).join("; ")],
     ["problem", group.problem],
   ]);

@@ -1,29 +1,40 @@
 import { scaleMetrics } from "@uni/contract/enums";
 import { UniError } from "@uni/contract/errors";
+import { limits } from "@uni/contract/limits";
 import type { ScalePolicy, ScaleStep } from "@uni/contract/resources/autoscale";
 import { envelopeItems } from "@uni/sdk/envelope-items";
 import { Option } from "commander";
 import type { CommandModule } from "../../define.ts";
+import { parseCount } from "../../parse/count.ts";
 import { collectSteps } from "../../parse/scale-step.ts";
 import { parseSeconds } from "../../parse/time-span.ts";
 import { groupUuid } from "./group-uuid.ts";
+
+const { requests } = limits.scale;
 
 interface Options extends Pick<ScalePolicy, "metric"> {
   readonly step?: readonly ScaleStep[];
   readonly adjust?: "change" | "exact" | "percent";
   readonly onDemand?: true;
+  readonly create?: number;
+  readonly replace?: true;
   readonly idle?: number;
 }
 
-function policyOf(name: string, { step, metric, adjust, onDemand, idle }: Options): ScalePolicy {
-  const kinds = [step, onDemand, idle].filter((kind) => kind !== undefined).length;
+function policyOf(name: string, options: Options): ScalePolicy {
+  const { step, metric, adjust, onDemand, create, replace, idle } = options;
+  const kinds = [step, onDemand, create, idle].filter((kind) => kind !== undefined).length;
   const ofSteps = metric !== undefined || adjust !== undefined;
-  if (kinds !== 1 || (ofSteps && step === undefined)) {
-    throw new UniError("malformed", `adding policy '${name}': it is one of --step, --on-demand and --idle`, {
-      hint: "--metric and --adjust go with --step.",
+  if (kinds !== 1 || (ofSteps && step === undefined) || (replace && create === undefined)) {
+    const kinds = "--step, --on-demand, --create and --idle";
+    throw new UniError("malformed", `adding policy '${name}': it is one of ${kinds}`, {
+      hint: "--metric and --adjust go with --step, --replace with --create.",
     });
   }
   if (onDemand) return { name, type: "on_demand" };
+  if (create !== undefined) {
+    return { name, type: "create", num_requests: create, ...(replace && { replace }) };
+  }
   if (idle !== undefined) return { name, type: "idle", idle_time_ms: Math.round(idle * 1000) };
   return {
     ...{ name, type: "step", steps: [...(step ?? [])] },
@@ -36,6 +47,7 @@ export const scalePolicyAdd: CommandModule = {
   examples: [
     "uni scale policy add shop now --on-demand",
     "uni scale policy add shop quiet --idle 1m",
+    "uni scale policy add shop worn --create 10000 --replace",
     "uni scale policy add shop busy --metric inflight_reqs --step ..2=-1 --step 2..8=0 --step 8..=+2",
   ],
   define(command, act) {
@@ -43,6 +55,12 @@ export const scalePolicyAdd: CommandModule = {
       .argument("<group>", "service group")
       .argument("<name>", "of the policy")
       .option("--on-demand", "a member more at once when none is free")
+      .option(
+        "--create <requests>",
+        "a member more for each that has served more than so many",
+        parseCount(requests.minimum, requests.maximum),
+      )
+      .option("--replace", "with --create: that member goes once the new one runs")
       .option("--idle <span>", "members go after so long without requests", parseSeconds)
       .option(
         "--step <from..below=members>",

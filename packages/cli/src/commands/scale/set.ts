@@ -1,7 +1,9 @@
 import { limits } from "@uni/contract/limits";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 import { envelopeItems } from "@uni/sdk/envelope-items";
 import type { CommandModule } from "../../define.ts";
 import { parseCount } from "../../parse/count.ts";
+import { collectRom } from "../../parse/rom.ts";
 import { parseSeconds } from "../../parse/time-span.ts";
 import { referenceOf } from "../../reference.ts";
 
@@ -11,6 +13,7 @@ interface Options {
   readonly max?: number;
   readonly warmup?: number;
   readonly cooldown?: number;
+  readonly rom?: readonly RomPart[];
 }
 
 const { minimum, maximum, defaultMin, defaultMax } = limits.scale.size;
@@ -21,6 +24,7 @@ export const scaleSet: CommandModule = {
   examples: [
     "uni scale set shop --template base --min 1 --max 8",
     "uni scale set shop --template base --warmup 5s --cooldown 1m",
+    "uni scale set shop --template base --rom name=code,dir=./code,at=/code",
   ],
   define(command, act) {
     command
@@ -28,6 +32,7 @@ export const scaleSet: CommandModule = {
       .requiredOption("--template <name>", "what members are made of")
       .option("--min <count>", `members at least (default: ${defaultMin})`, size)
       .option("--max <count>", `members at most (default: ${defaultMax})`, size)
+      .option("--rom <name=,image=|dir=,at=>", "ROM that each new member gets; repeatable", collectRom)
       .option("--warmup <span>", "pause after members were added (default: 1s)", parseSeconds)
       .option(
         "--cooldown <span>",
@@ -36,10 +41,13 @@ export const scaleSet: CommandModule = {
       )
       .action(
         act(async ({ client, out, signal }, name: string, options: Options) => {
-          const { template, min, max, warmup, cooldown } = options;
+          const { template, min, max, warmup, cooldown, rom } = options;
           const item = {
             ...referenceOf(name),
-            template: referenceOf(template),
+            create_args: {
+              template: referenceOf(template),
+              ...(rom === undefined ? {} : { roms: [...rom] }),
+            },
             ...(min === undefined ? {} : { min_size: min }),
             ...(max === undefined ? {} : { max_size: max }),
             ...(warmup === undefined ? {} : { warmup_time_ms: toMs(warmup) }),
