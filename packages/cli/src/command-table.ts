@@ -233,10 +233,30 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/load.ts")).load,
   },
   {
+    name: "save",
+    group: images,
+    summary: "write images to an OCI or Docker archive",
+    completes: "images",
+    load: async () => (await import("./commands/save.ts")).save,
+  },
+  {
     name: "images",
     group: images,
     summary: "list images",
     load: async () => (await import("./commands/images.ts")).images,
+  },
+  {
+    name: "history",
+    group: images,
+    summary: "show how an image was made",
+    completes: "images",
+    load: async () => (await import("./commands/history.ts")).history,
+  },
+  {
+    name: "image",
+    group: images,
+    summary: "look into images without running them",
+    load: async () => (await import("./commands/image.ts")).image,
   },
   {
     name: "tag",

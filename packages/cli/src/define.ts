@@ -27,6 +27,7 @@ export interface CommandEntry {
   readonly completes?:
     | "instances"
     | "images"
+    | "image-paths"
     | "kernels"
     | "services"
     | "certificates"

@@ -53,6 +53,8 @@ export const limits = {
   arguments: 4_096,
   environment: 4_096,
   pathLength: 4_096,
+  /** Images in one archive. */
+  savedImages: 64,
   bodyBytes: 8 << 20,
   rpcLineBytes: 8 << 20,
 } as const;

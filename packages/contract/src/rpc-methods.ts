@@ -9,6 +9,8 @@ import type {
   DoctorReport,
   ExecResult,
   ImageDetail,
+  ImageFile,
+  ImageLayer,
   KernelCheck,
   KernelInfo,
   LogLine,
@@ -24,7 +26,10 @@ import {
   CheckpointParams,
   CopyOutParams,
   IdParams,
+  ImageCopyOutParams,
+  ImageFilesParams,
   ImageParams,
+  ImageReadParams,
   KillParams,
   ListParams,
   LoadParams,
@@ -34,6 +39,7 @@ import {
   RemoveParams,
   RewindParams,
   RunParams,
+  SaveParams,
   ShutdownParams,
   SignalParams,
   StartParams,
@@ -104,6 +110,11 @@ export const rpcMethods = {
   "Image.Prune": reply(PruneParams, "Remove images without a name that nobody uses"),
   "Image.Build": upload(BuildParams, "Build an image from what is uploaded"),
   "Image.Load": upload(LoadParams, "Load an OCI or Docker archive"),
+  "Image.Save": frames(SaveParams, "An archive of images"),
+  "Image.History": reply(ImageParams, "How an image was made, newest step first"),
+  "Image.Files": frames(ImageFilesParams, "What is in a directory of an image"),
+  "Image.ReadFile": frames(ImageReadParams, "A file of an image"),
+  "Image.CopyOut": frames(ImageCopyOutParams, "A tar of a file or tree of an image"),
   "Kernel.List": reply(NoParams, "Kernel bundles, newest first"),
   "Kernel.Use": reply(VersionParams, "Boot new instances with this one"),
   "Kernel.Check": reply(NoParams, "Is there a newer one"),
@@ -160,6 +171,11 @@ export interface RpcResults {
   "Image.Prune": { readonly freed_bytes: number };
   "Image.Build": ImageDetail;
   "Image.Load": readonly ImageDetail[];
+  "Image.Save": { readonly bytes: number };
+  "Image.History": readonly ImageLayer[];
+  "Image.Files": { readonly entries: number };
+  "Image.ReadFile": { readonly bytes: number };
+  "Image.CopyOut": { readonly bytes: number };
   "Kernel.List": readonly KernelInfo[];
   "Kernel.Use": KernelInfo;
   "Kernel.Check": KernelCheck;
@@ -180,6 +196,7 @@ export interface RpcResults {
 /** What an event frame of a method carries. */
 export interface RpcEvents {
   "VM.Logs": LogLine;
+  "Image.Files": ImageFile;
   "Daemon.Events": DaemonEvent;
 }
 

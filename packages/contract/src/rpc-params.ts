@@ -190,6 +190,30 @@ export const PruneParams = request({
 
 export const TagParams = request({ source: imageReference, reference: imageReference });
 
+const imagePath = plainText("Path in the image", limits.pathLength);
+
+export const ImageFilesParams = request({
+  reference: imageReference,
+  path: imagePath,
+  recursive: Type.Optional(Type.Boolean({ description: "Also what is below the directories in it" })),
+});
+
+export const ImageReadParams = request({ reference: imageReference, path: imagePath });
+
+export const ImageCopyOutParams = request({
+  reference: imageReference,
+  path: imagePath,
+  follow_link: Type.Optional(Type.Boolean({ description: "Copy what a symbolic link at the path leads to" })),
+});
+
+export const archiveFormats = ["oci", "docker"] as const;
+
+export const SaveParams = request({
+  references: Type.Array(imageReference, { minItems: 1, maxItems: limits.savedImages }),
+  format: Type.Optional(words(archiveFormats, "Default oci")),
+});
+export type SaveParams = Static<typeof SaveParams>;
+
 export const LoadParams = request({ reference: Type.Optional(imageReference) });
 
 export const buildKinds = ["context", "elf", "program", "root", "image"] as const;

@@ -21,6 +21,7 @@ export type {
   ExecParams,
   RewindParams,
   RunParams,
+  SaveParams,
 } from "./rpc-params.ts";
 
 /** One instance as `uni ps` shows it. */
@@ -145,6 +146,37 @@ export interface ImageDetail {
   };
   /** Names of the instances that use it. */
   readonly used_by?: readonly string[];
+}
+
+/** A step of an image's making. */
+export interface ImageLayer {
+  /** Absent where the image does not say. */
+  readonly created_at?: string;
+  readonly created_by?: string;
+  readonly comment?: string;
+  /** Absent for a step that changed no file. */
+  readonly digest?: string;
+  /** Bytes as they are kept. */
+  readonly size_bytes: number;
+}
+
+/** One name in an image. */
+export interface ImageFile {
+  /** Relative to the directory that was asked for. */
+  readonly path: string;
+  readonly kind: "file" | "directory" | "symlink" | "char" | "block" | "fifo" | "socket";
+  /** Permission bits with setuid, setgid and sticky. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly links: number;
+  readonly size_bytes: number;
+  readonly modified_at: string;
+  /** Of a symbolic link. */
+  readonly target?: string;
+  /** Of a device. */
+  readonly major?: number;
+  readonly minor?: number;
 }
 
 export interface KernelInfo {

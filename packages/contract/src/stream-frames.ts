@@ -1,7 +1,6 @@
 /**
- * Frames on the unix socket after a JSON-RPC reply that opened a stream (VM.Exec, VM.Logs with follow, VM.CopyOut,
- * VM.CopyIn, VM.Tunnel, Image.Build, Image.Load, Daemon.Events). Layout: kind u8, payload length u32 big endian, payload.
- * VM.Attach is the exception: its connection carries raw console bytes.
+ * Frames on the unix socket after a JSON-RPC reply that opened a stream: the methods of mode "frames", and VM.Logs with
+ * follow. Layout: kind u8, payload length u32 big endian, payload. VM.Attach is the exception: its connection carries raw console bytes.
  */
 export const frameKinds = {
   stdin: 0,

@@ -85,9 +85,11 @@ async function dynamicNames({ client, signal }: Context, entry: CommandEntry): P
       const suffix = entry.name === "cp" ? ":" : "";
       return vms.map((vm) => ({ value: vm.name + suffix, description: `${vm.state} ${vm.image}` }));
     }
-    case "images": {
+    case "images":
+    case "image-paths": {
       const images = await client.call("Image.List", {}, options);
-      return images.flatMap(({ references }) => references.map((value) => ({ value })));
+      const suffix = entry.completes === "images" ? "" : ":/";
+      return images.flatMap(({ references }) => references.map((name) => ({ value: name + suffix })));
     }
     case "templates":
     case "checkpoints": {

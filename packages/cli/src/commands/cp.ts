@@ -1,16 +1,11 @@
 import { UniError } from "@uni/contract/errors";
-import { type Frame, frameKinds } from "@uni/contract/stream-frames";
-import type { FrameStream } from "@uni/sdk/frame-stream";
 import { uploadTo } from "@uni/sdk/upload";
 import type { Context } from "../context.ts";
 import type { CommandModule } from "../define.ts";
-import { planDestination } from "../files/destination.ts";
 import { packTree, topNameOf } from "../files/pack.ts";
-import { unpackTree } from "../files/unpack.ts";
+import { leftOut, receiveTree } from "../files/receive.ts";
 import { type CopySide, parseCopySide } from "../parse/copy-path.ts";
 import { startSpinner } from "../progress.ts";
-import { printable } from "../render/escape.ts";
-import { formatBytes } from "../render/units.ts";
 
 interface CopyOptions {
   readonly archive?: boolean;
@@ -19,52 +14,20 @@ interface CopyOptions {
 
 type GuestSide = Extract<CopySide, { kind: "guest" }>;
 
-async function* dataOf(stream: FrameStream, onBytes: (count: number) => void): AsyncGenerator<Uint8Array> {
-  for await (const { kind, payload } of stream as AsyncIterable<Frame>) {
-    if (kind !== frameKinds.data) continue;
-    onBytes(payload.length);
-    yield payload;
-  }
-}
-
-function skipped({ out }: Context): (name: string, reason: string) => void {
-  return (name, reason) => out.stderr.write(`Left out ${printable(name)}: ${reason}\n`);
-}
-
 async function copyOut(
   context: Context,
   from: GuestSide,
   to: CopySide,
   options: CopyOptions,
 ): Promise<number> {
-  const { client, out, signal } = context;
-  // The destination is judged first: no point in troubling the guest for nothing.
-  const destination = to.kind === "local" ? await planDestination(from.path, to.path) : undefined;
-  const stream = await client.open("VM.CopyOut", { id: from.name, path: from.path }, { signal });
-  const spinner = startSpinner(out, `copying ${from.name}:${from.path}`);
-  let received = 0;
-  const data = dataOf(stream, (count) => {
-    received += count;
-    spinner.update(`copying ${from.name}:${from.path} ${formatBytes(received)}`);
+  const { client, signal } = context;
+  return receiveTree(context, {
+    open: () => client.open("VM.CopyOut", { id: from.name, path: from.path }, { signal }),
+    from: from.path,
+    shown: `${from.name}:${from.path}`,
+    to,
+    keepOwners: options.archive === true,
   });
-  try {
-    if (destination === undefined) {
-      for await (const chunk of data) await out.bytes(out.stdout, chunk);
-      return received;
-    }
-    const keepOwners = options.archive === true;
-    const { bytes, entries } = await unpackTree(data, {
-      destination,
-      keepOwners,
-      onSkip: skipped(context),
-      signal,
-    });
-    if (entries === 0) throw new UniError("not_found", `copying ${from.name}:${from.path}: nothing came`);
-    return bytes;
-  } finally {
-    spinner.done();
-    stream.close();
-  }
 }
 
 async function* standardInput(stdin: NodeJS.ReadStream): AsyncGenerator<Uint8Array> {
@@ -88,7 +51,7 @@ async function copyIn(
       ? packTree(from.path, {
           top: topNameOf(from.path),
           followTop: options.followLink === true,
-          onSkip: skipped(context),
+          onSkip: leftOut(context),
           signal,
         }).tar
       : standardInput(stdin);

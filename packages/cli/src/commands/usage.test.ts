@@ -105,8 +105,8 @@ test("usage errors have status 64, and -o json has them as values", async () => 
   const { stderr } = await runUni(["ps", "--nothing", "-o", "json"]);
   assert.equal(JSON.parse(stderr).error.code, "malformed");
   assert.equal(
-    (await runUni(["imagse"])).stderr,
-    "Error: reading the command line: unknown command 'imagse'\nHint: Did you mean images?\n",
+    (await runUni(["imagess"])).stderr,
+    "Error: reading the command line: unknown command 'imagess'\nHint: Did you mean images?\n",
   );
   assert.match((await runUni(["ps", "--nothing"])).stderr, /\nHint: See uni ps --help\.\n$/);
 });

@@ -95,6 +95,24 @@ function fakeImages(state: State): ImagesPort {
           ]
         : [],
     detail: async (reference) => known(reference),
+    history: async (reference) => [
+      { created_by: "COPY hello /", digest: known(reference).digest, size_bytes: 9 },
+    ],
+    async *files({ reference }) {
+      const { created_at: modified_at } = known(reference);
+      const owner = { mode: 0o644, uid: 0, gid: 0, links: 1 };
+      yield { path: "hello", kind: "file", size_bytes: 3, modified_at, ...owner };
+    },
+    async *readFile({ path }) {
+      if (path !== "/hello") throw new UniError("not_found", `read "${path}": there is no such file`);
+      yield Buffer.from("hey");
+    },
+    async *copyOut() {
+      yield Buffer.from("tar");
+    },
+    async *save({ references, format }) {
+      for (const reference of references) yield Buffer.from(`${format} ${known(reference).digest}\n`);
+    },
     remove: async (reference) => ({ removed: known(reference).references, deleted: true }),
     tag: async (source) => void known(source),
     prune: async (buildCache) => (buildCache ? 2048 : 1024),

@@ -32,9 +32,12 @@ import type {
   ExecParams,
   ExecResult,
   ImageDetail,
+  ImageFile,
+  ImageLayer,
   KernelInfo,
   LogLine,
   Progress,
+  SaveParams,
   VmStats,
 } from "@uni/contract/rpc";
 
@@ -251,12 +254,25 @@ export interface SnapshotsPort {
   ): Promise<readonly Instance[]>;
 }
 
+/** A path in an image. */
+export interface ImagePlace {
+  readonly reference: string;
+  readonly path: string;
+}
+
 export interface ImagesPort {
   list(
     account: AccountId,
     filter: { readonly digest?: string | undefined; readonly tag?: string | undefined },
   ): Promise<readonly Image[]>;
   detail(reference: string): Promise<ImageDetail>;
+  history(reference: string): Promise<readonly ImageLayer[]>;
+  /** A directory's entries, and with `recursive` all below; of anything else that alone. */
+  files(place: ImagePlace, recursive: boolean, signal: AbortSignal): AsyncIterable<ImageFile>;
+  readFile(place: ImagePlace, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** A tar of the file or tree; `followLink` copies what a link at the path leads to. */
+  copyOut(place: ImagePlace, followLink: boolean, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  save(params: SaveParams, signal: AbortSignal): AsyncIterable<Uint8Array>;
   remove(reference: string): Promise<{ readonly removed: readonly string[]; readonly deleted: boolean }>;
   tag(source: string, reference: string): Promise<void>;
   /** Removes images without a reference that no instance uses, and leftovers; with `buildCache` that as well. Bytes freed. */

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { AccountId } from "@uni/contract/ids";
+import { frameKinds } from "@uni/contract/stream-frames";
 import type { Log } from "../base/log.ts";
 import type { FrameChannel } from "./frame-channel.ts";
 
@@ -28,3 +29,17 @@ export const frames = (run: (channel: FrameChannel) => Promise<unknown>): RpcAns
   kind: "frames",
   run,
 });
+
+/** A download: data frames, then `end`. */
+export async function sendBytes(
+  channel: FrameChannel,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<{ readonly bytes: number }> {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    await channel.send(frameKinds.data, chunk);
+  }
+  await channel.send(frameKinds.end, new Uint8Array());
+  return { bytes };
+}

@@ -4,7 +4,7 @@ import type { RpcParams } from "@uni/contract/rpc-methods";
 import { frameKinds } from "@uni/contract/stream-frames";
 import type { FrameChannel } from "./frame-channel.ts";
 import type { ImagesPort } from "./port.ts";
-import { done, frames, type RpcAnswer, type RpcContext, value } from "./rpc-answer.ts";
+import { done, frames, type RpcAnswer, type RpcContext, sendBytes, value } from "./rpc-answer.ts";
 
 export const reportTo = (channel: FrameChannel) => (progress: Progress) =>
   channel.sendIfReady(frameKinds.progress, progress);
@@ -18,6 +18,8 @@ export function imageMethods(images: ImagesPort) {
     },
     "Image.Get": async ({ reference }: RpcParams<"Image.Get">): Promise<RpcAnswer> =>
       value(await images.detail(reference)),
+    "Image.History": async ({ reference }: RpcParams<"Image.History">): Promise<RpcAnswer> =>
+      value(await images.history(reference)),
     "Image.Remove": async ({ reference }: RpcParams<"Image.Remove">): Promise<RpcAnswer> =>
       value(await images.remove(reference)),
     "Image.Tag": async ({ source, reference }: RpcParams<"Image.Tag">): Promise<RpcAnswer> => {
@@ -30,6 +32,21 @@ export function imageMethods(images: ImagesPort) {
       frames((channel) => images.build(channel.upload(), params, reportTo(channel), channel.signal)),
     "Image.Load": ({ reference }: RpcParams<"Image.Load">): RpcAnswer =>
       frames((channel) => images.load(channel.upload(), reference, reportTo(channel), channel.signal)),
+    "Image.Save": (params: RpcParams<"Image.Save">): RpcAnswer =>
+      frames((channel) => sendBytes(channel, images.save(params, channel.signal))),
+    "Image.Files": ({ recursive = false, ...place }: RpcParams<"Image.Files">): RpcAnswer =>
+      frames(async (channel) => {
+        let entries = 0;
+        for await (const entry of images.files(place, recursive, channel.signal)) {
+          entries++;
+          await channel.sendJson(frameKinds.event, entry);
+        }
+        return { entries };
+      }),
+    "Image.ReadFile": (place: RpcParams<"Image.ReadFile">): RpcAnswer =>
+      frames((channel) => sendBytes(channel, images.readFile(place, channel.signal))),
+    "Image.CopyOut": ({ follow_link = false, ...place }: RpcParams<"Image.CopyOut">): RpcAnswer =>
+      frames((channel) => sendBytes(channel, images.copyOut(place, follow_link, channel.signal))),
   };
 }
 

@@ -5,7 +5,7 @@ import type { RpcParams } from "@uni/contract/rpc-methods";
 import { frameKinds } from "@uni/contract/stream-frames";
 import type { FrameChannel } from "./frame-channel.ts";
 import type { InstancesPort } from "./port.ts";
-import { frames, type RpcAnswer, type RpcContext, value } from "./rpc-answer.ts";
+import { frames, type RpcAnswer, type RpcContext, sendBytes, value } from "./rpc-answer.ts";
 import { serveExec } from "./rpc-exec.ts";
 import { serveTunnel } from "./rpc-tunnel.ts";
 import { wholeLog } from "./rpc-vm.ts";
@@ -43,15 +43,7 @@ export function vmStreamMethods(instances: InstancesPort) {
     },
     "VM.CopyOut": async ({ id, path }: RpcParams<"VM.CopyOut">, context: RpcContext): Promise<RpcAnswer> => {
       const tar = await instances.copyOut(find(id, context), path, context.signal);
-      return frames(async (channel) => {
-        let bytes = 0;
-        for await (const chunk of tar as AsyncIterable<Buffer>) {
-          bytes += chunk.length;
-          await channel.send(frameKinds.data, chunk);
-        }
-        await channel.send(frameKinds.end, new Uint8Array());
-        return { bytes };
-      });
+      return frames((channel) => sendBytes(channel, tar as AsyncIterable<Buffer>));
     },
     "VM.CopyIn": ({ id, ...params }: RpcParams<"VM.CopyIn">, context: RpcContext): RpcAnswer => {
       const found = find(id, context);

@@ -154,6 +154,30 @@ test("build and load: upload, progress, result or the reason", async (context) =
   assert.deepEqual(core.uploads.map(String), ["bytes", "bytes", "bytes"]);
 });
 
+test("looking into an image and saving one: events or bytes, then the result", async (context) => {
+  const { client } = await serve(context);
+  const play = async (method: string, params: object) => {
+    const one = await client();
+    one.call(method, params);
+    await one.reply();
+    return one.frames();
+  };
+  const listed = await play("Image.Files", { reference: "hello", path: "/" });
+  assert.equal(json(listed[0]).path, "hello");
+  assert.deepEqual(json(listed.at(-1)), { entries: 1 });
+  const read = await play("Image.ReadFile", { reference: "hello", path: "/hello" });
+  assert.equal(text(read, frameKinds.data), "hey");
+  assert.deepEqual(json(read.at(-1)), { bytes: 3 });
+  const missing = await play("Image.ReadFile", { reference: "hello", path: "/none" });
+  assert.equal(json(missing.at(-1)).code, "not_found");
+  const copied = await play("Image.CopyOut", { reference: "hello", path: "/" });
+  assert.equal(text(copied, frameKinds.data), "tar");
+  const saved = await play("Image.Save", { references: ["hello"], format: "docker" });
+  assert.match(text(saved, frameKinds.data), /^docker sha256:/);
+  const none = await play("Image.Save", { references: ["none"] });
+  assert.equal(json(none.at(-1)).code, "image_not_found");
+});
+
 test("an upload that its client leaves fails", async (context) => {
   const { core, client } = await serve(context);
   const failed = Promise.withResolvers<unknown>();

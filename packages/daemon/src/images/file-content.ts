@@ -2,10 +2,12 @@ import type { ByteSource } from "./byte-source.ts";
 import { tarInvalid } from "./tar-header.ts";
 import type { FileNode } from "./tree.ts";
 
+type Content = Pick<FileNode, "size" | "extents">;
+
 /** A part of a file; holes read as zeroes. */
 export async function readFileRange(
   layer: ByteSource,
-  node: FileNode,
+  node: Content,
   offset: number,
   length: number,
 ): Promise<Buffer> {
@@ -27,7 +29,7 @@ export async function readFileRange(
 }
 
 /** Index of the first extent that ends after `offset`, found by halving: a file may have 100,000 of them. */
-function firstExtent(node: FileNode, offset: number): number {
+function firstExtent(node: Content, offset: number): number {
   let low = 0;
   let high = node.extents.length;
   while (low < high) {

@@ -14,6 +14,8 @@ import type { Builder } from "./builder.ts";
 import type { Catalogue, RepositoryCatalogue } from "./catalogue.ts";
 import { type FreeBytes, freeBytesOf } from "./disk-space.ts";
 import { createDockerBuilder } from "./docker-builder.ts";
+import { imageHistory } from "./history.ts";
+import { openImage } from "./inside/open-image.ts";
 import { Leases } from "./leases.ts";
 import { defaultLimits, type ImageLimits } from "./limits.ts";
 import { loadArchive } from "./load-archive.ts";
@@ -24,6 +26,7 @@ import { removeImage } from "./remove-image.ts";
 import { findImage } from "./resolve-image.ts";
 import type { Room } from "./room.ts";
 import { Roots } from "./roots.ts";
+import { saveImages } from "./save/save-images.ts";
 import { Scratch } from "./scratch.ts";
 import { sweep } from "./sweep.ts";
 
@@ -53,6 +56,9 @@ export async function createImages(options: ImagesOptions): Promise<Images> {
   return {
     resolve: async (reference) => toImage(room, findImage(await room.catalogue.list(), reference)),
     list: async () => (await room.catalogue.list()).map((row) => toImage(room, row)),
+    history: (reference) => imageHistory(room, reference),
+    save: (references, format, signal) => saveImages(room, { references, format, signal }),
+    open: (reference) => openImage(room, reference),
     remove: (reference, inUse) => removeImage(room, reference, inUse),
     async tag(source, reference) {
       const name = canonicalReference(reference);

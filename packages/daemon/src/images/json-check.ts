@@ -28,6 +28,11 @@ export function asString(value: unknown, what: string): string {
   return value;
 }
 
+export function asBoolean(value: unknown, what: string): boolean {
+  if (typeof value !== "boolean") throw wrong(what, "true or false");
+  return value;
+}
+
 export function asSize(value: unknown, what: string): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw wrong(what, "a size");
   return value as number;

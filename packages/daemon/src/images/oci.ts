@@ -37,6 +37,7 @@ export type Document =
   | { readonly kind: "manifest"; readonly manifest: Manifest };
 
 export const mediaTypes = {
+  index: "application/vnd.oci.image.index.v1+json",
   manifest: "application/vnd.oci.image.manifest.v1+json",
   config: "application/vnd.oci.image.config.v1+json",
   layer: "application/vnd.oci.image.layer.v1.tar",
@@ -66,6 +67,11 @@ export function parseDocument(bytes: Uint8Array, what: string): Document {
     ? { kind: "index", manifests: readDescriptors(member(json, "manifests"), `${what}: manifests`) }
     : { kind: "manifest", manifest: readManifest(json, what) };
 }
+
+/** What a manifest says that it is; older ones leave it to those who carry them. */
+export const mediaTypeOf = (manifest: Uint8Array, what: string): string =>
+  optional(member(parseJson(manifest, what), "mediaType"), `${what}: mediaType`, asString) ??
+  mediaTypes.manifest;
 
 function readManifest(json: JsonObject, what: string): Manifest {
   const config = readDescriptor(member(json, "config"), `${what}: config`);

@@ -1,6 +1,7 @@
 /** Container images as Uni sees them: a config and one read-only EROFS root, both found by digest. */
 import type { Readable } from "node:stream";
 import type { Digest } from "@uni/contract/ids";
+import type { ImageFile, ImageLayer, SaveParams } from "@uni/contract/rpc";
 
 export interface ImageConfig {
   readonly entrypoint: readonly string[];
@@ -74,10 +75,33 @@ export interface ImageOptions {
   readonly onProgress: (progress: Progress) => void;
 }
 
+/** The files of an image, which stays until this is disposed of. Symbolic links lead nowhere but into the image. */
+export interface ImageFiles extends AsyncDisposable {
+  /** A directory's entries, and with `recursive` all below; of anything else that alone. */
+  list(
+    path: string,
+    how: { readonly recursive: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<ImageFile>;
+  /** A file's bytes; `not_found` or `invalid_value` where there is none. */
+  read(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** A tar of the file or tree; `follow` copies what a link that is named leads to. */
+  archive(
+    path: string,
+    how: { readonly follow: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<Uint8Array>;
+}
+
+export type ArchiveFormat = NonNullable<SaveParams["format"]>;
+
 export interface Images {
   /** `name`, `name:tag`, `name@sha256:…`, `sha256:…` or an unambiguous digest prefix of 6 or more digits; else `image_not_found`, with near names in the hint. */
   resolve(reference: string): Promise<Image>;
   list(): Promise<readonly Image[]>;
+  open(reference: string): Promise<ImageFiles>;
+  /** Newest step first. */
+  history(reference: string): Promise<readonly ImageLayer[]>;
+  /** An archive of images, each once, with the names that they were asked for by. All are found before the first byte. */
+  save(references: readonly string[], format: ArchiveFormat, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** Removes the reference; the image goes with its last one. `inUse` says who uses a digest: then `in_use` unless a reference remains. By digest removes all. */
   remove(
     reference: string,

@@ -38,3 +38,7 @@ export function splitXattr(name: string): { readonly index: number; readonly suf
   }
   return undefined;
 }
+
+/** What stands before an attribute's stored name; undefined for a number that images do not have. */
+export const nameOfPrefix = (number: number): string | undefined =>
+  prefixes.find(([, index]) => index === number)?.[0];

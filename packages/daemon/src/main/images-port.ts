@@ -21,6 +21,20 @@ export function createImagesPort(images: Images, users: Users): ImagesPort {
         .map(toWire);
     },
     detail: async (reference) => detail(await images.resolve(reference)),
+    history: (reference) => images.history(reference),
+    async *files({ reference, path }, recursive, signal) {
+      await using files = await images.open(reference);
+      yield* files.list(path, { recursive, signal });
+    },
+    async *readFile({ reference, path }, signal) {
+      await using files = await images.open(reference);
+      yield* files.read(path, signal);
+    },
+    async *copyOut({ reference, path }, follow, signal) {
+      await using files = await images.open(reference);
+      yield* files.archive(path, { follow, signal });
+    },
+    save: ({ references, format = "oci" }, signal) => images.save(references, format, signal),
     remove: (reference) => images.remove(reference, usersOf),
     tag: (source, reference) => images.tag(source, reference),
     prune: (buildCache) => images.collect({ inUse: usersOf, buildCache }),

@@ -99,6 +99,9 @@ export function createFakeImages(): Images {
       throw new UniError("image_not_found", `find image '${reference}': no such image`);
     },
     list: async () => [fakeImage],
+    open: no,
+    history: no,
+    async *save() {},
     remove: no,
     tag: no,
     load: no,

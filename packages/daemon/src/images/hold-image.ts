@@ -1,0 +1,28 @@
+import type { ImageRow } from "../store/images.ts";
+import { findImage } from "./resolve-image.ts";
+import type { Room } from "./room.ts";
+import { sweepStore } from "./sweep.ts";
+
+export interface HeldImage extends AsyncDisposable {
+  readonly row: ImageRow;
+}
+
+/**
+ * An image whose blobs and root stay while somebody works with them, also if it is removed meanwhile: then they go when the
+ * work ends.
+ */
+export function holdImage(room: Room, reference: string): Promise<HeldImage> {
+  return room.catalogueQueue.run("catalogue", async () => {
+    const row = findImage(await room.catalogue.list(), reference);
+    const release = room.leases.hold([...row.blobs, row.root]);
+    return {
+      row,
+      [Symbol.asyncDispose]: () =>
+        room.catalogueQueue.run("catalogue", async () => {
+          release();
+          const isThere = (await room.catalogue.list()).some(({ digest }) => digest === row.digest);
+          if (!isThere) await sweepStore(room);
+        }),
+    };
+  });
+}
