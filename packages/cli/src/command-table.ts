@@ -221,7 +221,7 @@ export const commandTable: readonly CommandEntry[] = [
   {
     name: "build",
     group: images,
-    summary: "build an image from a Dockerfile, a static program or a root directory",
+    summary: "build an image from a Kraftfile, a Dockerfile, a program or a root directory",
     completes: "files",
     load: async () => (await import("./commands/build.ts")).build,
   },

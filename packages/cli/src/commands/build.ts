@@ -1,17 +1,18 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { architectureOf } from "@uni/contract/architecture";
+import type { ImageDetail } from "@uni/contract/rpc";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import { uploadTo } from "@uni/sdk/upload";
+import { checkArchitecture } from "../build/architecture.ts";
+import { planBuild } from "../build/plan.ts";
+import type { BuildConfig, PlannedBuild } from "../build/planned.ts";
+import { openUpload } from "../build/send.ts";
 import type { Context } from "../context.ts";
 import { type CommandModule, collect } from "../define.ts";
-import { packTree } from "../files/pack.ts";
-import { type BuildSource, findBuildSource, referenceFor } from "../parse/build-source.ts";
 import { parseWords } from "../parse/command-words.ts";
 import { readEnvironment } from "../parse/environment.ts";
 import { readSecrets } from "../parse/secrets.ts";
 import { progressLines } from "../progress-lines.ts";
 import { printable } from "../render/escape.ts";
-import { formatBytes } from "../render/units.ts";
 
 interface BuildOptions {
   readonly tag?: string;
@@ -20,7 +21,11 @@ interface BuildOptions {
   readonly target?: string;
   readonly secret?: readonly string[];
   readonly cache: boolean;
+  readonly arch?: string;
+  readonly platform?: string;
   readonly rootfs?: boolean;
+  readonly withLibs?: boolean;
+  readonly include?: readonly string[];
   readonly entrypoint?: string;
   readonly cmd?: string;
   readonly env?: readonly string[];
@@ -30,29 +35,31 @@ interface BuildOptions {
 
 const dayMs = 86_400_000;
 
-function imageConfig({ entrypoint, cmd, env, user, workdir }: BuildOptions, own: NodeJS.ProcessEnv) {
-  const config = {
+/** What the command line says goes over what a Kraftfile says. */
+function imageConfig(options: BuildOptions, before: BuildConfig, own: NodeJS.ProcessEnv): BuildConfig {
+  const { entrypoint, cmd, env, user, workdir } = options;
+  return {
+    ...before,
     ...(entrypoint === undefined ? {} : { entrypoint: parseWords(entrypoint, "--entrypoint") }),
+    ...(entrypoint === undefined || cmd !== undefined ? {} : { cmd: [] }),
     ...(cmd === undefined ? {} : { cmd: parseWords(cmd, "--cmd") }),
-    ...(env === undefined ? {} : { env: readEnvironment(env, undefined, own) }),
+    ...(env === undefined ? {} : { env: { ...before.env, ...readEnvironment(env, undefined, own) } }),
     ...(user === undefined ? {} : { user }),
     ...(workdir === undefined ? {} : { working_directory: workdir }),
   };
-  return Object.keys(config).length === 0 ? {} : { config };
 }
 
 function buildParams(
-  source: BuildSource,
-  reference: string,
+  { reference, params }: PlannedBuild,
   options: BuildOptions,
   env: NodeJS.ProcessEnv,
 ): RpcParams<"Image.Build"> {
   const { target, buildArg, secret, cache } = options;
+  const config = params.config ?? {};
   return {
-    kind: source.kind,
+    ...params,
     reference,
-    ...(source.kind === "context" ? { dockerfile: source.dockerfile } : {}),
-    ...imageConfig(options, env),
+    ...(Object.keys(config).length === 0 ? { config: undefined } : {}),
     ...(target === undefined ? {} : { target }),
     ...(buildArg === undefined ? {} : { build_args: readEnvironment(buildArg, undefined, env) }),
     ...(secret === undefined ? {} : { secrets: readSecrets(secret, env) }),
@@ -60,28 +67,32 @@ function buildParams(
   };
 }
 
-interface Upload {
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** Says what was sent, once all of it was. */
-  readonly summary: Promise<string>;
-}
-
-function openUpload({ out, signal }: Context, source: BuildSource): Upload {
-  if (source.kind === "elf") {
-    const summary = stat(source.path).then(({ size }) => `the program, ${formatBytes(size)}`);
-    return { bytes: createReadStream(source.path), summary };
+async function buildOne(
+  context: Context,
+  build: PlannedBuild,
+  options: BuildOptions,
+): Promise<{ readonly image: ImageDetail; readonly name: string }> {
+  const { client, out, env, signal } = context;
+  const { reference } = build;
+  const params = buildParams(build, options, env);
+  const stream = await client.open("Image.Build", params, { signal, timeoutMs: dayMs });
+  const progress = progressLines(out, `sending ${build.what}`);
+  try {
+    const { bytes, summary } = openUpload(context, build);
+    void summary.then(
+      (text) => {
+        if (text !== undefined) out.note(`Sent ${text}.`);
+        progress.update(`building ${reference}`);
+      },
+      () => {},
+    );
+    const image = await uploadTo(stream, bytes, progress.onFrame);
+    return { image, name: image.references.find((known) => known.startsWith(reference)) ?? reference };
+  } catch (error) {
+    throw progress.shorten(error);
+  } finally {
+    progress.done();
   }
-  const outside = source.kind === "context" ? source.outside : undefined;
-  const { tar, done } = packTree(source.path, {
-    top: ".",
-    followTop: true,
-    extra: outside === undefined ? [] : [{ path: outside, name: ".uni-dockerfile" }],
-    onSkip: (path, reason) => out.stderr.write(`Left out ${printable(path)}: ${reason}\n`),
-    signal,
-  });
-  const what = source.kind === "root" ? "the root file system" : "the build context";
-  const summary = done.then(({ bytes, entries }) => `${what}, ${formatBytes(bytes)} in ${entries} entries`);
-  return { bytes: tar, summary };
 }
 
 export const build: CommandModule = {
@@ -90,52 +101,48 @@ export const build: CommandModule = {
     "uni build ./app -t app -f app.Dockerfile --build-arg VERSION=3 --target release",
     "uni build . -t app --secret id=token,src=token.txt --no-cache",
     "uni build ./server -t server               a static ELF program",
+    "uni build /usr/bin/jq --with-libs          a program with the libraries it needs",
     "uni build ./rootfs -t tiny --rootfs --entrypoint /bin/app",
   ],
   define(command, act) {
     command
-      .argument("<path>", "directory with a Dockerfile, static ELF program, or root directory")
-      .option("-t, --tag <name[:tag]>", "name of the image (default: made from the path)")
-      .option("-f, --file <path>", "the Dockerfile")
+      .argument(
+        "[path]",
+        "Kraftfile, Dockerfile, directory with one of them, ELF program, or root directory",
+        ".",
+      )
+      .option("-t, --tag <name[:tag]>", "name of the image (default: the Kraftfile's, or made from the path)")
+      .option("-f, --file <path>", "the Dockerfile or Kraftfile")
       .option("--build-arg <key=value>", "value of an ARG; KEY alone hands yours on; repeatable", collect)
       .option("--target <stage>", "stop at this stage")
       .option("--secret <id=name,src=file>", "file for RUN --mount=type=secret; repeatable", collect)
       .option("--no-cache", "build every step anew")
+      .option("--arch <arch>", "must be this machine's: x86_64 or amd64, arm64 or aarch64")
+      .option("--platform <os/arch>", "the same, as linux/amd64")
       .option("--rootfs", "the directory is a root file system")
-      .option("--entrypoint <words>", "entry point of a root file system: words, or a JSON array")
-      .option("--cmd <words>", "its default arguments")
-      .option("-e, --env <key=value>", "its environment; repeatable", collect)
-      .option("-u, --user <user[:group]>", "its user")
-      .option("-w, --workdir <path>", "its working directory")
+      .option("--with-libs", "copy the loader and libraries of a dynamic program into the image")
+      .option("--include <src[:dst]>", "file or directory to go with a program; repeatable", collect)
+      .option("--entrypoint <words>", "entry point, in place of what is built in: words, or a JSON array")
+      .option("--cmd <words>", "default arguments, in place of those")
+      .option("-e, --env <key=value>", "environment, added to that; repeatable", collect)
+      .option("-u, --user <user[:group]>", "user of the program")
+      .option("-w, --workdir <path>", "working directory of the program")
       .action(
         act(async (context, path: string, options: BuildOptions) => {
-          const { client, out, env, signal } = context;
-          const source = findBuildSource(path, options);
-          const reference = options.tag ?? referenceFor(path);
-          const params = buildParams(source, reference, options, env);
-          const stream = await client.open("Image.Build", params, { signal, timeoutMs: dayMs });
-          const progress = progressLines(out, `sending ${path}`);
-          try {
-            const { bytes, summary } = openUpload(context, source);
-            void summary.then(
-              (text) => {
-                out.note(`Sent ${text}.`);
-                progress.update(`building ${reference}`);
-              },
-              () => {},
-            );
-            const image = await uploadTo(stream, bytes, progress.onFrame);
-            progress.done();
-            const name = image.references.find((known) => known.startsWith(reference)) ?? reference;
-            await out.show(image, {
-              text: () => `${image.digest}  ${printable(name)}\n`,
-              names: () => [image.digest],
-            });
-          } catch (error) {
-            throw progress.shorten(error);
-          } finally {
-            progress.done();
-          }
+          const { out, env } = context;
+          const architecture = architectureOf(process.arch);
+          checkArchitecture(options, architecture);
+          const plan = await planBuild(path, { ...options, architecture, env });
+          for (const note of plan.notes) out.note(`Note: ${printable(note)}`);
+          const [main, ...roms] = plan.builds;
+          const config = imageConfig(options, main.params.config ?? {}, env);
+          const built = [await buildOne(context, { ...main, params: { ...main.params, config } }, options)];
+          for (const rom of roms) built.push(await buildOne(context, rom, options));
+          const images = built.map(({ image }) => image);
+          await out.show(images.length === 1 ? images[0] : images, {
+            text: () => built.map(({ image, name }) => `${image.digest}  ${printable(name)}\n`).join(""),
+            names: () => images.map(({ digest }) => digest),
+          });
         }),
       );
   },

@@ -8,16 +8,27 @@ import { systemReason } from "../system-reason.ts";
 
 type Headers = Partial<Header> & Pick<Header, "name">;
 
-export interface PackOptions {
-  /** Name of the top entry in the tar; "." packs the content of a directory. */
-  readonly top: string;
-  /** Files of other places, by the names they get. */
-  readonly extra?: readonly { readonly path: string; readonly name: string }[];
-  /** Copies what a symbolic link at the top leads to; links below stay links. */
-  readonly followTop?: boolean;
+/** A file or tree by the name it gets. Symbolic links at its top are followed. */
+export interface NamedPath {
+  readonly path: string;
+  readonly name: string;
+}
+
+interface CommonOptions {
+  /** All entries belong to root, whoever owns them here. */
+  readonly asRoot?: boolean;
   /** Something a tar cannot hold (a socket), or that vanished. */
   readonly onSkip?: (path: string, reason: string) => void;
   readonly signal: AbortSignal;
+}
+
+export interface PackOptions extends CommonOptions {
+  /** Name of the top entry in the tar; "." packs the content of a directory. */
+  readonly top: string;
+  /** Files of other places. */
+  readonly extra?: readonly NamedPath[];
+  /** Copies what a symbolic link at the top leads to; links below stay links. */
+  readonly followTop?: boolean;
 }
 
 export interface Packed {
@@ -26,19 +37,19 @@ export interface Packed {
   readonly done: Promise<{ readonly bytes: number; readonly entries: number }>;
 }
 
-interface Job extends PackOptions {
+interface Job extends CommonOptions {
   readonly tar: Pack;
   readonly linked: Map<string, string>;
   bytes: number;
   entries: number;
 }
 
-function headerOf(name: string, info: Stats): Headers {
+function headerOf(name: string, info: Stats, asRoot: boolean): Headers {
   return {
     name,
     mode: info.mode & 0o7777,
-    uid: info.uid,
-    gid: info.gid,
+    uid: asRoot ? 0 : info.uid,
+    gid: asRoot ? 0 : info.gid,
     mtime: info.mtime,
     size: 0,
   };
@@ -98,7 +109,7 @@ async function addNode(job: Job, path: string, name: string, follow: boolean): P
       cause,
     });
   });
-  const header = headerOf(name, info);
+  const header = headerOf(name, info, job.asRoot === true);
   if (info.isDirectory()) {
     await addEntry(job, { ...header, name: `${name}/`, type: "directory" });
     const children = await readdir(path);
@@ -119,13 +130,27 @@ async function addNode(job: Job, path: string, name: string, follow: boolean): P
 }
 
 /** A tar of one file or tree, in the order of names, symbolic links kept, made as fast as it is read. */
-export function packTree(path: string, options: PackOptions): Packed {
+export const packTree = (
+  path: string,
+  { top, extra = [], followTop = false, ...options }: PackOptions,
+): Packed =>
+  packAll(options, async (job) => {
+    await addNode(job, path, top, followTop);
+    for (const other of extra) await addNode(job, other.path, other.name, true);
+  });
+
+/** A tar of files and trees of any places, in their order. */
+export const packFiles = (files: readonly NamedPath[], options: CommonOptions): Packed =>
+  packAll(options, async (job) => {
+    for (const { path, name } of files) await addNode(job, path, name, true);
+  });
+
+function packAll(options: CommonOptions, add: (job: Job) => Promise<void>): Packed {
   const tar = pack();
   tar.on("error", () => {});
   const job: Job = { ...options, tar, linked: new Map(), bytes: 0, entries: 0 };
   const addAll = async () => {
-    await addNode(job, path, options.top, options.followTop === true);
-    for (const { path: other, name } of options.extra ?? []) await addNode(job, other, name, true);
+    await add(job);
     tar.finalize();
     return { bytes: job.bytes, entries: job.entries };
   };

@@ -30,6 +30,7 @@ type Create = (request: CreateInstanceRequest) => Promise<InstanceRecord[]>;
 async function withCreate(
   records: readonly InstanceRecord[],
   body: (create: Create, registry: Registry) => Promise<void>,
+  labels: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await withRegistry(records, async (registry, db) => {
     const network = createFakeNetwork();
@@ -41,7 +42,13 @@ async function withCreate(
     const deps = {
       registry,
       saved,
-      images: createFakeImages(),
+      images: {
+        ...createFakeImages(),
+        resolve: async (reference: string) => {
+          const image = await createFakeImages().resolve(reference);
+          return { ...image, config: { ...image.config, labels } };
+        },
+      },
       romFiles,
       network,
       clock,
@@ -133,4 +140,53 @@ test("creates at the same moment get different addresses, and one name is given 
     const results = await Promise.allSettled([1, 2].map(() => create({ image: "hello", name: "same" })));
     assert.deepEqual(results.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
   });
+});
+
+const prefix = "cloud.unikraft.v1.instances/scale_to_zero.";
+
+test("labels of the image say how its instances sleep, where nobody else does", async () => {
+  const labels = {
+    [`${prefix}policy`]: "idle",
+    [`${prefix}stateful`]: "true",
+    [`${prefix}cooldown_time_ms`]: "2500",
+    "cloud.unikraft.v1.instances/other": "x",
+  };
+  await withCreate(
+    [],
+    async (create) => {
+      const [made] = await create({ image: "hello" });
+      assert.deepEqual(made?.spec.scaleToZero, {
+        policy: "idle",
+        stateful: true,
+        cooldownMs: 2500,
+        notifyMs: 0,
+      });
+      const [own] = await create({ image: "hello", scale_to_zero: { policy: "off" } });
+      assert.equal(own?.spec.scaleToZero?.policy, "off");
+      const [passing] = await create({ image: "hello", features: ["delete-on-stop"] });
+      assert.equal(passing?.spec.scaleToZero, null);
+    },
+    labels,
+  );
+});
+
+test("a label that means nothing is told, and nothing is stored", async () => {
+  for (const [name, value] of [
+    ["policy", "sometimes"],
+    ["stateful", "yes"],
+    ["cooldown_time_ms", "-1"],
+    ["cooldown_time_ms", "99999999999"],
+  ] as const) {
+    await withCreate(
+      [],
+      async (create, registry) => {
+        await assert.rejects(create({ image: "hello" }), (error: UniError) => {
+          return error.code === "invalid_value" && error.message.includes(`scale_to_zero.${name}`);
+        });
+        assert.equal(registry.all().length, 0);
+        assert.equal((await create({ image: "hello", scale_to_zero: { policy: "on" } })).length, 1);
+      },
+      { [`${prefix}${name}`]: value },
+    );
+  }
 });

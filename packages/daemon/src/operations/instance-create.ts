@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { UniError } from "@uni/contract/errors";
 import { type AccountId, asInstanceId } from "@uni/contract/ids";
+import { sleepOfLabels } from "@uni/contract/image-labels";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { Clock } from "../base/clock.ts";
 import type { KeyedQueue } from "../base/keyed-queue.ts";
@@ -45,7 +46,7 @@ export async function createInstances(
   const image = await deps.images.resolve(reference);
   refuseMissingLibraries(image, request);
   const hasProgram = image.config.entrypoint.length + image.config.cmd.length > 0;
-  const made = makeSpec(request, { reference, digest: image.digest, hasProgram });
+  const made = makeSpec(withImageDefaults(request, image), { reference, digest: image.digest, hasProgram });
   const { roms, release } = await resolveRoms(deps, request.roms ?? []);
   const spec = { ...made, roms, ...more };
   const inserted = insertInstances(deps, account, request, { spec, origin: null, namedAfter: reference });
@@ -101,6 +102,12 @@ async function insertNow(
     };
   });
   return deps.registry.insert(records);
+}
+
+/** How its labels say that instances are to sleep, where the request says nothing of it and they can. */
+function withImageDefaults(request: CreateInstanceRequest, image: Image): CreateInstanceRequest {
+  if (request.scale_to_zero !== undefined || request.features?.includes("delete-on-stop")) return request;
+  return { ...request, scale_to_zero: sleepOfLabels(image.config.labels) };
 }
 
 /** A program of the owner's own choice is looked at by the guest, when it starts. */

@@ -1,0 +1,73 @@
+/** What people build, run in machines: Kraftfiles with ROMs, and dynamic programs with their libraries. */
+import assert from "node:assert/strict";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { daemonForFile } from "../kit/machine-test.ts";
+import { runProgram } from "../kit/programs.ts";
+import { until } from "../kit/until.ts";
+
+const uni = await daemonForFile();
+const local = (name: string) => join(uni.directory, name);
+const attached = async (image: string, args: readonly string[] = []) => {
+  const { code, stdout } = await uni.uni(["run", "--attach", "--rm", image, ...args]);
+  return { code, stdout };
+};
+
+test("a Kraftfile with a Dockerfile, labels and a ROM: the example runs as its README says", async () => {
+  const built = await uni.json(["build", "examples/kraftfile"]);
+  assert.deepEqual(
+    built.map(({ references }: { references: string[] }) => references),
+    [["greeter:latest"], ["greeter-words:latest"]],
+  );
+  const rom = "name=words,image=greeter-words,at=/words";
+  await uni.ok(["run", "--name", "greeter", "--rom", rom, "greeter"]);
+  const { private_ip: address, scale_to_zero: sleep } = await uni.json(["inspect", "greeter"]);
+  assert.deepEqual([sleep.policy, sleep.stateful], ["idle", true]);
+  const answer = await until("the greeter answers", async () => {
+    const { code, stdout } = await runProgram("curl", [
+      ...["-fsS", "--noproxy", "*", "--max-time", "10"],
+      `http://${address}:8080/`,
+    ]);
+    return code === 0 && stdout;
+  });
+  assert.equal(answer, "Good morning\n");
+  await uni.ok(["rm", "-f", "greeter"]);
+});
+
+test("the command of a Kraftfile is the whole one, and its environment is added", async () => {
+  const place = local("app");
+  mkdirSync(place);
+  copyFileSync("/bin/busybox", join(place, "busybox"));
+  writeFileSync(
+    join(place, "Dockerfile"),
+    'FROM scratch\nCOPY busybox /bin/\nENV A=docker B=docker\nENTRYPOINT ["/bin/busybox", "false"]\n',
+  );
+  writeFileSync(
+    join(place, "kraft.yaml"),
+    "spec: v0.6\nrootfs: ./Dockerfile\ncmd: /bin/busybox sh -c 'echo $A $B'\nenv: [A=kraft]\n",
+  );
+  await uni.ok(["build", place]);
+  assert.deepEqual(await attached("app"), { code: 0, stdout: "kraft docker\n" });
+  assert.deepEqual(await attached("app", ["/bin/busybox", "echo", "mine"]), { code: 0, stdout: "mine\n" });
+});
+
+test("a dynamic program runs with its libraries: C, and python3 with what is included", async () => {
+  writeFileSync(
+    local("dynamic.c"),
+    '#include <math.h>\n#include <stdio.h>\nint main(int c, char **v) { printf("%.1f\\n", sqrt(c * 8)); return 3; }\n',
+  );
+  const flags = ["-Wl,--no-as-needed", "-o", local("dynamic"), local("dynamic.c"), "-lm"];
+  const compiled = await runProgram("gcc", flags);
+  assert.equal(compiled.code, 0, compiled.stderr);
+  await uni.ok(["build", local("dynamic"), "--with-libs"]);
+  assert.deepEqual(await attached("dynamic", ["x"]), { code: 3, stdout: "4.0\n" });
+
+  const version = (
+    await runProgram("python3", ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
+  ).stdout.trim();
+  const library = `/usr/lib/python${version}`;
+  await uni.ok(["build", "/usr/bin/python3", "--with-libs", "--include", library]);
+  const script = "import json, math; print(json.dumps([math.sqrt(16)]))";
+  assert.deepEqual(await attached("python3", ["-c", script]), { code: 0, stdout: "[4.0]\n" });
+});
