@@ -12,7 +12,7 @@ export const slotBytes = 32;
 export const direntBytes = 12;
 export const holeAddress = 0xffff_ffff;
 
-const magic = 0xe0f5e1e2;
+export const erofsMagic = 0xe0f5e1e2;
 const featureChunkedFile = 0x4;
 
 /** How an inode's data is found: blocks; blocks and a tail behind the inode; a map of chunks behind the inode. */
@@ -118,7 +118,7 @@ export interface Superblock {
 
 export function encodeSuperblock(fields: Superblock): Buffer {
   const block = Buffer.alloc(superblockBytes);
-  block.writeUInt32LE(magic, 0);
+  block.writeUInt32LE(erofsMagic, 0);
   block.writeUInt8(Math.log2(erofsBlock), 12);
   block.writeUInt16LE(fields.rootSlot, 14);
   block.writeBigUInt64LE(BigInt(fields.inodes), 16);

@@ -19,6 +19,7 @@ export interface TarMember {
   /** A byte string. */
   readonly linkName?: string;
   readonly device?: { readonly major: number; readonly minor: number };
+  readonly xattrs?: ReadonlyMap<string, Buffer>;
 }
 
 const typeFlags = {
@@ -55,6 +56,9 @@ function encodeMember(member: TarMember): Buffer {
     uid > largestIds ? paxRecord("uid", `${uid}`) : "",
     gid > largestIds ? paxRecord("gid", `${gid}`) : "",
     mtimeSeconds < 0 || mtimeSeconds > largestNumbers ? paxRecord("mtime", `${mtimeSeconds}`) : "",
+    ...[...(member.xattrs ?? [])].map(([key, value]) =>
+      paxRecord(`SCHILY.xattr.${key}`, value.toString("latin1")),
+    ),
   ].join("");
   const header = encodeHeader(member);
   if (records === "") return header;

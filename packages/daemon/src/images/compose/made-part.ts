@@ -14,13 +14,13 @@ export async function storeLayer(
   room: Room,
   tar: ByteStream,
   hold: Hold,
-  signal: AbortSignal,
+  { signal, maxBytes = room.limits.bytes }: { readonly signal: AbortSignal; readonly maxBytes?: number },
 ): Promise<StoredBlob> {
   return room.blobs.ingest(tar, {
     what: "store a layer",
     digest: undefined,
     size: undefined,
-    maxBytes: room.limits.bytes,
+    maxBytes,
     signal,
     onDigest: (digest) => hold([digest]),
   });

@@ -6,6 +6,7 @@ import { receivePlain } from "../load-archive.ts";
 import type { ImageOptions } from "../port.ts";
 import { parseReference } from "../reference.ts";
 import type { Room } from "../room.ts";
+import { rootAsTar } from "../root-archive/as-tar.ts";
 import { writeTar } from "../tar-writer.ts";
 import { type Hold, madePart, storeLayer } from "./made-part.ts";
 import type { Part } from "./part.ts";
@@ -39,7 +40,7 @@ export async function elfPart(
     ...skeleton,
     { name: path, mode: 0o755, size: source.size, content: chunksOf(source) },
   ]);
-  const layer = await storeLayer(room, tar, hold, options.signal);
+  const layer = await storeLayer(room, tar, hold, options);
   return { ...madePart(room, [layer]), path: `/${path}` };
 }
 
@@ -80,10 +81,10 @@ export async function programPart(
   options: ImageOptions,
 ): Promise<Part> {
   options.onProgress({ step: "context", message: "receiving the program" });
-  const below = await storeLayer(room, writeTar(skeleton), hold, options.signal);
+  const below = await storeLayer(room, writeTar(skeleton), hold, options);
   await using received = await receivePlain(room, bytes, options);
   const files = chunksOf(fileSource(received.file.handle, received.size));
-  return madePart(room, [below, await storeLayer(room, files, hold, options.signal)]);
+  return madePart(room, [below, await storeLayer(room, files, hold, options)]);
 }
 
 export async function rootPart(
@@ -94,6 +95,7 @@ export async function rootPart(
 ): Promise<Part> {
   options.onProgress({ step: "context", message: "receiving the root" });
   await using received = await receivePlain(room, bytes, options);
-  const tar = chunksOf(fileSource(received.file.handle, received.size));
-  return madePart(room, [await storeLayer(room, tar, hold, options.signal)]);
+  const source = fileSource(received.file.handle, received.size);
+  const { bytes: tar, maxBytes } = await rootAsTar(source, room.limits, options.signal);
+  return madePart(room, [await storeLayer(room, tar, hold, { signal: options.signal, maxBytes })]);
 }

@@ -4,7 +4,7 @@
  */
 import { UniError } from "@uni/contract/errors";
 import type { ByteSource } from "../byte-source.ts";
-import { dataLayouts, slotBytes, superblockBytes, superblockOffset } from "../erofs-format.ts";
+import { dataLayouts, erofsMagic, slotBytes, superblockBytes, superblockOffset } from "../erofs-format.ts";
 
 export interface Erofs {
   readonly source: ByteSource;
@@ -41,7 +41,6 @@ export interface Inode {
   readonly xattrBytes: number;
 }
 
-const magic = 0xe0f5e1e2;
 /** Zero padding, which only matters to what is compressed, and files of chunks. */
 const knownFeatures = 0x1 | 0x4;
 const compressedLayouts: readonly number[] = [1, 3];
@@ -59,7 +58,7 @@ const kinds: ReadonlyMap<number, InodeKind> = new Map([
 
 export async function openErofs(source: ByteSource): Promise<Erofs> {
   const block = await source.read(superblockOffset, superblockBytes);
-  if (block.length < superblockBytes || block.readUInt32LE(0) !== magic) {
+  if (block.length < superblockBytes || block.readUInt32LE(0) !== erofsMagic) {
     throw erofsInvalid("it is no EROFS file system");
   }
   const blockBits = block.readUInt8(12);

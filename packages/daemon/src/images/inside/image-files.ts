@@ -3,18 +3,16 @@ import { posix } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import type { ImageFile } from "@uni/contract/rpc";
 import type { ByteSource } from "../byte-source.ts";
-import { readFileRange } from "../file-content.ts";
 import { type ImageLimits, overLimit } from "../limits.ts";
 import type { ImageFiles } from "../port.ts";
-import { showName, type TarEntry } from "../tar-entry.ts";
+import { showName } from "../tar-entry.ts";
+import { contentOf, tarMembers } from "../tar-members.ts";
 import { type TarMember, writeTar } from "../tar-writer.ts";
 import { extentsOf, targetOf } from "./erofs-content.ts";
 import { entriesBelow } from "./erofs-entries.ts";
 import { deviceOf, type Erofs, type Inode, openErofs } from "./erofs-read.ts";
 import { resolveInside } from "./resolve.ts";
 import { walkErofs } from "./walk.ts";
-
-const copyBytes = 1 << 20;
 
 export async function openImageFiles(
   source: ByteSource,
@@ -38,7 +36,7 @@ export async function openImageFiles(
         });
       }
       if (inode.size > limits.fileBytes) throw overLimit(`read "${path}"`, "bytes a file", limits.fileBytes);
-      yield* contentOf(fs, { size: inode.size, extents: await extentsOf(fs, inode) }, signal);
+      yield* contentOf(fs.source, { size: inode.size, extents: await extentsOf(fs, inode) }, signal);
     },
     async *archive(path, { follow, signal }) {
       const top = await resolveInside(fs, bytesOf(path), follow);
@@ -89,27 +87,7 @@ async function* membersBelow(
   if (top.kind === "socket") {
     throw new UniError("invalid_value", `copy "${showName(base)}": sockets cannot be copied`);
   }
-  const nameOf = (path: string) => (path === "" ? base : `${base}/${path}`);
-  for await (const entry of entriesBelow(fs, top, { limits, signal })) {
-    const { type, mode, uid, gid, size, device, mtime } = entry;
-    yield {
-      name: type === "directory" ? `${nameOf(entry.name)}/` : nameOf(entry.name),
-      linkName: type === "hardlink" ? nameOf(entry.linkName) : entry.linkName,
-      mtimeSeconds: mtime.seconds,
-      content: contentOf(fs, entry, signal),
-      ...{ type, mode, uid, gid, size },
-      ...(type === "char" || type === "block" ? { device } : {}),
-    };
-  }
-}
-
-async function* contentOf(
-  fs: Erofs,
-  file: Pick<TarEntry, "size" | "extents">,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  for (let offset = 0; offset < file.size; offset += copyBytes) {
-    signal.throwIfAborted();
-    yield await readFileRange(fs.source, file, offset, Math.min(copyBytes, file.size - offset));
-  }
+  yield* tarMembers(entriesBelow(fs, top, { limits, signal }), fs.source, signal, (path) =>
+    path === "" ? base : `${base}/${path}`,
+  );
 }
