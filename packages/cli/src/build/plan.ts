@@ -27,7 +27,10 @@ export async function planBuild(path: string, options: PlanOptions): Promise<Bui
     throw new UniError("not_found", `building from ${path}: there is no such file or directory`);
   }
   if (info.isDirectory() && (options.withLibs === true || options.include !== undefined)) {
-    throw new UniError("exclusive", `building from ${path}: --with-libs and --include go with a program alone`);
+    throw new UniError(
+      "exclusive",
+      `building from ${path}: --with-libs and --include go with a program alone`,
+    );
   }
   return info.isDirectory() ? planDirectory(path, options) : planFile(path, options);
 }
@@ -68,9 +71,13 @@ async function planDirectory(path: string, options: PlanOptions): Promise<BuildP
   const context = findDockerfile(path);
   if (context !== undefined) return named(context);
   if (["bin", "usr", "etc"].some((name) => existsSync(join(path, name)))) return named(root);
-  throw new UniError("not_found", `building from ${path}: there is neither a Kraftfile nor a Dockerfile in it`, {
-    hint: "Say where it is with -f, or give --rootfs for a directory that is a root file system.",
-  });
+  throw new UniError(
+    "not_found",
+    `building from ${path}: there is neither a Kraftfile nor a Dockerfile in it`,
+    {
+      hint: "Say where it is with -f, or give --rootfs for a directory that is a root file system.",
+    },
+  );
 }
 
 const alone = (build: PlannedBuild): BuildPlan => ({ builds: [build], notes: [] });
