@@ -42,7 +42,7 @@ export async function bareRestore(
   const launched = await launch({
     ...{ attempted: "restore", nativeDirectory, program: architecture.program, uid: spec.uid, accelerator },
     ...{ readOnlyRam: { path: ramPath, preload }, inputs: [state, delta, index], deltas: 1 },
-    logPath: files.log,
+    ...{ logPath: files.log, cwd: files.run },
     args: commandLine({
       ...{ architecture, accelerator, shape: spec.shape, name: "bare", files },
       from: { kind: "restore", ramPath, stateDescriptor: inputDescriptor, spec, backing, romSlots: [] },

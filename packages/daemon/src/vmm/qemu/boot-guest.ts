@@ -52,6 +52,7 @@ export async function bootGuest(options: BootGuestOptions, signal: AbortSignal):
     uid: bootUid,
     dieWithParent: true,
     logPath: join(directory, "qemu.log"),
+    cwd: directory,
     args: commandLine({
       ...options,
       name: `uni-boot-${boot.id.slice(-12)}`,

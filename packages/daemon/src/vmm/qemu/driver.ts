@@ -206,6 +206,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
         inputs,
         deltas: from.kind === "boot" ? 0 : from.layers.length,
         logPath: places.log,
+        cwd: places.run,
         args: commandLine({
           architecture,
           accelerator,

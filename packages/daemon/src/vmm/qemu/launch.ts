@@ -26,6 +26,8 @@ export interface Launch {
   readonly dieWithParent?: boolean;
   /** Keeps what QEMU has to say. */
   readonly logPath: string;
+  /** What it names without a place is here. */
+  readonly cwd: string;
 }
 
 export interface Launched {
@@ -46,7 +48,10 @@ export async function launch(options: Launch): Promise<Launched> {
   let child: ReturnType<typeof startDetached>;
   try {
     const args = [...launcherArguments(options), "--", options.program, ...options.args];
-    child = startDetached(join(options.nativeDirectory, "launch"), args, { stderr: log });
+    child = startDetached(join(options.nativeDirectory, "launch"), args, {
+      stderr: log,
+      cwd: options.cwd,
+    });
   } finally {
     closeSync(log);
   }

@@ -58,7 +58,10 @@ export class QemuMachine implements Machine {
   #console: Promise<string> = Promise.resolve("");
   #cancelRetry: () => void = () => {};
   #paused = false;
+  /** Told by QEMU: its guest will not run again. */
+  #guestEnded = false;
   #isCaptured = false;
+  #pausing = false;
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -81,7 +84,9 @@ export class QemuMachine implements Machine {
   }
 
   onEvent({ name, data }: QmpEvent): void {
-    if (name === "SHUTDOWN" || name === "GUEST_PANICKED" || name === "STOP") void this.#readStateSoon();
+    // Events come before the answer to what was asked after them: whoever has the answer to `stop` knows of the end before.
+    if (name === "SHUTDOWN" || name === "GUEST_PANICKED") this.#guestEnded = true;
+    if (this.#guestEnded || (name === "STOP" && !this.#pausing)) void this.#readStateSoon();
     if (name === "BLOCK_IO_ERROR" && data["nospace"] === true) {
       this.#options.log.warn({ pid: this.process.pid }, "machine stopped: the host's disk is full");
     }
@@ -89,21 +94,27 @@ export class QemuMachine implements Machine {
 
   async pause(): Promise<void> {
     this.#cancelRetry();
-    await this.#ask("pause", "stop");
+    this.#pausing = true;
+    try {
+      await this.#ask("pause", "stop");
+    } finally {
+      this.#pausing = false;
+    }
     this.#paused = true;
     this.#standStill();
   }
 
   /**
    * A paused QEMU should have nothing to do, and yet one in twenty wakes hundreds of times a second: its virtual clock stays
-   * enabled, with a timer that never comes due. Whoever talks to it lets it go on before.
+   * enabled, with a timer that never comes due. Whoever talks to it lets it go on before; a capture is about to.
    */
   #standStill(): void {
-    if (this.#paused) signalProcess(this.process, "SIGSTOP");
+    if (this.#paused && !this.#isCaptured) signalProcess(this.process, "SIGSTOP");
   }
 
   async resume(): Promise<void> {
-    if (hasEnded(runStateOf(await this.#ask("resume", "query-status")))) {
+    await this.#connection("resume");
+    if (this.#guestEnded) {
       throw new UniError("wrong_state", `resume machine ${this.process.pid}: its guest has ended`);
     }
     await this.#ask("resume", "cont");
@@ -113,7 +124,7 @@ export class QemuMachine implements Machine {
   async suspend(directory: string, signal: AbortSignal): Promise<{ readonly bytes: number }> {
     signal.throwIfAborted();
     try {
-      return await this.#options.writeSnapshot(await this.#pausedConnection("suspend"), directory, signal);
+      return await this.#options.writeSnapshot(await this.#pausedConnection(), directory, signal);
     } finally {
       this.#standStill();
     }
@@ -124,12 +135,18 @@ export class QemuMachine implements Machine {
     const qmp = await this.#connection("capture");
     const refuse = (why: string) =>
       new UniError("wrong_state", `capture machine ${this.process.pid}: ${why}`);
+    const pausedConnection = async () => {
+      const connected = await this.#connection("capture");
+      if (this.#guestEnded) throw refuse("its guest has ended");
+      if (!this.#paused) throw refuse("it is running, not paused");
+      return connected;
+    };
     if (hasEnded(runStateOf(await qmp.execute("query-status")))) throw refuse("its guest has ended");
     if (this.#isCaptured) throw refuse("it is being captured already");
     this.#isCaptured = true;
     const machine: CapturedMachine = {
       connection: () => this.#connection("capture"),
-      pausedConnection: () => this.#pausedConnection("capture"),
+      pausedConnection,
       onDone: () => {
         this.#isCaptured = false;
         this.#standStill();
@@ -229,6 +246,7 @@ export class QemuMachine implements Machine {
     try {
       const runState = runStateOf(await qmp.execute("query-status"));
       if (hasEnded(runState)) {
+        this.#guestEnded = true;
         const exit = exitOf(runState, await this.lastWords().catch(() => ""));
         if (exit) this.#exit.resolve(exit);
       }
@@ -274,14 +292,11 @@ export class QemuMachine implements Machine {
     throw new UniError("vmm_failed", `${attempted}, machine ${this.process.pid}: QEMU does not answer`);
   }
 
-  async #pausedConnection(attempted: string): Promise<Qmp> {
-    const qmp = await this.#connection(attempted);
+  async #pausedConnection(): Promise<Qmp> {
+    const qmp = await this.#connection("suspend");
     const runState = runStateOf(await qmp.execute("query-status"));
     if (this.#paused && !hasEnded(runState)) return qmp;
-    throw new UniError(
-      "wrong_state",
-      `${attempted} machine ${this.process.pid}: it is ${runState}, not paused`,
-    );
+    throw new UniError("wrong_state", `suspend machine ${this.process.pid}: it is ${runState}, not paused`);
   }
 
   #settledQmp(): Promise<Qmp | undefined> {

@@ -42,9 +42,20 @@ test("an error answer carries QEMU's words and what was asked", async () => {
   qmp.close();
 });
 
-test("a question without answer ends at its deadline", async () => {
-  const qmp = await connect(() => undefined);
+test("a question without answer ends at its deadline, and an answer that comes late is no other's", async () => {
+  const qmp = await connect((command) => (command === "wait" ? undefined : command));
   await assert.rejects(qmp.execute("wait", {}, 10), /no answer in 10 ms/);
+  const next = qmp.execute("next");
+  server.send('{"return":"late"}\n');
+  assert.equal(await next, "next");
+  qmp.close();
+});
+
+test("nothing is sent that says nothing: QEMU reads byte by byte", async () => {
+  const qmp = await connect(() => ({}));
+  await qmp.execute("stop");
+  await qmp.execute("do", { x: 1 });
+  assert.deepEqual(server.lines.slice(1), ['{"execute":"stop"}', '{"execute":"do","arguments":{"x":1}}']);
   qmp.close();
 });
 
@@ -73,8 +84,11 @@ test("what does not speak QMP is dropped, not believed", async () => {
 });
 
 test("answers that nobody asked for are ignored", async () => {
-  const qmp = await connect((command) => command);
+  const heard = Promise.withResolvers<QmpEvent>();
+  const qmp = await connect((command) => command, heard.resolve);
   server.send('{"return":1,"id":77}\n{"return":2}\n{"error":{"desc":5}}\n{"id":"1"}\n');
+  server.event("STOP");
+  await heard.promise;
   assert.equal(await qmp.execute("real"), "real");
   qmp.close();
 });

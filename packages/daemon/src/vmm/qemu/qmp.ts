@@ -1,4 +1,8 @@
-/** Client of QEMU's machine protocol (qemu-qmp-ref(7)): one JSON object a line, answers by id, events in between. */
+/**
+ * Client of QEMU's machine protocol (qemu-qmp-ref(7)): one JSON object a line, answers in the order of the questions, events in
+ * between. QEMU takes in what it is asked byte by byte, with seven system calls each (monitor_can_read in
+ * monitor/monitor.c): what says nothing, as ids and empty arguments, is left out.
+ */
 import { createConnection, type Socket } from "node:net";
 import { UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
@@ -18,6 +22,7 @@ export interface Qmp {
   close(): void;
 }
 
+/** Stays in its place when its deadline has passed: the answer that comes late is its own. */
 interface Waiting {
   readonly command: string;
   readonly resolve: (value: unknown) => void;
@@ -61,16 +66,14 @@ function openSession(
 ): Qmp & { readonly greeted: Promise<void> } {
   const greeted = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<void>();
-  const waiting = new Map<number, Waiting>();
+  const waiting: Waiting[] = [];
   const splitter = new LineSplitter();
-  let nextId = 1;
   let isClosed = false;
 
   const answer = (message: Message): void => {
-    const id = message["id"];
-    const asked = typeof id === "number" ? waiting.get(id) : undefined;
-    if (typeof id !== "number" || asked === undefined) return;
-    waiting.delete(id);
+    const isAnswer = "return" in message || "error" in message;
+    const asked = isAnswer ? waiting.shift() : undefined;
+    if (asked === undefined) return;
     asked.cancelTimer();
     if ("error" in message) {
       const reason = String(asRecord(message["error"])["desc"] ?? "no reason given");
@@ -98,13 +101,12 @@ function openSession(
   socket.on("close", () => {
     isClosed = true;
     greeted.reject(new UniError("vmm_failed", `connect to QEMU at ${path}: it closed the connection`));
-    for (const asked of waiting.values()) {
+    for (const asked of waiting.splice(0)) {
       asked.cancelTimer();
       asked.reject(
         new UniError("vmm_failed", `ask QEMU at ${path} for ${asked.command}: the connection broke`),
       );
     }
-    waiting.clear();
     closed.resolve();
   });
   greeted.promise.catch(() => {});
@@ -116,21 +118,19 @@ function openSession(
       return isClosed;
     },
     close: () => void socket.destroy(),
-    execute(command, args = {}, deadlineMs = commandDeadlineMs) {
+    execute(command, args, deadlineMs = commandDeadlineMs) {
       const { promise, resolve, reject } = Promise.withResolvers<unknown>();
       if (isClosed) {
         reject(new UniError("vmm_failed", `ask QEMU at ${path} for ${command}: not connected`));
         return promise;
       }
-      const id = nextId++;
-      const cancelTimer = clock.after(deadlineMs, () => {
-        waiting.delete(id);
+      const cancelTimer = clock.after(deadlineMs, () =>
         reject(
           new UniError("vmm_failed", `ask QEMU at ${path} for ${command}: no answer in ${deadlineMs} ms`),
-        );
-      });
-      waiting.set(id, { command, resolve, reject, cancelTimer });
-      socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
+        ),
+      );
+      waiting.push({ command, resolve, reject, cancelTimer });
+      socket.write(`${JSON.stringify({ execute: command, arguments: args })}\n`);
       return promise;
     },
   };

@@ -5,6 +5,8 @@ export type Script = (command: string, args: unknown) => unknown;
 
 export class ScriptedQmp {
   readonly commands: string[] = [];
+  /** As they came. */
+  readonly lines: string[] = [];
   readonly #server: Server;
   readonly #clients = new Set<Socket>();
   #script: Script;
@@ -52,22 +54,20 @@ export class ScriptedQmp {
       pending += bytes;
       const lines = pending.split("\n");
       pending = lines.pop() ?? "";
+      this.lines.push(...lines);
       for (const line of lines) this.#answer(socket, JSON.parse(line));
     });
   }
 
-  #answer(
-    socket: Socket,
-    { execute, arguments: args, id }: { execute: string; arguments: unknown; id: number },
-  ): void {
+  #answer(socket: Socket, { execute, arguments: args = {} }: { execute: string; arguments?: unknown }): void {
     this.commands.push(execute);
-    if (execute === "qmp_capabilities") return void socket.write(`${JSON.stringify({ return: {}, id })}\n`);
+    if (execute === "qmp_capabilities") return void socket.write(`${JSON.stringify({ return: {} })}\n`);
     try {
       const answer = this.#script(execute, args);
-      if (answer !== undefined) socket.write(`${JSON.stringify({ return: answer, id })}\n`);
+      if (answer !== undefined) socket.write(`${JSON.stringify({ return: answer })}\n`);
     } catch (error) {
       const desc = error instanceof Error ? error.message : String(error);
-      socket.write(`${JSON.stringify({ error: { class: "GenericError", desc }, id })}\n`);
+      socket.write(`${JSON.stringify({ error: { class: "GenericError", desc } })}\n`);
     }
   }
 }

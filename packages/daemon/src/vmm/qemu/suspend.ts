@@ -1,8 +1,8 @@
 /** Writes what a paused machine needs to be resumed by another process: see sleep-snapshot.ts for the files. */
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, rmSync } from "node:fs";
 import { mkdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
 import { removeTree } from "../../host/files.ts";
@@ -89,10 +89,10 @@ export function keepBootSnapshot({ bootDirectory }: Suspension, holder: string):
 
 /** QEMU can write into its own directory only. What lies there is its user's: no link is followed, no pipe waited for. */
 export async function saveDevices(qmp: Qmp, { run, devices }: MachinePlaces): Promise<Buffer> {
-  await rm(devices, { recursive: true, force: true });
+  rmSync(devices, { recursive: true, force: true });
   try {
-    // live=false: disks stay active, so that the machine can go on.
-    await qmp.execute("xen-save-devices-state", { filename: devices, live: false });
+    // live=false: disks stay active, so that the machine can go on. Its directory is where it was started.
+    await qmp.execute("xen-save-devices-state", { filename: basename(devices), live: false });
   } catch (error) {
     // QEMU says no more than "An IO error has occurred".
     const { bavail, bsize } = await statfs(run);
