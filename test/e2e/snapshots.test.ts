@@ -189,15 +189,19 @@ test("three that pass numbers around are kept and rewound together: none is lost
 
 test("three that pass numbers around are branched together: no copy has seen what no copy has sent", async () => {
   const names = await runRing();
-  await uni.ok(["branch", ...names, "--suffix", "copy"]);
-  const copies = await Promise.all(names.map((name) => read(`${name}-copy`)));
-  for (const [index, [sent, , wrong]] of copies.entries()) {
-    const [, seen] = copies[(index + 1) % 3] ?? [0, Number.NaN];
-    assert.ok(sent - seen === 0 || sent - seen === 1, `sent ${sent}, seen ${seen}`);
-    assert.equal(wrong, 0);
+  // One of them goes on while another is still being taken: at which moment the numbers pass is chance.
+  for (let attempt = 0; attempt < 6; attempt++) {
+    await uni.ok(["branch", ...names, "--suffix", "copy"]);
+    const copies = await Promise.all(names.map((name) => read(`${name}-copy`)));
+    for (const [index, [sent, , wrong]] of copies.entries()) {
+      const [, seen] = copies[(index + 1) % 3] ?? [0, Number.NaN];
+      assert.ok(sent - seen === 0 || sent - seen === 1, `sent ${sent}, seen ${seen}`);
+      assert.equal(wrong, 0);
+    }
+    await round((await read("a"))[0] + 20);
+    for (const name of names) assert.equal((await read(name))[2], 0, `${name} goes on as if nothing was`);
+    await uni.ok(["rm", "-f", ...names.map((name) => `${name}-copy`)]);
   }
-  await round((await read("a"))[0] + 20);
-  for (const name of names) assert.equal((await read(name))[2], 0, `${name} goes on as if nothing was`);
 });
 
 test("a program forks its machine, and learns how its child ended", async () => {

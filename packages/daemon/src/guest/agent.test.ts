@@ -66,6 +66,22 @@ test("a program that cannot start says so once, with its code", async () => {
   assert.match(failed.reason, /\/nowhere/);
 });
 
+test("what is said while the channel is held reaches the guest when it is let go", async () => {
+  const script =
+    "trap 'echo told' USR1; echo up; until [ -e /go ]; do sleep 0.05; done; echo gone; while :; do sleep 0.05; done";
+  const { channel, seen } = await agent.start(["sh", "-c", script]);
+  const says = (text: string) => until(`it says ${text}`, () => seen.output("stdout").includes(text));
+  await says("up");
+  const letGo = channel.hold();
+  const told = channel.signal(10);
+  writeFileSync(join(agent.root, "go"), "");
+  await says("gone");
+  letGo();
+  await told;
+  await says("told");
+  assert.equal(seen.output("stdout"), "up\ngone\ntold\n");
+});
+
 test("stop is polite first and final in the end", async () => {
   const { channel, seen } = await agent.start(idle);
   await until("the program is up", () => seen.output("stdout") === "up\n");

@@ -123,6 +123,7 @@ export function createChannel(session: GuestSession, events: EventQueue, log: Lo
       ]);
       await session.request(types.childChanged, payload, "tell the guest of its child", deadlines.request);
     },
+    hold: () => session.hold(),
     closed: session.closed,
     close: () => session.close(),
   };

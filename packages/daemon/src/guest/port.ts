@@ -203,6 +203,8 @@ export interface GuestChannel {
   answerFork(request: number, outcome: ForkedChild | RequestFailure): Promise<void>;
   /** Below `/uk/libukp/vm`. A child that the guest does not know is passed over. */
   childChanged(child: ChildState): Promise<void>;
+  /** Nothing of the above reaches the guest until the returned function is called. */
+  hold(): () => void;
   /** Resolves when the connection is lost or closed. */
   readonly closed: Promise<void>;
   close(): Promise<void>;

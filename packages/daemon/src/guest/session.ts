@@ -90,6 +90,12 @@ export class GuestSession {
     }
   }
 
+  /** What is sent stays here until the returned function is called. */
+  hold(): () => void {
+    this.#socket.cork();
+    return () => this.#socket.uncork();
+  }
+
   /** Rejects if the agent refuses, does not answer in time, or is lost. */
   async request(type: number, payload: Buffer, attempted: string, timeoutMs: number): Promise<Fields> {
     const id = this.#takeId();

@@ -1,9 +1,11 @@
 /**
  * Several instances as they are at one instant: memory, devices and disks (decision 0016). All that takes its time happens
- * before they stand still, or afterwards; all stand still before the first of them is taken. One that sleeps is captured
- * asleep, one that is stopped has its disk alone. What fails leaves all of them as they were.
+ * before they stand still, or afterwards. One that sleeps is captured asleep, one that is stopped has its disk alone. What
+ * fails leaves all of them as they were.
  */
+import { availableParallelism } from "node:os";
 import type { InstanceId } from "@uni/contract/ids";
+import { settled } from "../base/settled.ts";
 import { Teardown } from "../base/teardown.ts";
 import { type HeldInstance, holdAll } from "../instances/held.ts";
 import type { Owners } from "../instances/owners.ts";
@@ -11,6 +13,7 @@ import type { InstanceRecord, SnapshotFacts } from "../instances/record.ts";
 import type { SnapshotSweep } from "../snapshots/sweep.ts";
 import { beginCapture, type CaptureSource, finishCapture, openSource } from "./capture-one.ts";
 import { type LifecycleDependencies, undoSteps } from "./machine.ts";
+import { takeTogether } from "./take-together.ts";
 
 export interface CaptureDependencies {
   readonly machines: LifecycleDependencies;
@@ -78,29 +81,22 @@ async function captureHeld<T>(
   use: Use<T>,
 ): Promise<T> {
   const { log, clock } = deps.machines;
-  const sources = await all(held, (one) => openSource(deps.machines, one, steps));
-  const begun = await all(sources, (source) => beginCapture(deps, source, steps));
+  const sources = await settled(held.map((one) => openSource(deps.machines, one, steps)));
+  const begun = await settled(sources.map((source) => beginCapture(deps, source, steps)));
   steps.signal.throwIfAborted();
   const running = begun.filter(({ runs }) => runs);
   await steps.undo.add("pause", () => goOn(running));
-  const pausedUs = clock.monotonicUs();
-  await all(running, async ({ machine }) => machine?.pause());
-  await all(begun, async ({ capture }) => capture?.take(steps.signal));
-  if (!ends) await goOn(running);
-  const pauseMs = (clock.monotonicUs() - pausedUs) / 1000;
-  const captured = await all(begun, (one) => finishCapture(deps.machines, one, steps.signal));
+  const pauseMs = await takeTogether(begun, {
+    clock,
+    ends,
+    atOnce: availableParallelism(),
+    signal: steps.signal,
+  });
+  const captured = await settled(begun.map((one) => finishCapture(deps.machines, one, steps.signal)));
   log.info({ instances: captured.map(({ record }) => record.id), pauseMs }, "captured");
   return use(captured);
 }
 
 async function goOn(running: readonly CaptureSource[]): Promise<void> {
-  await all(running, async ({ machine }) => (machine?.paused ? machine.resume() : undefined));
-}
-
-/** All at once. Fails with the first failure when all have come to their end, so that undoing finds nothing under way. */
-async function all<In, Out>(each: readonly In[], act: (one: In) => Promise<Out>): Promise<Out[]> {
-  const results = await Promise.allSettled(each.map(act));
-  const failure = results.find((result) => result.status === "rejected");
-  if (failure !== undefined) throw failure.reason;
-  return results.map((result) => (result as PromiseFulfilledResult<Out>).value);
+  await settled(running.map(async ({ machine }) => (machine?.paused ? machine.resume() : undefined)));
 }

@@ -4,6 +4,7 @@
  */
 import { UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
+import { settled } from "../base/settled.ts";
 import { holdAll } from "../instances/held.ts";
 import type { InstanceRecord, InstanceSpec } from "../instances/record.ts";
 import { filesOf } from "../instances/roms.ts";
@@ -39,7 +40,7 @@ export async function rewindInstances(
         one.signal.throwIfAborted();
         requireRoom(deps, one.record(), model.spec);
       }
-      await settle(
+      await settled(
         pairs.map(({ one, model }) =>
           one.goBack({
             spec: { ...fixedOf(model.spec), lineage: model.lineage },
@@ -47,7 +48,7 @@ export async function rewindInstances(
           }),
         ),
       );
-      await settle(held.map((one) => one.run()));
+      await settled(held.map((one) => one.run()));
       for (const { to } of rewinds)
         await deps.saved.update(to.id, (content) => ({ ...content, usedAt: deps.clock.now() }));
       return ids.map((id) => deps.registry.get(id));
@@ -57,12 +58,6 @@ export async function rewindInstances(
     releaseRoms();
     deps.sweep.soon();
   }
-}
-
-/** Each to its end, then the first failure. */
-async function settle(work: readonly Promise<void>[]): Promise<void> {
-  const failure = (await Promise.allSettled(work)).find((result) => result.status === "rejected");
-  if (failure !== undefined) throw failure.reason;
 }
 
 const needsOf = ({ content: { snapshot, layer } }: SavedInstance) => [

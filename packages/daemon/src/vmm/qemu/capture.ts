@@ -8,6 +8,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { UniError } from "@uni/contract/errors";
+import { settled } from "../../base/settled.ts";
 import { removeTree } from "../../host/files.ts";
 import { type Conversation, converse } from "../../host/process.ts";
 import { readBacking } from "../../host/qcow2.ts";
@@ -45,7 +46,7 @@ export class QemuCapture implements Capture {
   readonly #machine: CapturedMachine;
   readonly #target: CaptureTarget;
   readonly #whole: WholeCaptures;
-  readonly #nextNode = `disk-${randomBytes(4).toString("hex")}`;
+  readonly #nextNode = `d${randomBytes(4).toString("hex")}`;
   #disk = "";
   #aside = "";
   #helper: Conversation | undefined;
@@ -145,10 +146,7 @@ export class QemuCapture implements Capture {
     this.#aside = aside;
     keepBootSnapshot(this.#suspension, sleepSnapshotFiles(directory).meta);
     const oldIndexes = this.#chooseGround();
-    const work = [this.#copyPages(oldIndexes), flush(nextDisk), this.#openNextDisk(nextDisk)];
-    // All have ended before anything is taken back.
-    const failed = (await Promise.allSettled(work)).find(({ status }) => status === "rejected");
-    if (failed?.status === "rejected") throw failed.reason;
+    await settled([this.#copyPages(oldIndexes), flush(nextDisk), this.#openNextDisk(nextDisk)]);
   }
 
   /** A capture of a machine whose origin stands on another one itself takes the place of both. */

@@ -1,0 +1,72 @@
+/**
+ * Takes captures that have begun, as of one instant: the one when the last of the running machines stops. A machine that
+ * stands does not change, so it is taken at once, whether others still run or not; and none goes on before all stand, so that
+ * nothing sent after the instant is in what is taken. Taking costs a processor its time: no more stop at once than there are
+ * processors, and the last ones stand for as long as their own taking lasts.
+ *
+ * What is sent to a machine that stands waits outside of it: packets in its TAP (QEMU's network card takes none while the
+ * machine stands: virtio_net_can_receive in hw/net/virtio-net.c), the daemon's own words to its agent in the channel.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { settled } from "../base/settled.ts";
+import type { LiveInstance } from "../instances/lifecycle.ts";
+import type { Capture, Machine } from "../vmm/port.ts";
+
+export interface Taken {
+  readonly held: { live(): { readonly channel: Pick<LiveInstance["channel"], "hold"> } | undefined };
+  readonly machine: Pick<Machine, "pause" | "resume"> | undefined;
+  readonly runs: boolean;
+  readonly capture: Pick<Capture, "take"> | undefined;
+}
+
+export interface TakeOptions {
+  readonly clock: Clock;
+  /** The machines do not go on. */
+  readonly ends: boolean;
+  /** How many are taken at the same time. */
+  readonly atOnce: number;
+  readonly signal: AbortSignal;
+}
+
+/** For how long each that runs stood, in milliseconds. After a failure some stand and some do not. */
+export async function takeTogether(
+  begun: readonly Taken[],
+  { clock, ends, atOnce, signal }: TakeOptions,
+): Promise<number[]> {
+  const running = begun.filter(({ runs }) => runs);
+  await settled(begun.map(async ({ runs, capture }) => (runs ? undefined : capture?.take(signal))));
+  const allStand = Promise.withResolvers<void>();
+  const letGo: (() => void)[] = [];
+  let left = running.length;
+
+  const take = async ({ machine, capture }: Taken, before: Promise<number> | undefined): Promise<number> => {
+    await before;
+    signal.throwIfAborted();
+    const sinceUs = clock.monotonicUs();
+    await machine?.pause();
+    left -= 1;
+    if (left === 0) {
+      for (const { held } of running) letGo.push(held.live()?.channel.hold() ?? (() => {}));
+      allStand.resolve();
+    }
+    await capture?.take(signal);
+    return sinceUs;
+  };
+  const taken: Promise<number>[] = [];
+  for (const [at, one] of running.entries()) taken.push(take(one, taken[at - atOnce]));
+  for (const each of [...taken, allStand.promise]) each.catch((error) => allStand.reject(error));
+  try {
+    return await settled(
+      running.map(async ({ machine }, at) => {
+        await allStand.promise;
+        const sinceUs = (await taken[at]) ?? 0;
+        if (!ends) await machine?.resume();
+        return (clock.monotonicUs() - sinceUs) / 1000;
+      }),
+    );
+  } finally {
+    await Promise.allSettled(taken);
+    for (const release of letGo) release();
+  }
+}
