@@ -22,9 +22,9 @@ const slow = [
 ].join("\n");
 
 let fqdn = "";
-async function ask(path: string): Promise<string> {
+async function ask(path: string, ...more: string[]): Promise<string> {
   const options = ["-fsS", "--max-time", "30", "--cacert", rootFile, "--resolve", `${fqdn}:443:127.0.0.1`];
-  return (await runProgram("curl", [...options, `https://${fqdn}${path}`])).stdout;
+  return (await runProgram("curl", [...options, ...more, `https://${fqdn}${path}`])).stdout;
 }
 
 const sizeOf = async (): Promise<number> => (await uni.json(["scale", "get", "shop"])).size;
@@ -81,6 +81,24 @@ test("a member that has served its requests is replaced without a failed one, by
   });
   await uni.ok(["scale", "policy", "rm", "shop", "worn"]);
   assert.equal(await ask("/code/index.html"), "from the ROM");
+  await uni.ok(["scale", "rm", "shop"]);
+  await until("none is left", async () => (await uni.json(["ps", "-a"])).length === 0);
+});
+
+test("a group without members makes one for whoever asks, and tells of growth beyond its mark", async () => {
+  await uni.ok(["scale", "set", "shop", "--template", "base", "--min", "0", "--max", "2"]);
+  assert.equal(await sizeOf(), 0);
+  assert.match(await ask("/"), /home/);
+  await uni.ok(["scale", "policy", "add", "shop", "now", "--on-demand", "--high-watermark", "0.5"]);
+  await until("growth is told", async () => {
+    const answers = await Promise.all([1, 2].map(() => ask("/cgi-bin/slow", "-D", "-")));
+    return answers.some((text) =>
+      /^autoscale-info: high-watermark-crossed, n-total=2, n-max=2\r$/m.test(text),
+    );
+  });
+  await uni.ok(["scale", "policy", "add", "shop", "quiet", "--idle", "1s"]);
+  await until("none is there", async () => (await sizeOf()) === 0);
+  assert.match(await ask("/"), /home/);
   await uni.ok(["scale", "rm", "shop"]);
   await until("none is left", async () => (await uni.json(["ps", "-a"])).length === 0);
   await uni.ok(["services", "rm", "shop"]);

@@ -49,11 +49,13 @@ export async function unikraftAutoscaleScenario(
   const bodies = [
     { name: "flat", ...worn },
     { name: "nested", type: { name: "nested", ...worn } },
+    { name: "early", type: "on_demand", high_watermark: 0.8 },
   ] as unknown as { name: string; type: typeof busy }[];
   for (const body of bodies) {
     await autoscale.createAutoscaleConfigurationPolicy(uuid, { body });
     const { data } = await autoscale.getAutoscaleConfigurationPolicyByName(uuid, body.name);
-    assert.partialDeepStrictEqual(data.policies?.[0]?.policy, { name: body.name, ...worn });
+    const wanted = typeof body.type === "object" ? body.type : body;
+    assert.partialDeepStrictEqual(data.policies?.[0]?.policy, wanted);
     await autoscale.deleteAutoscaleConfigurationPolicyByName(uuid, body.name);
   }
   await autoscale.deleteAutoscaleConfigurationPolicies(uuid, { body: { name: "busy" } });

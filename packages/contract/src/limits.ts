@@ -30,7 +30,7 @@ export const limits = {
   domainLength: 253,
   groupLimit: { minimum: 1, maximum: 65_535, defaultSoft: 1, defaultHard: 65_535 },
   scale: {
-    size: { minimum: 1, maximum: 64, defaultMin: 1, defaultMax: 4 },
+    size: { minimum: 0, maximum: 64, defaultMin: 1, defaultMax: 4 },
     /** Of warm-up, cool-down and the time without requests. */
     timeMs: { minimum: 0, maximum: 86_400_000, default: 1_000 },
     policies: 16,

@@ -9,7 +9,7 @@ const group = {
   ...{ min_size: 1, max_size: 8, warmup_time_ms: 1000, cooldown_time_ms: 2000 },
   template: { uuid },
   policies: [
-    { name: "now", enabled: true, type: "on_demand" },
+    { name: "now", enabled: true, type: "on_demand", high_watermark: 0.8 },
     { name: "worn", enabled: true, type: "create", num_requests: 9, replace: true },
     {
       ...{ name: "busy", enabled: false, type: "step", metric: "cpu", adjustment_type: "change" },
@@ -41,7 +41,7 @@ test("what scales is listed and shown, with what is wrong", async () => {
   assert.match(shown.stdout, /bounds +1 to 8\n/);
   assert.match(
     shown.stdout,
-    /now: on_demand; worn: create 9 requests replace; busy: step cpu change 0\.\.200=-1 \(off\)/,
+    /now: on_demand above 0\.8; worn: create 9 requests replace; busy: step cpu change 0\.\.200=-1 \(off\)/,
   );
 });
 
@@ -90,9 +90,14 @@ test("policies are added and removed by the group's uuid", async () => {
   assert.deepEqual(create.calls[1]?.params["body"], {
     ...{ name: "busy", type: "create", num_requests: 100, replace: true },
   });
+  const marked = await talk(one, [...add, "--on-demand", "--high-watermark", "0.8"]);
+  assert.deepEqual(marked.calls[1]?.params["body"], {
+    ...{ name: "busy", type: "on_demand", high_watermark: 0.8 },
+  });
   for (const wrong of [
     [],
     ["--replace"],
+    ["--on-demand", "--high-watermark", "1.1"],
     ["--create", "100", "--on-demand"],
     ["--on-demand", "--idle", "1m"],
     ["--on-demand", "--metric", "cpu"],

@@ -24,6 +24,13 @@ const policyMembers = {
   replace: Type.Optional(
     Type.Boolean({ description: "create: that member goes once the new one runs; default false" }),
   ),
+  high_watermark: Type.Optional(
+    Type.Number({
+      ...{ minimum: 0, maximum: 1 },
+      description:
+        "Part of max_size: growth beyond it is told to clients (Autoscale-Info); default 0: it is not",
+    }),
+  ),
   idle_time_ms: Type.Optional(integer("idle: without requests for so long; default 1000", timeMs)),
 };
 
@@ -51,8 +58,8 @@ export const CreateScalePolicyBody = request({
 export type CreateScalePolicyBody = Static<typeof CreateScalePolicyBody>;
 
 const settings = {
-  min_size: Type.Optional(integer("Default 1", size)),
-  max_size: Type.Optional(integer("Default 4", size)),
+  min_size: Type.Optional(integer("Default 1; 0: the first member is made when somebody asks for it", size)),
+  max_size: Type.Optional(integer("Default 4; at least 1", size)),
   warmup_time_ms: Type.Optional(integer("Pause after members were added; default 1000", timeMs)),
   cooldown_time_ms: Type.Optional(
     integer(

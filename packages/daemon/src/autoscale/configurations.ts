@@ -20,9 +20,7 @@ export class Configurations {
     const all = new Configurations(db);
     for (const { service_group, content } of await rows.listAutoscale(db)) {
       const group = asServiceGroupId(service_group);
-      const { configuration, leaving } = JSON.parse(content);
-      // What a record of an older version does not have yet.
-      all.#records.set(group, { group, leaving, configuration: { roms: [], ...configuration } });
+      all.#records.set(group, { group, ...fromContent(content) });
     }
     return all;
   }
@@ -96,4 +94,11 @@ export class Configurations {
     for (const listener of [...this.#listeners]) listener();
     return result;
   }
+}
+
+/** With what a record of an older version does not have yet. */
+function fromContent(content: string): Omit<ScaleRecord, "group"> {
+  const { configuration, leaving } = JSON.parse(content) as Omit<ScaleRecord, "group">;
+  const policies = configuration.policies.map((policy) => ({ ...{ highWatermark: 0 }, ...policy }));
+  return { leaving, configuration: { ...{ roms: [] }, ...configuration, policies } };
 }

@@ -18,7 +18,7 @@ const member = (name: string, more: Partial<Member> = {}): Member => ({
   ...more,
 });
 const own = member("own", { removable: false });
-const calm = { softLimit: 2, sinceOutMs: 60_000, sinceInMs: 60_000, replacing: false };
+const calm = { softLimit: 2, sinceOutMs: 60_000, sinceInMs: 60_000, replacing: false, waiting: 0 };
 const at = (members: readonly Member[], more: Partial<Moment> = {}): Moment => ({
   ...calm,
   members,
@@ -59,7 +59,7 @@ test("exact and percent: a part of a member is a whole one", () => {
     kind: "out",
     count: 2,
     reason: "policy 'p': cpu is 0",
-    successorsOf: [],
+    ...{ successorsOf: [], highWatermark: 0 },
   });
   const more = decide(with_("percent", 10), three);
   assert.equal(more.kind === "out" && more.count, 1);
@@ -105,7 +105,7 @@ test("create: a member more for each that has served its number, or in its place
   const out = decide(more, at([{ ...own, served: 99 }, ...some.slice(1)]));
   assert.deepEqual(out, {
     ...{ kind: "out", count: 3, reason: "policy 'worn'" },
-    successorsOf: ["own", "a", "b"],
+    ...{ successorsOf: ["own", "a", "b"], highWatermark: 0 },
   });
   assert.equal(decide({ ...more, maxSize: 4 }, at(some)).kind, "none");
   const one = decide({ ...more, maxSize: 5 }, at(some));
@@ -118,6 +118,23 @@ test("create: a member more for each that has served its number, or in its place
     assert.equal(decide(inPlace, at(some, not)).kind, "none");
   }
   assert.equal(decide(inPlace, at([own, member("c", { served: 10 })])).kind, "none");
+});
+
+test("a group that may be empty gets its first member when somebody asks, and loses its last one", () => {
+  const configuration = withPolicies([onDemand, idle], { minSize: 0 });
+  assert.equal(decide(configuration, at([])).kind, "none");
+  const pauses = { waiting: 1, sinceOutMs: 0, sinceInMs: 0 };
+  const first = decide(configuration, at([], pauses));
+  assert.deepEqual([first.kind, first.kind === "out" && first.count], ["out", 1]);
+  assert.equal(decide(configuration, at([member("a", { idleMs: 6000 })])).kind, "in");
+});
+
+test("growth that a policy asks for is told with that policy's mark", () => {
+  const marked = policyNamed({ name: "now", type: "on_demand", high_watermark: 0.5 });
+  const grown = decide(withPolicies([steps, marked]), at([member("a", { inFlight: 9 })]));
+  assert.equal(grown.kind === "out" && grown.highWatermark, 0.5);
+  const others = decide(withPolicies([steps, marked]), at([member("a", { inFlight: 9, ...cpu(900) })]));
+  assert.equal(others.kind === "out" && others.highWatermark, 0);
 });
 
 test("the policy that wants most members has its way, and one that is not enabled has no say", () => {
@@ -141,7 +158,7 @@ const members = fc.array(
 );
 const cases = fc.record({
   members,
-  bounds: fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 8 })),
+  bounds: fc.tuple(fc.integer({ min: 0, max: 8 }), fc.integer({ min: 1, max: 8 })),
   adjust: fc.constantFrom("change", "exact", "percent"),
   adjustments: fc.tuple(fc.integer({ min: -300, max: 300 }), fc.integer({ min: -300, max: 300 })),
   sinceOutMs: fc.nat(3000),

@@ -20,6 +20,8 @@ export interface Member {
 
 export interface Moment {
   readonly members: readonly Member[];
+  /** Requests that wait for the first member. */
+  readonly waiting: number;
   /** Requests in flight from which on a member is not free. */
   readonly softLimit: number;
   readonly sinceOutMs: number;
@@ -36,6 +38,8 @@ export type Decision =
       readonly reason: string;
       /** Those among the new ones that are for what these have served: it is counted anew. */
       readonly successorsOf: readonly InstanceId[];
+      /** Clients are told of a size above this part of the most. */
+      readonly highWatermark: number;
     }
   /** One more, which takes the place of this one. */
   | { readonly kind: "replace"; readonly member: InstanceId; readonly reason: string }
@@ -49,6 +53,7 @@ interface Vote {
   /** Who may go. */
   readonly from: readonly Member[];
   readonly successorsOf?: readonly Member[];
+  readonly highWatermark?: number;
 }
 
 const none: Decision = { kind: "none" };
@@ -58,9 +63,8 @@ export function decide(configuration: Configuration, moment: Moment): Decision {
   const { minSize, maxSize, warmupMs, cooldownMs } = configuration;
   const { members, sinceOutMs, sinceInMs } = moment;
   const size = members.length;
-  if (size < minSize) {
-    return { kind: "out", count: minSize - size, reason: `${minSize} are the least`, successorsOf: [] };
-  }
+  if (size < minSize) return out(minSize - size, `${minSize} are the least`);
+  if (size === 0) return moment.waiting > 0 ? out(1, "somebody asks for the first") : none;
   if (size > maxSize) return take(members, size - maxSize, `${maxSize} are the most`);
   const policies = configuration.policies.filter(({ enabled }) => enabled);
   const votes = policies.flatMap((policy) => vote(policy, configuration, moment));
@@ -71,15 +75,15 @@ export function decide(configuration: Configuration, moment: Moment): Decision {
   if (pauses && !(best?.urgent && target > size)) return none;
   if (best === undefined || target === size) return replacement(policies, moment);
   if (target < size) return take(best.from, size - target, best.reason);
-  const count = target - size;
   const successorsOf = votes.flatMap((each) => each.successorsOf ?? []).map(({ id }) => id);
   return {
-    kind: "out",
-    count,
-    reason: best.reason,
-    successorsOf: [...new Set(successorsOf)].slice(0, count),
+    ...out(target - size, best.reason, best.highWatermark),
+    successorsOf: [...new Set(successorsOf)].slice(0, target - size),
   };
 }
+
+const out = (count: number, reason: string, highWatermark = 0) =>
+  ({ kind: "out", count, reason, highWatermark, successorsOf: [] }) as const;
 
 /** One after the other. */
 function replacement(policies: readonly Policy[], { members, replacing }: Moment): Decision {
@@ -105,9 +109,10 @@ function replacement(policies: readonly Policy[], { members, replacing }: Moment
 function vote(policy: Policy, { warmupMs }: Configuration, { members, softLimit }: Moment): Vote[] {
   const size = members.length;
   const reason = `policy '${policy.name}'`;
+  const { highWatermark } = policy;
   if (policy.type === "on_demand") {
     const isFree = ({ state, inFlight }: Member) => state !== "awake" || inFlight < softLimit;
-    return members.some(isFree) ? [] : [{ reason, size: size + 1, urgent: true, from: [] }];
+    return members.some(isFree) ? [] : [{ reason, size: size + 1, urgent: true, from: [], highWatermark }];
   }
   if (policy.type === "idle") {
     const from = members.filter(({ inFlight, idleMs }) => inFlight === 0 && idleMs >= policy.idleMs);
@@ -116,8 +121,9 @@ function vote(policy: Policy, { warmupMs }: Configuration, { members, softLimit 
   }
   if (policy.type === "create") {
     const over = policy.replace ? [] : members.filter(({ served }) => served > policy.numRequests);
+    if (over.length === 0) return [];
     const wanted = size + over.length;
-    return over.length === 0 ? [] : [{ reason, size: wanted, urgent: false, from: [], successorsOf: over }];
+    return [{ reason, size: wanted, urgent: false, from: [], successorsOf: over, highWatermark }];
   }
   const warm = members.filter(
     ({ state, ageMs }) => state === "asleep" || (state === "awake" && ageMs >= warmupMs),
@@ -128,7 +134,7 @@ function vote(policy: Policy, { warmupMs }: Configuration, { members, softLimit 
   if (step === undefined) return [];
   const wanted = adjusted(size, policy.adjust, step.adjustment);
   const words = `${reason}: ${policy.metric} is ${Math.round(value * 10) / 10}`;
-  return [{ reason: words, size: wanted, urgent: false, from: members }];
+  return [{ reason: words, size: wanted, urgent: false, from: members, highWatermark }];
 }
 
 const measureOf = ({ metric }: StepPolicy, member: Member): number =>

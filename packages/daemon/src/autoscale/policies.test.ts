@@ -28,7 +28,8 @@ test("a policy is shown as it was asked for", () => {
   };
   const idle: ScalePolicy = { name: "quiet", enabled: false, type: "idle", idle_time_ms: 9 };
   const create: ScalePolicy = { name: "worn", enabled: true, type: "create", num_requests: 9, replace: true };
-  for (const policy of [step, idle, create]) assert.deepEqual(viewPolicy(policyNamed(policy)), policy);
+  const now: ScalePolicy = { name: "now", enabled: true, type: "on_demand", high_watermark: 0.8 };
+  for (const policy of [step, idle, create, now]) assert.deepEqual(viewPolicy(policyNamed(policy)), policy);
   const older = policyNamed({ name: "p", adjustment_type: "percentage", steps: [{ adjustment: 1 }] });
   assert.equal(viewPolicy(older).adjustment_type, "percent");
 });
@@ -56,7 +57,8 @@ test("what contradicts itself is refused with the reason", () => {
       /step 2 must begin/,
     ],
     [{ steps: [{ adjustment: 1 }, { lower_bound: 4, adjustment: 2 }] }, /step 2 must begin/],
-    [{ adjustment_type: "exact", steps: [{ adjustment: 0 }] }, /asks for no member/],
+    [{ adjustment_type: "exact", steps: [{ adjustment: -1 }] }, /less than no member/],
+    [{ type: "idle", high_watermark: 0.5 }, /'high_watermark' goes with policies that add/],
     [{ type: "create" }, /'num_requests' is needed/],
     [{ type: "idle", replace: true }, /'replace' goes with type 'create'/],
     [{ type: "idle", steps: [{ adjustment: 1 }] }, /'steps' goes with type 'step'/],
@@ -67,5 +69,6 @@ test("what contradicts itself is refused with the reason", () => {
   }
   const now = policyNamed({ name: "now", type: "on_demand" });
   assert.throws(() => withPolicy([now], { name: "now", type: "on_demand" }), { code: "already_exists" });
+  assert.throws(() => configurationOf({ min_size: 0, max_size: 0 }, madeOf, []), { code: "invalid_value" });
   assert.throws(() => configurationOf({ min_size: 3, max_size: 2 }, madeOf, []), { code: "invalid_value" });
 });

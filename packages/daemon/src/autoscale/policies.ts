@@ -26,6 +26,7 @@ export function configurationOf(
       `Member 'min_size' (${minSize}) must not be above 'max_size' (${maxSize})`,
     );
   }
+  if (maxSize === 0) throw new UniError("invalid_value", "Member 'max_size' must be at least 1");
   const policies = (request.policies ?? []).reduce<readonly Policy[]>(withPolicy, []);
   return {
     ...{ minSize, maxSize, warmupMs, cooldownMs, template, roms },
@@ -47,18 +48,19 @@ export function withPolicy(policies: readonly Policy[], request: ScalePolicy): P
 }
 
 function policyOf(request: ScalePolicy): Policy {
-  const { name, enabled = true, type = "step" } = request;
+  const { name, enabled = true, type = "step", high_watermark: highWatermark = 0 } = request;
   refuseOthers(request, type);
-  if (type === "on_demand") return { name, enabled, type };
-  if (type === "idle") return { name, enabled, type, idleMs: request.idle_time_ms ?? timeMs.default };
+  const named = { name, enabled, highWatermark };
+  if (type === "on_demand") return { ...named, type };
+  if (type === "idle") return { ...named, type, idleMs: request.idle_time_ms ?? timeMs.default };
   if (type === "create") {
     const { num_requests: numRequests, replace = false } = request;
-    if (numRequests !== undefined) return { name, enabled, type, numRequests, replace };
+    if (numRequests !== undefined) return { ...named, type, numRequests, replace };
     throw new UniError("invalid_value", `Policy '${name}': member 'num_requests' is needed`);
   }
   const { metric = "cpu", adjustment_type: adjustment = "change" } = request;
   const adjust = adjustment === "percentage" ? "percent" : adjustment;
-  return { name, enabled, type, metric, adjust, steps: stepsOf(name, request.steps ?? [], adjust) };
+  return { ...named, type, metric, adjust, steps: stepsOf(name, request.steps ?? [], adjust) };
 }
 
 const memberTypes = {
@@ -71,6 +73,12 @@ const memberTypes = {
 } as const;
 
 function refuseOthers(request: ScalePolicy, type: Policy["type"]): void {
+  if ((request.high_watermark ?? 0) > 0 && (type === "idle" || request.replace === true)) {
+    throw new UniError(
+      "invalid_value",
+      `Policy '${request.name}': member 'high_watermark' goes with policies that add members`,
+    );
+  }
   for (const [member, owner] of Object.entries(memberTypes)) {
     if (owner === type || request[member as keyof typeof memberTypes] === undefined) continue;
     throw new UniError(
@@ -94,7 +102,7 @@ function stepsOf(name: string, given: readonly ScaleStep[], adjust: "change" | "
     if (next !== undefined && next.from !== below) {
       throw refuse(`step ${index + 2} must begin where step ${index + 1} ends`);
     }
-    if (adjust === "exact" && adjustment < 1) throw refuse(`step ${index + 1} asks for no member`);
+    if (adjust === "exact" && adjustment < 0) throw refuse(`step ${index + 1} asks for less than no member`);
   });
   return steps;
 }

@@ -13,6 +13,8 @@ export interface Step {
 interface Named {
   readonly name: string;
   readonly enabled: boolean;
+  /** Part of the most members: growth beyond it is told to clients; 0: it is not. */
+  readonly highWatermark: number;
 }
 
 export interface StepPolicy extends Named {

@@ -2,18 +2,19 @@ import type { AutoscaleGroup, ScalePolicy } from "@uni/contract/resources/autosc
 import type { Configuration, Policy } from "./record.ts";
 
 export function viewPolicy(policy: Policy): ScalePolicy {
-  const { name, enabled, type } = policy;
-  if (type === "on_demand") return { name, enabled, type };
-  if (type === "idle") return { name, enabled, type, idle_time_ms: policy.idleMs };
+  const { name, enabled, type, highWatermark: high_watermark } = policy;
+  const named = { name, enabled, ...(high_watermark === 0 ? {} : { high_watermark }) };
+  if (type === "on_demand") return { ...named, type };
+  if (type === "idle") return { ...named, type, idle_time_ms: policy.idleMs };
   if (type === "create") {
-    return { name, enabled, type, num_requests: policy.numRequests, replace: policy.replace };
+    return { ...named, type, num_requests: policy.numRequests, replace: policy.replace };
   }
   const steps = policy.steps.map(({ from, below, adjustment }) => ({
     lower_bound: from,
     ...(below === null ? {} : { upper_bound: below }),
     adjustment,
   }));
-  return { name, enabled, type, metric: policy.metric, adjustment_type: policy.adjust, steps };
+  return { ...named, type, metric: policy.metric, adjustment_type: policy.adjust, steps };
 }
 
 export const viewConfiguration = (

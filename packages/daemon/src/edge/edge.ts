@@ -4,8 +4,10 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { TaskQueue } from "../base/task-queue.ts";
 import { ensureDirectory, readTextIfExists, removeTree, writeFileAtomic } from "../host/files.ts";
+import { withAwaitedMembers } from "./awaited-members.ts";
 import { challengeAnswers, challengesFile, withoutChallengesOn } from "./challenges.ts";
 import { Configurations, copyCertificates, digestOf } from "./configuration.ts";
+import { crossingCommand } from "./crossings.ts";
 import { Haproxy } from "./haproxy.ts";
 import { readLoads } from "./loads.ts";
 import { loneFile, loneMember } from "./lone-members.ts";
@@ -88,7 +90,7 @@ export async function createEdge({ directory, bind, proxies, clock, log }: EdgeO
     // Whatever comes after the end must not begin it anew.
     if (released) return [];
     const taken = await takenPorts(bind, portsOf(plan), haproxy.processes());
-    const serving = withoutPorts(plan, new Set(taken.map(({ port }) => port)));
+    const serving = withoutPorts(withAwaitedMembers(plan), new Set(taken.map(({ port }) => port)));
     await (portsOf(serving).length === 0 ? stop() : serve(serving));
     return taken.map(({ words }) => words);
   }
@@ -173,9 +175,12 @@ export async function createEdge({ directory, bind, proxies, clock, log }: EdgeO
   async function noteWake(id: string): Promise<void> {
     if (applied === undefined) return;
     const commands = wakeCommands(applied.slots, told.lone, id, clock.now());
-    if (commands.length === 0) return;
+    if (commands.length > 0) await note(commands, "a wake");
+  }
+
+  async function note(commands: readonly string[], what: string): Promise<void> {
     await askHaproxy(haproxy.statsSocket, commands.join(";"), clock, noteMs).catch((error) =>
-      log.warn({ err: error }, "the edge was not told of a wake"),
+      log.warn({ err: error }, `the edge was not told of ${what}`),
     );
   }
 
@@ -183,6 +188,9 @@ export async function createEdge({ directory, bind, proxies, clock, log }: EdgeO
   return {
     apply: (plan) => queue.run(() => apply(plan)),
     noteWake,
+    async noteGrowth(group, size, most) {
+      if (applied !== undefined) await note([crossingCommand(group, size, most, clock.now())], "a growth");
+    },
     async loads(groups) {
       if (applied === undefined || groups.length === 0) return new Map();
       return readLoads({ socket: haproxy.statsSocket, slots: applied.slots, lone: told.lone, clock }, groups);

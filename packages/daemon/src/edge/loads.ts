@@ -15,6 +15,8 @@ export interface LoadSource {
 
 /** -1 4 -1: servers (4) of all proxies (management guide of HAProxy, "show stat"). */
 const question = "show stat -1 4 -1";
+/** Whoever waits for a server that cannot be reached is not always among its own: the group counts all that it has. */
+const waitingQuestion = (group: string): string => `show table groups key ${group}`;
 const columns = { server: "svname", current: "scur", total: "stot" } as const;
 
 /** One question, whatever the number of groups. A group has several servers for one member: their counts are added. */
@@ -23,11 +25,17 @@ export async function readLoads(
   groups: readonly string[],
 ): Promise<ReadonlyMap<string, EdgeLoad>> {
   const rows = readServers(await askHaproxy(socket, question, clock));
+  const waiting = groups.filter((group) => slots[group]?.includes(group));
+  const answers = waiting.map(async (group) => {
+    const inFlight = readInFlight(await askHaproxy(socket, waitingQuestion(group), clock));
+    return [group, { inFlight, served: 0 }] as const;
+  });
+  const ofGroups = await Promise.all(answers);
   const loads = new Map<string, EdgeLoad>();
   for (const group of groups) {
     const members = slots[group] ?? [];
     members.forEach((id, slot) => {
-      if (id === null) return;
+      if (id === null || id === group) return;
       const names = lone.has(id) ? [serverName(group, slot), twinName(group)] : [serverName(group, slot)];
       const own = names.flatMap((name) => rows.get(name) ?? []);
       loads.set(id, {
@@ -36,8 +44,10 @@ export async function readLoads(
       });
     });
   }
-  return loads;
+  return new Map([...loads, ...ofGroups]);
 }
+
+const readInFlight = (table: string): number => Number(/\bconn_cur=(\d+)/.exec(table)?.[1] ?? 0);
 
 /** By name of the server, which several backends of a group share. */
 export function readServers(csv: string): Map<string, EdgeLoad[]> {

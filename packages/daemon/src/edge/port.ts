@@ -23,6 +23,10 @@ export interface EdgeGroup {
   /** Requests in flight per member; what is beyond that for all of them together, over all ports, is refused. */
   readonly hardLimit: number;
   readonly members: readonly EdgeMember[];
+  /** While it has none, requests wait for one to come. */
+  readonly awaitsMembers?: boolean;
+  /** See `noteGrowth`. */
+  readonly tellsGrowth?: boolean;
 }
 
 export interface EdgeDomain {
@@ -47,6 +51,8 @@ export type EdgePortRule =
 export interface EdgeMember {
   readonly id: string;
   readonly address: string;
+  /** In place of the rule's destination port. */
+  readonly port?: number;
   /**
    * asleep: the next packet wakes it. starting: it may still refuse connections, and whoever wants one is patient.
    * draining: keeps what it has and gets nothing new.
@@ -72,7 +78,15 @@ export interface Edge {
    * so (`Server-Timing: wake`). Never fails: it is no reason to keep a member asleep.
    */
   noteWake(id: string): Promise<void>;
-  /** What each member of these groups has to do, as it is counted now; of one that is not listed nothing is known. */
+  /**
+   * The group has grown to so many members of so many: responses to requests that it had before say so (`Autoscale-Info`), if
+   * the plan wants that. Never fails.
+   */
+  noteGrowth(group: string, size: number, most: number): Promise<void>;
+  /**
+   * What each member of these groups has to do, as it is counted now; of one that is not listed nothing is known. What waits
+   * for a group's first member is listed under the group's own id.
+   */
   loads(groups: readonly string[]): Promise<ReadonlyMap<string, EdgeLoad>>;
   /** `port_in_use` naming the owner. */
   checkPorts(ports: readonly number[]): Promise<void>;

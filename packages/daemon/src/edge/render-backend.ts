@@ -1,4 +1,7 @@
 /** The two halves of a backend: members that are awake, and those that the next packet wakes or that still start. */
+
+import { lateMember } from "./awaited-members.ts";
+import { tellCrossing } from "./crossings.ts";
 import { leadToLone, loneMember } from "./lone-members.ts";
 import { isEmpty } from "./member-counts.ts";
 import { asleepName, awakeName, type Backend, serverName, twinName } from "./names.ts";
@@ -21,18 +24,21 @@ export function renderBackend(backend: Backend, slots: Slots): string[] {
     "  balance leastconn",
     "  retries 2",
     "  option redispatch 1",
-    ...(isHttp ? [...backendPages("refused"), ...tellWake] : []),
+    ...(isHttp ? [...backendPages("refused"), ...tellCrossing(backend.group), ...tellWake] : []),
     leadToLone,
     ...servers(backend, slots, ["awake"]),
-    twin(backend),
+    twin(backend, loneMember(backend.group)),
     `backend ${asleepName(backend)}`,
     `  mode ${backend.rule.kind}`,
     // Sleepers are filled one after the other: no more of them are woken than are needed.
     "  balance first",
     `  timeout connect ${patience.ms}ms`,
     `  retries ${patience.tries - 1}`,
-    ...(isHttp ? [...backendPages("asleep"), ...tellWake] : []),
+    ...(isHttp ? [...backendPages("asleep"), ...tellCrossing(backend.group), ...tellWake] : []),
     ...servers(backend, slots, ["asleep", "starting"]),
+    ...(backend.group.awaitsMembers
+      ? ["  option redispatch 1", `${twin(backend, lateMember(backend.group))} backup`]
+      : []),
   ];
 }
 
@@ -47,20 +53,18 @@ function servers(backend: Backend, slots: Slots, states: readonly EdgeMember["st
   return slots.map((id, slot) => {
     const member = group.members.find((each) => each.id === id);
     const used = member !== undefined && states.includes(member.state);
-    return server(backend, serverName(group.id, slot), member?.address, used);
+    return server(backend, serverName(group.id, slot), member, used);
   });
 }
 
-/** The only member that is awake, once more. */
-function twin(backend: Backend): string {
-  const lone = loneMember(backend.group);
-  return server(backend, twinName(backend.group.id), lone?.address, lone !== undefined);
-}
+/** A member once more. */
+const twin = (backend: Backend, member: EdgeMember | undefined): string =>
+  server(backend, twinName(backend.group.id), member, member !== undefined);
 
 function server(
   { group, rule, grpc }: Backend,
   name: string,
-  address: string | undefined,
+  member: EdgeMember | undefined,
   used: boolean,
 ): string {
   // An idle connection would keep a member from falling asleep.
@@ -68,5 +72,6 @@ function server(
   if (grpc) words.push("proto h2");
   if (rule.proxy) words.push("send-proxy-v2");
   if (!used) words.push("disabled");
-  return `  server ${name} ${address ?? nowhere}:${rule.destinationPort} ${words.join(" ")}`;
+  const { address = nowhere, port = rule.destinationPort } = member ?? {};
+  return `  server ${name} ${address}:${port} ${words.join(" ")}`;
 }

@@ -10,6 +10,7 @@ import {
   tlsChallengePort,
   tlsChallengeSections,
 } from "./challenges.ts";
+import { crossingsFile, crossingsMap } from "./crossings.ts";
 import { loneFile, loneMap } from "./lone-members.ts";
 import { countMaps, groupsTable } from "./member-counts.ts";
 import { backendsOf } from "./names.ts";
@@ -42,6 +43,7 @@ export function render(plan: EdgePlan, slots: SlotTable, options: RenderOptions)
     ...countMaps(plan.groups),
     [loneFile, loneMap(plan, slots)],
     [wakesFile, wakesMap(plan, slots)],
+    [crossingsFile, crossingsMap(plan)],
     [challengesFile, challengesMap(plan)],
     [challengeCertificatesFile, challengeCertificates(plan, options)],
   ]);

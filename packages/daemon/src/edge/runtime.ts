@@ -1,5 +1,6 @@
 /** Members that come, go, sleep and wake: commands to the running HAProxy instead of a reload. */
 import type { Clock } from "../base/clock.ts";
+import { lateMember } from "./awaited-members.ts";
 import { loneCommands, loneMember } from "./lone-members.ts";
 import { countCommands } from "./member-counts.ts";
 import { asleepName, awakeName, type Backend, backendsOf, serverName, twinName } from "./names.ts";
@@ -22,7 +23,8 @@ export function memberCommands(plan: EdgePlan, slots: SlotTable): string[] {
         );
         return [{ use: limit, rest: [] }, serverCommands(backend, name, member)];
       }),
-      twinCommands(backend),
+      twinCommands(backend, awakeName(backend), loneMember(group)),
+      ...(group.awaitsMembers ? [twinCommands(backend, asleepName(backend), lateMember(group))] : []),
     ]),
   );
   return [
@@ -49,19 +51,18 @@ function serverCommands(backend: Backend, name: string, member: EdgeMember | und
   return { use: useOf(backend, used, member), rest: [stateOf(unused, "maint")] };
 }
 
-function twinCommands(backend: Backend): ServerCommands {
-  const twin = `${awakeName(backend)}/${twinName(backend.group.id)}`;
+function twinCommands(backend: Backend, half: string, member: EdgeMember | undefined): ServerCommands {
+  const twin = `${half}/${twinName(backend.group.id)}`;
   const limit = `set maxconn server ${twin} ${backend.group.hardLimit}`;
-  const lone = loneMember(backend.group);
-  return lone === undefined
+  return member === undefined
     ? { use: [limit], rest: [stateOf(twin, "maint")] }
-    : { use: [limit, ...useOf(backend, twin, lone)], rest: [] };
+    : { use: [limit, ...useOf(backend, twin, member)], rest: [] };
 }
 
 const stateOf = (server: string, word: string): string => `set server ${server} state ${word}`;
 
-const useOf = ({ rule }: Backend, server: string, { address }: EdgeMember): string[] => [
-  `set server ${server} addr ${address} port ${rule.destinationPort}`,
+const useOf = ({ rule }: Backend, server: string, { address, port }: EdgeMember): string[] => [
+  `set server ${server} addr ${address} port ${port ?? rule.destinationPort}`,
   stateOf(server, "ready"),
 ];
 

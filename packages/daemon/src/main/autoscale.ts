@@ -5,6 +5,7 @@ import type { AccountId, ServiceGroupId } from "@uni/contract/ids";
 import type { AutoscalePort, Reference } from "../api/port.ts";
 import type { Configurations } from "../autoscale/configurations.ts";
 import { configurationOf, withPolicy } from "../autoscale/policies.ts";
+import type { Configuration } from "../autoscale/record.ts";
 import { viewConfiguration } from "../autoscale/view.ts";
 import type { Registry } from "../instances/registry.ts";
 import { mergeRoms } from "../instances/roms.ts";
@@ -18,6 +19,8 @@ export interface AutoscaleSurroundings extends RomDependencies {
   readonly groups: ServiceGroups;
   readonly saved: SavedInstances;
   readonly registry: Registry;
+  /** Resolves when the edge is as things are now. */
+  readonly applyEdge: () => Promise<void>;
 }
 
 export function createAutoscalePort({
@@ -25,6 +28,7 @@ export function createAutoscalePort({
   groups,
   saved,
   registry,
+  applyEdge,
   ...surroundings
 }: AutoscaleSurroundings): AutoscalePort {
   const find = (account: AccountId, reference: Reference) => groups.catalogue.resolve(account, reference);
@@ -53,6 +57,16 @@ export function createAutoscalePort({
     };
   }
 
+  /** Whoever asks after the answer finds the edge as it says. */
+  async function change(
+    group: GroupRecord,
+    make: (before: Configuration | undefined) => Configuration,
+  ): Promise<ReturnType<typeof identity>> {
+    await configurations.set(group.id, make);
+    await applyEdge();
+    return identity(group);
+  }
+
   return {
     list: (account) =>
       groups.catalogue
@@ -70,34 +84,30 @@ export function createAutoscalePort({
         resolved.release();
       }
       const madeOf = { template: id, roms };
-      await configurations.set(group.id, (before) =>
-        configurationOf(request, madeOf, before?.policies ?? []),
-      );
-      return identity(group);
+      return change(group, (before) => configurationOf(request, madeOf, before?.policies ?? []));
     },
     async delete(account, reference) {
       const group = find(account, reference);
       required(group);
       await configurations.leave(group.id);
+      await applyEdge();
       return identity(group);
     },
     async addPolicy(account, reference, policy) {
       const group = find(account, reference);
-      await configurations.set(group.id, () => {
+      return change(group, () => {
         const before = required(group);
         return { ...before, policies: withPolicy(before.policies, policy) };
       });
-      return identity(group);
     },
     async deletePolicy(account, reference, name) {
       const group = find(account, reference);
-      await configurations.set(group.id, () => {
+      return change(group, () => {
         const before = required(group);
         const policies = before.policies.filter((policy) => policy.name !== name);
         if (policies.length < before.policies.length) return { ...before, policies };
         throw new UniError("not_found", messages.noSuch("policy", "name", name));
       });
-      return identity(group);
     },
   };
 }

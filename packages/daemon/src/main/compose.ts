@@ -176,7 +176,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   await undo.add("edge", () => edge.release());
   const configurations = await Configurations.open(db);
   const services = await openServices({
-    scales: (group) => configurations.find(group) !== undefined,
+    configurations,
     db,
     dataDirectory,
     registry,
@@ -214,7 +214,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     nodeVmm,
     kernels,
   };
-  const scaling = { ...shared, configurations, groups: services.groups };
+  const scaling = { ...shared, configurations, groups: services.groups, applyEdge: services.apply };
   const node = createNodePort({
     ...shared,
     ...surroundings,
@@ -257,7 +257,6 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
         drains,
         create: snapshots.create,
         live: (instance) => owners.of(instance).live,
-        applyEdge: services.apply,
         log: log.child({ room: "autoscale" }),
       });
       void undo.add("autoscale", () => autoscale.close());

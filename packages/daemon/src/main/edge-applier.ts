@@ -1,4 +1,6 @@
 /** Keeps the edge as groups, instances and certificates say. Changes that come while it works are applied together. */
+import type { CertificateId } from "@uni/contract/ids";
+import type { Configurations } from "../autoscale/configurations.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Edge, EdgeChallenge, EdgePlan } from "../edge/port.ts";
@@ -19,6 +21,7 @@ export interface EdgeApplierDependencies {
   readonly challenges: () => readonly EdgeChallenge[];
   readonly registry: Registry;
   readonly drains: Drains;
+  readonly configurations: Pick<Configurations, "find">;
   readonly nodeDomain: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -95,7 +98,7 @@ const isSettled = (record: InstanceRecord | undefined, now: number): boolean =>
   record !== undefined && hasSettled(record.status, now);
 
 async function currentPlan(deps: EdgeApplierDependencies): Promise<EdgePlan> {
-  const { groups, registry, certificates, localCa, nodeDomain, clock, drains } = deps;
+  const { groups, registry, certificates, configurations, localCa, nodeDomain, clock, drains } = deps;
   const instances = registry.all().flatMap((record) => {
     const { id, name, address, status } = drains.shown(record);
     const group = groups.groupOf(id);
@@ -107,11 +110,12 @@ async function currentPlan(deps: EdgeApplierDependencies): Promise<EdgePlan> {
     const state = fallsAsleep ? "standby" : status.state;
     return [{ id, name, address, state, settled: isSettled(record, clock.now()), group: group.id }];
   });
-  const plan = edgePlan(groups.catalogue.all(), instances, {
+  const known = {
     nodeDomain,
     stored: certificates.catalogue.all(),
-    path: (id) => certificates.files.path(id),
-  });
+    path: (id: CertificateId) => certificates.files.path(id),
+  };
+  const plan = edgePlan(groups.catalogue.all(), instances, known, (id) => configurations.find(id));
   // An installation without services needs no authority.
   if (plan.groups.length === 0) return { groups: [], defaultCertificate: "" };
   const { path: defaultCertificate } = await localCa.leaf(`*.${nodeDomain}`);

@@ -2,10 +2,11 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
-import type { AccountId, InstanceId, ServiceGroupId } from "@uni/contract/ids";
+import type { AccountId, InstanceId } from "@uni/contract/ids";
 import type { Instance } from "@uni/contract/resources/instance";
 import type { ServiceGroupPart } from "@uni/contract/resources/service-parts";
 import type { ApiDependencies } from "../api/port.ts";
+import type { Configurations } from "../autoscale/configurations.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Edge } from "../edge/port.ts";
@@ -41,7 +42,7 @@ export interface ServicesSurroundings {
   readonly domain: string;
   readonly edge: Edge;
   readonly acme: AcmeOptions | undefined;
-  readonly scales: (group: ServiceGroupId) => boolean;
+  readonly configurations: Configurations;
 }
 
 export interface OpenServices {
@@ -73,7 +74,7 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
   };
   const unfollow = await followInstances(groups, watch, clock, log);
   const unwatch = watchEmptyGroups(groups, clock, log);
-  const { edge } = surroundings;
+  const { edge, configurations } = surroundings;
   const shared = {
     groups,
     certificates,
@@ -93,6 +94,7 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
     ...shared,
     localCa,
     registry,
+    configurations,
     drains: surroundings.drains,
     log,
     challenges: () => board.all(),
@@ -111,7 +113,7 @@ export async function openServices(surroundings: ServicesSurroundings): Promise<
   };
   const services = createServicesPort({
     ...shared,
-    scales: surroundings.scales,
+    scales: (group) => configurations.find(group) !== undefined,
     nameOf: (id) => registry.find(id)?.name,
   });
   const certificatesPort = createCertificatesPort({ ...shared, renew: acme.renew });

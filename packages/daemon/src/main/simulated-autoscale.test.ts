@@ -55,7 +55,7 @@ test("a group gets members when all have their fill, and loses them when they ar
     await scaling(daemon, {
       max_size: 3,
       policies: [
-        { name: "now", type: "on_demand" },
+        { name: "now", type: "on_demand", high_watermark: 0.7 },
         { name: "quiet", type: "idle", idle_time_ms: 500 },
       ],
     });
@@ -65,10 +65,25 @@ test("a group gets members when all have their fill, and loses them when they ar
       await until(`${size} members`, () => running(daemon).length === size);
     }
     assert.equal((await shown(daemon)).size, 3);
+    // Two of three are not beyond 0.7 of them.
+    assert.deepEqual(host.growths, [[3, 3]]);
     const [group] = (await daemon.call("getServiceGroups", { name: ["web"] })).data.service_groups;
     assert.deepEqual([group.autoscale, group.instances.length], [true, 3]);
     load(daemon, host, 0);
     await until("the least again", () => all(daemon) === 1);
+  });
+});
+
+test("a group that may be empty has no member until somebody asks for one, and none again when it is idle", async () => {
+  await withDaemon(async (daemon, { loads }) => {
+    const policies = [{ name: "quiet", type: "idle", idle_time_ms: 100 }];
+    const uuid = await scaling(daemon, { min_size: 0, max_size: 2, policies });
+    const [group] = (await daemon.call("getAutoscaleConfigurations")).data.service_groups;
+    assert.deepEqual([group.min_size, group.size], [0, 0]);
+    loads.set(uuid, { inFlight: 1, served: 0 });
+    await until("the first member", () => running(daemon).length === 1);
+    loads.delete(uuid);
+    await until("none again", () => all(daemon) === 0);
   });
 });
 
@@ -148,6 +163,31 @@ test("no more than the account may have", async () => {
     },
     { nodeLimits: { ...limits, instances: 3 } },
   );
+});
+
+test("killed while it replaces a member, the next daemon has one member, old or new", async () => {
+  await withHost(async (host) => {
+    const first = await startDaemon(host);
+    const policies = [{ name: "worn", type: "create", num_requests: 1, replace: true }];
+    await scaling(first, { max_size: 1, policies });
+    await until("a member", () => running(first).length === 1);
+    await first.kill();
+    for (const steps of [5, 10, 20, 30, 40, 60]) {
+      const dying = await startDaemon(host, { diesAt: { steps } });
+      let served = 0;
+      await until("its death", () => {
+        served += 2;
+        for (const { id } of running(dying)) host.loads.set(id, { inFlight: 0, served });
+        return dying.isDead();
+      });
+      await dying.kill();
+    }
+    host.loads.clear();
+    const last = await startDaemon(host);
+    await last.recovered;
+    await until("one member", () => all(last) === 1 && running(last).length === 1);
+    await last.close();
+  });
 });
 
 test("killed while it makes or removes members, the next daemon has neither too many nor strangers", async () => {

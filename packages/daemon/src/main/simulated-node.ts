@@ -67,6 +67,8 @@ export interface SimulatedHost {
   readonly network: FakeNetwork;
   /** What members of service groups have to do, by instance, as the edge would count it. */
   readonly loads: Map<string, EdgeLoad>;
+  /** Sizes beyond their mark that the edge was told of, with the most. */
+  readonly growths: (readonly [number, number])[];
 }
 
 export interface SimulatedDaemon {
@@ -95,6 +97,7 @@ export async function withHost(body: (host: SimulatedHost) => Promise<void>): Pr
       guests: new ScriptedGuests(world),
       network: createFakeNetwork(),
       loads: new Map(),
+      growths: [],
     });
   } finally {
     for (const process of world.processes) await world.endVmm(process.spec.id);
@@ -216,7 +219,7 @@ export async function startDaemon(
   const drains = new Drains();
   const configurations = await Configurations.open(db);
   const services = await openServices({
-    scales: (group) => configurations.find(group) !== undefined,
+    configurations,
     db,
     dataDirectory: host.directory,
     registry,
@@ -245,7 +248,7 @@ export async function startDaemon(
     services,
     createRequested: snapshots.create,
   });
-  const scaling = { ...shared, configurations, groups: services.groups };
+  const scaling = { ...shared, configurations, groups: services.groups, applyEdge: services.apply };
   const api = {
     autoscale: createAutoscalePort(scaling),
     ...services.ports,
@@ -259,14 +262,17 @@ export async function startDaemon(
   };
   const recovered = recover(shared).then(() => snapshots.recover());
   recovered.catch(() => {});
-  const edge = { ...pretendedEdge, loads: async () => host.loads };
+  const edge = {
+    ...pretendedEdge,
+    loads: async () => host.loads,
+    noteGrowth: async (_group: string, size: number, most: number) => void host.growths.push([size, most]),
+  };
   const autoscale = new Autoscale({
     ...scaling,
     edge,
     drains,
     create: (...args) => (state.dead ? new Promise<never>(() => {}) : snapshots.create(...args)),
     live: (instance) => owners.of(instance).live,
-    applyEdge: services.apply,
   });
   const socket = await startSocket(api, { path, log });
   const goAway = async () => {
@@ -300,6 +306,7 @@ export async function startDaemon(
 }
 
 const pretendedEdge: Edge = {
+  noteGrowth: async () => {},
   noteWake: async () => {},
   loads: async () => new Map(),
   apply: async () => [],

@@ -10,7 +10,7 @@ import { type Decision, decide } from "../autoscale/engine.ts";
 import type { Configuration, ScaleRecord } from "../autoscale/record.ts";
 import type { Log } from "../base/log.ts";
 import { Watch } from "../base/watch.ts";
-import type { EdgeLoad } from "../edge/port.ts";
+import type { Edge, EdgeLoad } from "../edge/port.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import {
   addMember,
@@ -23,6 +23,7 @@ import type { GroupRecord } from "../services/record.ts";
 import { MemberLoads, type MemberLoadsDependencies, stateOf } from "./member-loads.ts";
 
 export interface AutoscaleDependencies extends ScaleMembersDependencies, MemberLoadsDependencies {
+  readonly edge: Pick<Edge, "loads" | "noteGrowth">;
   readonly configurations: Configurations;
   readonly log: Log;
 }
@@ -107,7 +108,7 @@ export class Autoscale {
     }
     const counted = this.#replace(living, group, cooldownMs);
     const decision = await this.#decide(group, record.configuration, { living, counted }, loads);
-    await this.#act(group, record.configuration, decision);
+    await this.#act(group, record.configuration, decision, counted.length);
   }
 
   /** Whoever has a successor does not count, and goes as soon as that one serves. */
@@ -143,6 +144,7 @@ export class Autoscale {
     const nowUs = this.#deps.clock.monotonicUs();
     return decide(configuration, {
       members,
+      waiting: loads.get(group.id)?.inFlight ?? 0,
       softLimit: group.spec.softLimit,
       sinceOutMs: (nowUs - past.outUs) / 1000,
       sinceInMs: (nowUs - past.inUs) / 1000,
@@ -150,7 +152,12 @@ export class Autoscale {
     });
   }
 
-  async #act(group: GroupRecord, configuration: Configuration, decision: Decision): Promise<void> {
+  async #act(
+    group: GroupRecord,
+    configuration: Configuration,
+    decision: Decision,
+    size: number,
+  ): Promise<void> {
     const past = this.#pastOf(group.id);
     const nowUs = this.#deps.clock.monotonicUs();
     if (decision.kind === "in") {
@@ -162,17 +169,31 @@ export class Autoscale {
     }
     if (decision.kind === "none" || decision.kind === "in" || nowUs < past.retryUs) return;
     past.outUs = nowUs;
-    const [count, replaces] = decision.kind === "out" ? [decision.count, null] : [1, decision.member];
-    const { template, roms } = configuration;
-    const successorsOf = decision.kind === "out" ? decision.successorsOf : [];
     try {
-      for (let made = 0; made < count; made += 1) {
-        await this.#add(group, { template, roms, replaces }, decision.reason);
-        const served = successorsOf[made];
-        if (served !== undefined) this.#loads.countAnew(served);
-      }
+      if (decision.kind === "out") await this.#grow(group, configuration, decision, size);
+      else await this.#add(group, { ...configuration, replaces: decision.member }, decision.reason);
     } catch (error) {
       this.#failed(group, error);
+    }
+  }
+
+  async #grow(
+    group: GroupRecord,
+    configuration: Configuration,
+    { count, reason, successorsOf, highWatermark }: Extract<Decision, { kind: "out" }>,
+    before: number,
+  ): Promise<void> {
+    const { maxSize } = configuration;
+    let size = before;
+    try {
+      for (; size < before + count; size += 1) {
+        await this.#add(group, { ...configuration, replaces: null }, reason);
+        const served = successorsOf[size - before];
+        if (served !== undefined) this.#loads.countAnew(served);
+      }
+    } finally {
+      const isBeyond = size > before && highWatermark > 0 && size > highWatermark * maxSize;
+      if (isBeyond) await this.#deps.edge.noteGrowth(group.id, size, maxSize);
     }
   }
 

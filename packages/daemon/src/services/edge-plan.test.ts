@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type InstanceState, instanceStates } from "@uni/contract/enums";
 import { asCertificateId } from "@uni/contract/ids";
+import type { Configuration } from "../autoscale/record.ts";
+import { policyNamed, withPolicies } from "../autoscale/test-configurations.ts";
 import { usersOf } from "./certificate-choice.ts";
 import { type EdgeCertificates, edgePlan } from "./edge-plan.ts";
 import type { CertificateRecord } from "./record.ts";
@@ -39,7 +41,7 @@ test("ports become rules, limits are handed on", () => {
     { port: 5432, destinationPort: 5432, handlers: ["tls"] as const },
   ];
   const group = groupRecord({ services, softLimit: 3, hardLimit: 4 });
-  const [planned] = edgePlan([group], [], certificates()).groups;
+  const [planned] = edgePlan([group], [], certificates(), () => undefined).groups;
   assert.deepEqual(planned?.ports, [
     { kind: "http", port: 443, destinationPort: 8080, tls: true, proxy: false },
     { kind: "redirect", port: 80, toPort: 443 },
@@ -48,10 +50,21 @@ test("ports become rules, limits are handed on", () => {
   assert.deepEqual([planned?.softLimit, planned?.hardLimit], [3, 4]);
 });
 
+test("a group that scales says whether requests wait for its first member, and whether its growth is told", () => {
+  const now = policyNamed({ name: "now", type: "on_demand", high_watermark: 0.5 });
+  const rulesOf = (configuration: Configuration | undefined) => {
+    const [planned] = edgePlan([groupRecord()], [], certificates(), () => configuration).groups;
+    return [planned?.awaitsMembers, planned?.tellsGrowth];
+  };
+  assert.deepEqual(rulesOf(undefined), [false, false]);
+  assert.deepEqual(rulesOf(withPolicies([now])), [false, true]);
+  assert.deepEqual(rulesOf(withPolicies([{ ...now, enabled: false }], { minSize: 0 })), [true, false]);
+});
+
 test("members are those that answer or can be woken, each in the group that it belongs to", () => {
   const all = instanceStates.map((state, index) => member(index, state));
   const elsewhere = { ...member(9, "running"), group: asCertificateId("x") as never };
-  const [planned] = edgePlan([groupRecord()], [...all, elsewhere], certificates()).groups;
+  const [planned] = edgePlan([groupRecord()], [...all, elsewhere], certificates(), () => undefined).groups;
   assert.deepEqual(Object.fromEntries((planned?.members ?? []).map(({ name, state }) => [name, state])), {
     "web-1": "starting",
     "web-2": "awake",
@@ -72,7 +85,7 @@ test("each domain has its certificate: the named, the best that fits, or one of 
     { name: "x.example.com.", certificate: exact.id },
   ];
   const group = groupRecord({ domains });
-  const [planned] = edgePlan([group], [], certificates(wide, exact, theirs, broken)).groups;
+  const [planned] = edgePlan([group], [], certificates(wide, exact, theirs, broken), () => undefined).groups;
   assert.deepEqual(planned?.domains, [
     { fqdn: "web.uni.localhost", certificate: { kind: "local", name: "*.uni.localhost" } },
     { fqdn: "www.example.com", certificate: { kind: "stored", id: "exact", path: "/edge/exact.pem" } },

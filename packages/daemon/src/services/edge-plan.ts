@@ -1,6 +1,7 @@
 /** What the edge must be told, as data: which name and port lead to which members, and with which certificate. Pure. */
 import type { InstanceState } from "@uni/contract/enums";
 import type { CertificateId, InstanceId, ServiceGroupId } from "@uni/contract/ids";
+import type { Configuration } from "../autoscale/record.ts";
 import type { EdgeDomain, EdgeGroup, EdgeMember, EdgePortRule } from "../edge/port.ts";
 import { certificateFor } from "./certificate-choice.ts";
 import { fqdnOf, isFullName } from "./domains.ts";
@@ -53,6 +54,7 @@ export function edgePlan(
   groups: readonly GroupRecord[],
   instances: readonly EdgeInstance[],
   certificates: EdgeCertificates,
+  scalingOf: (group: ServiceGroupId) => Configuration | undefined,
 ): EdgePlan {
   return {
     groups: groups.map((group) => ({
@@ -66,7 +68,16 @@ export function edgePlan(
       softLimit: group.spec.softLimit,
       hardLimit: group.spec.hardLimit,
       members: instances.filter((instance) => instance.group === group.id).flatMap(edgeMember),
+      ...scalingRules(scalingOf(group.id)),
     })),
+  };
+}
+
+function scalingRules(scaling: Configuration | undefined) {
+  const policies = scaling?.policies ?? [];
+  return {
+    awaitsMembers: scaling?.minSize === 0,
+    tellsGrowth: policies.some(({ enabled, highWatermark }) => enabled && highWatermark > 0),
   };
 }
 

@@ -6,17 +6,14 @@ import { queryReference } from "../../reference.ts";
 import { renderFields } from "../../render/table.ts";
 
 function policyText({ name, enabled, type, steps = [], ...policy }: ScalePolicy) {
-  const { metric, adjustment_type, num_requests, replace, idle_time_ms } = policy;
-  const shown = steps.map(
-    ({ lower_bound = 0, upper_bound, adjustment }) => `${lower_bound}..${upper_bound ?? ""}=${adjustment}`,
-  );
+  const { metric, adjustment_type, num_requests, replace, idle_time_ms, high_watermark } = policy;
   const words = [
-    ...[type, metric, adjustment_type, ...shown],
-    ...[
-      num_requests && `${num_requests} requests`,
-      replace && "replace",
-      idle_time_ms && `${idle_time_ms} ms`,
-    ],
+    ...[type, metric, adjustment_type],
+    ...steps.map(
+      ({ lower_bound = 0, upper_bound, adjustment }) => `${lower_bound}..${upper_bound ?? ""}=${adjustment}`,
+    ),
+    ...[num_requests && `${num_requests} requests`, replace && "replace"],
+    ...[idle_time_ms && `${idle_time_ms} ms`, high_watermark && `above ${high_watermark}`],
   ];
   return `${name}: ${words.filter(Boolean).join(" ")}${enabled === false ? " (off)" : ""}`;
 }

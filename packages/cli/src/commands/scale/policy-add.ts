@@ -6,6 +6,7 @@ import { envelopeItems } from "@uni/sdk/envelope-items";
 import { Option } from "commander";
 import type { CommandModule } from "../../define.ts";
 import { parseCount } from "../../parse/count.ts";
+import { parsePart } from "../../parse/part.ts";
 import { collectSteps } from "../../parse/scale-step.ts";
 import { parseSeconds } from "../../parse/time-span.ts";
 import { groupUuid } from "./group-uuid.ts";
@@ -19,9 +20,15 @@ interface Options extends Pick<ScalePolicy, "metric"> {
   readonly create?: number;
   readonly replace?: true;
   readonly idle?: number;
+  readonly highWatermark?: number;
 }
 
-function policyOf(name: string, options: Options): ScalePolicy {
+const policyOf = (name: string, { highWatermark, ...options }: Options): ScalePolicy => ({
+  ...kindOf(name, options),
+  ...(highWatermark === undefined ? {} : { high_watermark: highWatermark }),
+});
+
+function kindOf(name: string, options: Options): ScalePolicy {
   const { step, metric, adjust, onDemand, create, replace, idle } = options;
   const kinds = [step, onDemand, create, idle].filter((kind) => kind !== undefined).length;
   const ofSteps = metric !== undefined || adjust !== undefined;
@@ -46,6 +53,7 @@ function policyOf(name: string, options: Options): ScalePolicy {
 export const scalePolicyAdd: CommandModule = {
   examples: [
     "uni scale policy add shop now --on-demand",
+    "uni scale policy add shop early --on-demand --high-watermark 0.8",
     "uni scale policy add shop quiet --idle 1m",
     "uni scale policy add shop worn --create 10000 --replace",
     "uni scale policy add shop busy --metric inflight_reqs --step ..2=-1 --step 2..8=0 --step 8..=+2",
@@ -61,6 +69,11 @@ export const scalePolicyAdd: CommandModule = {
         parseCount(requests.minimum, requests.maximum),
       )
       .option("--replace", "with --create: that member goes once the new one runs")
+      .option(
+        "--high-watermark <part>",
+        "tell clients (Autoscale-Info) of growth beyond this part of the most members, such as 0.8",
+        parsePart,
+      )
       .option("--idle <span>", "members go after so long without requests", parseSeconds)
       .option(
         "--step <from..below=members>",

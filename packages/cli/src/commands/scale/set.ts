@@ -17,7 +17,7 @@ interface Options {
 }
 
 const { minimum, maximum, defaultMin, defaultMax } = limits.scale.size;
-const size = parseCount(minimum, maximum);
+const [least, most] = [parseCount(minimum, maximum), parseCount(1, maximum)];
 const toMs = (seconds: number): number => Math.round(seconds * 1000);
 
 export const scaleSet: CommandModule = {
@@ -30,8 +30,12 @@ export const scaleSet: CommandModule = {
     command
       .argument("<name>", "service group")
       .requiredOption("--template <name>", "what members are made of")
-      .option("--min <count>", `members at least (default: ${defaultMin})`, size)
-      .option("--max <count>", `members at most (default: ${defaultMax})`, size)
+      .option(
+        "--min <count>",
+        `members at least; 0: the first is made when somebody asks (default: ${defaultMin})`,
+        least,
+      )
+      .option("--max <count>", `members at most (default: ${defaultMax})`, most)
       .option("--rom <name=,image=|dir=,at=>", "ROM that each new member gets; repeatable", collectRom)
       .option("--warmup <span>", "pause after members were added (default: 1s)", parseSeconds)
       .option(
