@@ -1,7 +1,9 @@
+import { basename, resolve } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import type { Command } from "commander";
+import { nameFrom } from "./build/reference.ts";
 import { collect } from "./define.ts";
 import { parseCount } from "./parse/count.ts";
 import { parseDirectory } from "./parse/directory.ts";
@@ -79,6 +81,15 @@ export function addRunOptions(command: Command): Command {
 export const programArguments = (args: readonly string[]): string[] =>
   args[0] === "--" ? args.slice(1) : [...args];
 
+/** No name of an image begins so; older clients ran programs by their path. */
+function refusePath(image: string): void {
+  if (!/^[./~]/.test(image)) return;
+  const name = nameFrom(basename(resolve(image))) || "app";
+  throw new UniError("invalid_value", `making an instance of ${image}: that is a path and no image`, {
+    hint: `Build it first: uni build ${image} -t ${name}, then give the name ${name}.`,
+  });
+}
+
 function defined<T extends object>(members: T): T {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
 }
@@ -96,6 +107,7 @@ export function runParams(
       hint: "'uni images' lists them.",
     });
   }
+  if (image !== undefined) refusePath(image);
   const { ports, services } = options.publish ?? { ports: [], services: [] };
   const environment = readEnvironment(options.env, options.envFile, env);
   return defined({

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { UniError } from "@uni/contract/errors";
+import { findIgnoreFile } from "./ignore-rules.ts";
 import type { PlannedBuild } from "./planned.ts";
 
 /** Name in the tar of a Dockerfile from outside the context. */
@@ -11,15 +12,19 @@ type Planned = Pick<PlannedBuild, "params" | "upload" | "what">;
 
 const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
-export const contextOf = (path: string, dockerfile: string, outside?: string): Planned => ({
-  params: { kind: "context", dockerfile },
-  upload: {
-    kind: "tree",
-    path,
-    extra: outside === undefined ? [] : [{ path: outside, name: dockerfile }],
-  },
-  what: "the build context",
-});
+export function contextOf(path: string, dockerfile: string, outside?: string): Planned {
+  const ignoreFile = findIgnoreFile(path, outside ?? join(path, dockerfile));
+  return {
+    params: { kind: "context", dockerfile },
+    upload: {
+      kind: "tree",
+      path,
+      extra: outside === undefined ? [] : [{ path: outside, name: dockerfile }],
+      ...(ignoreFile === undefined ? {} : { ignoreFile }),
+    },
+    what: "the build context",
+  };
+}
 
 /** As Docker takes `-f`: from here, else from inside the context. */
 export function namedDockerfile(context: string, file: string): Planned {

@@ -16,6 +16,8 @@ export type Upload =
       /** All of it belongs to root, whoever owns it here. */
       readonly asRoot?: boolean;
       readonly extra?: readonly NamedFile[];
+      /** A `.dockerignore` for it; what it names stays here, but for the Dockerfile. */
+      readonly ignoreFile?: string;
     }
   /** A tar of these; they belong to root. None: an empty tar. */
   | { readonly kind: "files"; readonly files: readonly NamedFile[] }

@@ -1,10 +1,11 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { Context } from "../context.ts";
-import { type Packed, packFiles, packTree } from "../files/pack.ts";
+import { type LeaveOut, type Packed, packFiles, packTree } from "../files/pack.ts";
 import { printable } from "../render/escape.ts";
 import { formatBytes } from "../render/units.ts";
-import type { PlannedBuild } from "./planned.ts";
+import { readIgnoreRules } from "./ignore-rules.ts";
+import type { NamedFile, PlannedBuild } from "./planned.ts";
 
 export interface Sending {
   readonly bytes: AsyncIterable<Uint8Array>;
@@ -12,7 +13,7 @@ export interface Sending {
   readonly summary: Promise<string | undefined>;
 }
 
-export function openUpload({ out, signal }: Context, { upload, what }: PlannedBuild): Sending {
+export function openUpload({ out, signal }: Context, { upload, what, params }: PlannedBuild): Sending {
   const onSkip = (path: string, reason: string) =>
     void out.stderr.write(`Left out ${printable(path)}: ${reason}\n`);
   const describe = ({ tar, done }: Packed): Sending => ({
@@ -30,12 +31,41 @@ export function openUpload({ out, signal }: Context, { upload, what }: PlannedBu
     case "files":
       return describe(packFiles(upload.files, { asRoot: true, onSkip, signal }));
     case "tree": {
-      const { path, extra, asRoot } = upload;
-      return describe(packTree(path, { top: ".", followTop: true, extra, asRoot, onSkip, signal }));
+      const { path, extra = [], asRoot } = upload;
+      const ignored = ignoring(upload.ignoreFile, params.dockerfile);
+      const all = [...extra, ...ignored.extra];
+      return describe(
+        packTree(path, {
+          top: ".",
+          followTop: true,
+          extra: all,
+          leaveOut: ignored.leaveOut,
+          asRoot,
+          onSkip,
+          signal,
+        }),
+      );
     }
     default:
       return upload satisfies never;
   }
+}
+
+const ignoreNames = [".dockerignore", ".containerignore"];
+
+/** The rules go along under the name that every builder knows, for the builder takes them to mean COPY as well. */
+function ignoring(
+  path: string | undefined,
+  dockerfile: string | undefined,
+): { readonly leaveOut?: LeaveOut; readonly extra: readonly NamedFile[] } {
+  if (path === undefined) return { extra: [] };
+  const rules = readIgnoreRules(path);
+  const leaveOut: LeaveOut = (name) => {
+    if (ignoreNames.includes(name)) return "all";
+    if (name === dockerfile || !rules.ignores(name)) return "nothing";
+    return rules.mayKeepBelow(name) || dockerfile?.startsWith(`${name}/`) === true ? "itself" : "all";
+  };
+  return { leaveOut, extra: [{ path, name: ".dockerignore" }] };
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

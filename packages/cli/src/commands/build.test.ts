@@ -18,7 +18,7 @@ before(() => {
   mkdirSync(join(directory, "app/src"), { recursive: true });
   writeFileSync(join(directory, "app/Dockerfile"), "FROM scratch\n");
   writeFileSync(join(directory, "app/.dockerignore"), "ignored\n");
-  writeFileSync(join(directory, "app/ignored"), "still sent");
+  writeFileSync(join(directory, "app/ignored"), "not sent");
   writeFileSync(join(directory, "app/src/run.sh"), "#!/bin/sh\n", { mode: 0o755 });
   symlinkSync("src/run.sh", join(directory, "app/link"));
   writeFileSync(join(directory, "other.Dockerfile"), "FROM other\n");
@@ -60,7 +60,7 @@ async function build(args: readonly string[]) {
   return { ...result, sent, params: result.calls[0]?.params as Params };
 }
 
-test("a context is sent whole, with modes and links", async () => {
+test("a context is sent with modes and links, but for what it ignores", async () => {
   const { code, stdout, stderr, sent, params } = await build(["app", "-t", "app:1"]);
   assert.equal(code, 0, stderr);
   assert.equal(stdout, "sha256:11  app:1\n");
@@ -68,9 +68,33 @@ test("a context is sent whole, with modes and links", async () => {
   const entries = await entriesOf(sent);
   assert.equal(entries.get("src/run.sh")?.mode, 0o755);
   assert.deepEqual(entries.get("link")?.text, "src/run.sh");
-  assert.equal(entries.get("ignored")?.text, "still sent");
-  assert.match(stderr, /^Sent the build context, \d+ B in 7 entries\.$/m);
+  assert.equal(entries.get("ignored"), undefined);
+  assert.equal(entries.get(".dockerignore")?.text, "ignored\n");
+  assert.match(stderr, /^Sent the build context, \d+ B in 6 entries\.$/m);
   assert.match(stderr, /^STEP 1\/1: FROM scratch\\x07$/m);
+});
+
+test("a Dockerfile is sent whatever is ignored, and has an ignore file of its own", async () => {
+  const place = join(directory, "strict");
+  mkdirSync(join(place, "docker"), { recursive: true });
+  mkdirSync(join(place, "src/deep"), { recursive: true });
+  writeFileSync(join(place, "docker/Dockerfile"), "FROM scratch\n");
+  writeFileSync(join(place, "docker/x"), "");
+  writeFileSync(join(place, "src/deep/kept"), "");
+  writeFileSync(join(place, "src/not"), "");
+  writeFileSync(join(place, ".dockerignore"), "*\n!src/deep\n");
+  const names = async () => {
+    const { sent } = await build(["strict", "-f", "docker/Dockerfile"]);
+    return [...(await entriesOf(sent)).keys()].sort();
+  };
+  assert.deepEqual(await names(), ["./", ".dockerignore", "docker/Dockerfile", "src/deep/", "src/deep/kept"]);
+  writeFileSync(join(place, "docker/Dockerfile.dockerignore"), "src\ndocker/x\n");
+  const entries = await entriesOf((await build(["strict", "-f", "docker/Dockerfile"])).sent);
+  assert.equal(entries.get(".dockerignore")?.text, "src\ndocker/x\n");
+  assert.deepEqual(
+    [...entries.keys()].filter((name) => name.startsWith("src") || name.endsWith("/x")),
+    [],
+  );
 });
 
 test("build options", async () => {

@@ -79,6 +79,14 @@ test("what follows the image is the program's, with and without --", async () =>
   assert.deepEqual(calls[0]?.params.args, ["ls", "-l", "--", "-q"]);
 });
 
+test("a path is no image: it is to be built first", async () => {
+  for (const command of ["run", "create"]) {
+    const { code, stderr, calls } = await talk(running, [command, "./My App"]);
+    assert.deepEqual([code, calls.length], [64, 0]);
+    assert.match(stderr, /\.\/My App: that is a path and no image\nHint: .*uni build \.\/My App -t my-app/);
+  }
+});
+
 test("run -o json prints the instance", async () => {
   const { stdout } = await talk(running, ["run", "-o", "json", "hello"]);
   assert.deepEqual(JSON.parse(stdout), fakeVm());

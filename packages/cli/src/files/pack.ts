@@ -14,6 +14,9 @@ export interface NamedPath {
   readonly name: string;
 }
 
+/** Of the entry of this name: it, or it and all below. */
+export type LeaveOut = (name: string) => "nothing" | "itself" | "all";
+
 interface CommonOptions {
   /** All entries belong to root, whoever owns them here. */
   readonly asRoot?: boolean;
@@ -29,6 +32,8 @@ export interface PackOptions extends CommonOptions {
   readonly extra?: readonly NamedPath[];
   /** Copies what a symbolic link at the top leads to; links below stay links. */
   readonly followTop?: boolean;
+  /** Not asked about the top, nor about files of other places. */
+  readonly leaveOut?: LeaveOut;
 }
 
 export interface Packed {
@@ -38,6 +43,7 @@ export interface Packed {
 }
 
 interface Job extends CommonOptions {
+  readonly leaveOut?: LeaveOut;
   readonly tar: Pack;
   readonly linked: Map<string, string>;
   bytes: number;
@@ -101,7 +107,18 @@ async function addSpecial(job: Job, path: string, header: Headers, info: Stats):
   job.onSkip?.(path, "a tar cannot hold a socket");
 }
 
-async function addNode(job: Job, path: string, name: string, follow: boolean): Promise<void> {
+interface NodeOptions {
+  readonly follow?: boolean;
+  /** Of a directory what is below alone; of anything else nothing. */
+  readonly withoutItself?: boolean;
+}
+
+async function addNode(
+  job: Job,
+  path: string,
+  name: string,
+  { follow = false, withoutItself = false }: NodeOptions,
+): Promise<void> {
   job.signal.throwIfAborted();
   const info = await (follow ? stat(path) : lstat(path)).catch((cause) => {
     const reason = path.includes("\ufffd") ? "its name is not valid UTF-8" : systemReason(cause);
@@ -111,13 +128,16 @@ async function addNode(job: Job, path: string, name: string, follow: boolean): P
   });
   const header = headerOf(name, info, job.asRoot === true);
   if (info.isDirectory()) {
-    await addEntry(job, { ...header, name: `${name}/`, type: "directory" });
+    if (!withoutItself) await addEntry(job, { ...header, name: `${name}/`, type: "directory" });
     const children = await readdir(path);
     for (const child of children.sort()) {
-      await addNode(job, join(path, child), name === "." ? child : `${name}/${child}`, false);
+      const below = name === "." ? child : `${name}/${child}`;
+      const left = job.leaveOut?.(below) ?? "nothing";
+      if (left !== "all") await addNode(job, join(path, child), below, { withoutItself: left === "itself" });
     }
     return;
   }
+  if (withoutItself) return;
   if (info.isSymbolicLink()) {
     return addEntry(job, { ...header, type: "symlink", linkname: await readlink(path) });
   }
@@ -135,17 +155,20 @@ export const packTree = (
   { top, extra = [], followTop = false, ...options }: PackOptions,
 ): Packed =>
   packAll(options, async (job) => {
-    await addNode(job, path, top, followTop);
-    for (const other of extra) await addNode(job, other.path, other.name, true);
+    await addNode(job, path, top, { follow: followTop });
+    for (const other of extra) await addNode(job, other.path, other.name, { follow: true });
   });
 
 /** A tar of files and trees of any places, in their order. */
 export const packFiles = (files: readonly NamedPath[], options: CommonOptions): Packed =>
   packAll(options, async (job) => {
-    for (const { path, name } of files) await addNode(job, path, name, true);
+    for (const { path, name } of files) await addNode(job, path, name, { follow: true });
   });
 
-function packAll(options: CommonOptions, add: (job: Job) => Promise<void>): Packed {
+function packAll(
+  options: Omit<Job, "tar" | "linked" | "bytes" | "entries">,
+  add: (job: Job) => Promise<void>,
+): Packed {
   const tar = pack();
   tar.on("error", () => {});
   const job: Job = { ...options, tar, linked: new Map(), bytes: 0, entries: 0 };

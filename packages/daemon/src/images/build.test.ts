@@ -123,6 +123,35 @@ CMD ["/bin/busybox", "httpd"]
   });
 });
 
+test("ignored files are in no COPY: comments, negations, ** and the last word", async () => {
+  await withBuilder(async ({ images }) => {
+    const rules = "# comment\n**/*.log\nsecret*\n!secret.pub\ndeep/**/skip\n/only-top\n";
+    const names = [
+      "a.log",
+      "x/y/b.log",
+      "secret.key",
+      "secret.pub",
+      "deep/a/b/skip",
+      "deep/keep",
+      "only-top",
+      "x/only-top",
+    ];
+    const image = await images.build(
+      context(
+        "FROM scratch\nCOPY . /src\n",
+        { name: ".dockerignore", content: rules },
+        ...names.map((name) => ({ name, content: name })),
+      ),
+      request,
+      quietly(),
+    );
+    inRoot(image, (root) => {
+      const kept = names.filter((name) => existsSync(join(root, "src", name)));
+      assert.deepEqual(kept, ["secret.pub", "deep/keep", "x/only-top"]);
+    });
+  });
+});
+
 test("a failing step: its number, its output, and nothing left", async () => {
   await withBuilder(async ({ images, storage, directory }) => {
     const build = images.build(context(`${preamble}RUN echo about to fail; exit 7\n`), request, quietly());
