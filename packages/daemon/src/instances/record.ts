@@ -6,7 +6,7 @@ import type {
   SleepTier,
 } from "@uni/contract/enums";
 import type { AccountId, Digest, InstanceId, ServiceGroupId } from "@uni/contract/ids";
-import type { BecomingKind, GuestEvent } from "../guest/port.ts";
+import type { BecomingKind, ChildState, GuestEvent } from "../guest/port.ts";
 import type { AttachedRom, Rom } from "./roms.ts";
 
 export interface InstancePort {
@@ -145,6 +145,8 @@ export interface InstanceStatus {
   readonly roms: readonly AttachedRom[];
   /** Until the end of the run that began with it. */
   readonly origin: Origin | null;
+  /** Ends of forks that its guest has not heard of: nothing else remembers those of forks that are gone. */
+  readonly forkEnds: readonly ChildState[];
 }
 
 export interface InstanceRecord {
@@ -184,4 +186,5 @@ export const neverStarted: InstanceStatus = {
   updates: [],
   roms: [],
   origin: null,
+  forkEnds: [],
 };

@@ -301,6 +301,34 @@ test("a parent hears how a fork ended while nobody could tell it: across a sleep
   });
 });
 
+test("a parent that slept while its fork ended hears of it under another daemon", async () => {
+  await withHost(async (host) => {
+    const first = await startDaemon(host);
+    const { id } = await run(first, "web");
+    host.guests.request(id, "fork-requested");
+    await until("it knows its child", () => host.guests.heardBy(id).answers.length === 1);
+    const { id: child } = host.guests.heardBy(id).answers[0] as { id: string };
+    await until("the child runs", () => host.guests.becomingOf(child)?.kind === "fork");
+    await first.call("VM.Suspend", { id: "web" });
+    await until("it sleeps on disk", () => host.world.processes.length === 1);
+    await host.guests.end(child, 5);
+    await until("the child is gone", () => first.registry.all().length === 1);
+    await until("its end is kept", () => first.registry.all()[0]?.status.forkEnds.length === 1);
+    await first.kill();
+    const second = await startDaemon(host);
+    try {
+      await second.recovered;
+      await second.call("VM.Start", { id: "web" });
+      await until("it hears of it", () =>
+        host.guests.heardBy(id).children.some((state) => state.id === child && state.exitCode === 5),
+      );
+      await until("it is kept no more", () => second.registry.all()[0]?.status.forkEnds.length === 0);
+    } finally {
+      await second.close();
+    }
+  });
+});
+
 test("templates on demand are made of one another, and a daemon that dies meanwhile leaves no preparation", async () => {
   await withHost(async (host) => {
     const ready = (name: string, from: object, args: string[]) => ({

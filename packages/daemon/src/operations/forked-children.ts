@@ -1,4 +1,4 @@
-/** A guest hears what becomes of its forks: at once, or when it can be reached again. */
+/** A guest hears what becomes of its forks: at once, or when it can be reached again, under whatever daemon that is. */
 import type { InstanceId } from "@uni/contract/ids";
 import type { Log } from "../base/log.ts";
 import type { ChildState, ChildStatus } from "../guest/port.ts";
@@ -17,13 +17,10 @@ const mostMissed = 256;
 
 export class ForkedChildren {
   readonly #deps: ForkedChildrenDependencies;
-  /** Ends that a parent has not heard of: nothing else remembers those of forks that are gone. */
-  readonly #missed = new Map<InstanceId, ChildState[]>();
 
   constructor(deps: ForkedChildrenDependencies) {
     this.#deps = deps;
     deps.registry.onChange((after, before) => {
-      if (after === undefined && before !== undefined) this.#missed.delete(before.id);
       const child = after ?? before;
       const parent = child?.spec.forkedFrom ?? null;
       if (child === undefined || parent === null || child.status.startCount === 0) return;
@@ -35,11 +32,11 @@ export class ForkedChildren {
 
   /** What it may have missed, and how its forks that are there fare. */
   tellAll(parent: InstanceId): void {
-    const missed = this.#missed.get(parent) ?? [];
-    this.#missed.delete(parent);
-    const there = this.#deps.registry
+    const { registry } = this.#deps;
+    const there = registry
       .all()
       .filter(({ spec, status }) => spec.forkedFrom === parent && status.startCount > 0);
+    const missed = registry.find(parent)?.status.forkEnds ?? [];
     for (const state of [...missed, ...there.map((child) => stateOf(child, statusOf(child)))])
       this.#tell(parent, state);
   }
@@ -49,15 +46,38 @@ export class ForkedChildren {
     if (registry.find(parent) === undefined) return;
     const channel = owners.of(parent).live?.channel;
     const told = channel?.childChanged(state) ?? Promise.reject(new Error("it cannot be reached now"));
-    told.catch((error) => {
-      log.debug({ err: error, instance: parent }, "a guest was not told of its fork");
-      this.#keep(parent, state);
-    });
+    told
+      .then(
+        () => this.#forget(parent, state),
+        (error) => {
+          log.debug({ err: error, instance: parent }, "a guest was not told of its fork");
+          return this.#keep(parent, state);
+        },
+      )
+      .catch((error) => log.warn({ err: error, instance: parent }, "the end of a fork could not be kept"));
   }
 
-  #keep(parent: InstanceId, state: ChildState): void {
-    if (state.status !== "stopped" || this.#deps.registry.find(parent) === undefined) return;
-    this.#missed.set(parent, [...(this.#missed.get(parent) ?? []), state].slice(-mostMissed));
+  async #keep(parent: InstanceId, state: ChildState): Promise<void> {
+    const record = this.#deps.registry.find(parent);
+    // A program that ended waits for nothing.
+    if (state.status !== "stopped" || record === undefined || record.status.state === "stopped") return;
+    const { forkEnds } = record.status;
+    if (forkEnds.some(({ id }) => id === state.id)) return;
+    await this.#save(parent, [...forkEnds, state].slice(-mostMissed));
+  }
+
+  async #forget(parent: InstanceId, { id }: ChildState): Promise<void> {
+    const forkEnds = this.#deps.registry.find(parent)?.status.forkEnds ?? [];
+    if (forkEnds.some((end) => end.id === id)) {
+      await this.#save(
+        parent,
+        forkEnds.filter((end) => end.id !== id),
+      );
+    }
+  }
+
+  async #save(parent: InstanceId, forkEnds: readonly ChildState[]): Promise<void> {
+    await this.#deps.registry.change(parent, { status: { forkEnds } });
   }
 }
 
