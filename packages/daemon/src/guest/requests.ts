@@ -1,6 +1,6 @@
 /**
  * What the guest's programs ask of the host: to become a template, or to be copied. Both cost the host far more than they cost
- * the guest, so one of a kind is open at a time, and each is handed on a while after the one before, however fast they come.
+ * the guest, so one of a kind is open at a time, and of many some are handed on at once and then one each second, however fast they come.
  * The agent says in each session what still has no answer: these events need not be kept.
  */
 import type { Clock } from "../base/clock.ts";
@@ -9,18 +9,21 @@ import { ProtocolError } from "./wire.ts";
 
 type RequestKind = "template-requested" | "fork-requested";
 
-/** Between two requests of a kind. */
-export const requestsApartMs = 100;
+/** Of a kind. */
+export const requestsAtOnce = 10;
+/** Between two of a kind, once so many came. */
+export const requestsApartMs = 1000;
 
 interface Lane {
   /** Handed on, and without an answer. */
   open: number | undefined;
   next: number | undefined;
-  lastMs: number | undefined;
+  /** What was handed on, each counted with its time apart, reaches to here. */
+  spentToMs: number;
   cancel: () => void;
 }
 
-const newLane = (): Lane => ({ open: undefined, next: undefined, lastMs: undefined, cancel: () => {} });
+const newLane = (): Lane => ({ open: undefined, next: undefined, spentToMs: 0, cancel: () => {} });
 
 export class GuestRequests {
   readonly #clock: Clock;
@@ -73,14 +76,15 @@ export class GuestRequests {
     const lane = this.#lanes[kind];
     lane.cancel();
     if (!this.#ready || lane.open !== undefined || lane.next === undefined) return;
-    const dueMs = lane.lastMs === undefined ? 0 : lane.lastMs + requestsApartMs - this.#nowMs();
+    const nowMs = this.#nowMs();
+    const dueMs = lane.spentToMs - (requestsAtOnce - 1) * requestsApartMs - nowMs;
     if (dueMs > 0) {
       lane.cancel = this.#clock.after(dueMs, () => this.#advance(kind));
       return;
     }
     lane.open = lane.next;
     lane.next = undefined;
-    lane.lastMs = this.#nowMs();
+    lane.spentToMs = Math.max(lane.spentToMs, nowMs) + requestsApartMs;
     this.#hand({ kind, request: lane.open });
   }
 

@@ -10,6 +10,7 @@ import type { SavedInstance } from "../snapshots/record.ts";
 import { type CaptureDependencies, type Captured, captureSet } from "./capture-set.ts";
 import { createFrom, type Model, withAncestors } from "./create-from.ts";
 import type { CreateDependencies } from "./instance-create.ts";
+import { checkLimits } from "./node-limits.ts";
 
 export interface SaveDependencies extends CaptureDependencies, CreateDependencies {}
 
@@ -116,6 +117,7 @@ export function branchInstances(
   for (const { request } of wanted) {
     if (request.name !== undefined) refuseTaken(deps, account, request.name);
   }
+  refuseNoRoom(deps, account, wanted);
   return captureSet(deps, ids, { signal }, async (captured) => {
     const made: InstanceRecord[] = [];
     for (const [index, one] of captured.entries()) {
@@ -131,6 +133,21 @@ const modelOf = ({ record, snapshot, layer }: Captured, becomes: BecomingKind): 
   const { name, spec } = record;
   return { name, spec, snapshot, layer, lineage: spec.lineage, becomes };
 };
+
+/** Before anything is captured, for a guest may ask again and again; each is asked once more when it is made. */
+function refuseNoRoom(
+  { limits, registry, saved }: SaveDependencies,
+  account: AccountId,
+  wanted: readonly { readonly of: InstanceId; readonly request: CreateInstanceRequest }[],
+): void {
+  const templates = saved.of("template").ofAccount(account).length;
+  for (const { of, request } of wanted) {
+    const { spec } = registry.get(of);
+    const started = request.autostart === true ? 1 : 0;
+    const room = { spec, created: wanted.length, templates, started };
+    checkLimits(limits, registry.ofAccount(account), room);
+  }
+}
 
 /** Before anything is captured; the store asks again. */
 function refuseTaken({ registry, saved }: SaveDependencies, account: AccountId, name: string): void {
