@@ -275,7 +275,7 @@ export const commandTable: readonly CommandEntry[] = [
   {
     name: "prune",
     group: images,
-    summary: "remove images without a name that no instance uses",
+    summary: "remove images without a name that no instance uses, and other leftovers",
     load: async () => (await import("./commands/prune.ts")).prune,
   },
 

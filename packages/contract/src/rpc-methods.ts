@@ -107,7 +107,10 @@ export const rpcMethods = {
   "Image.Get": reply(ImageParams, "One image"),
   "Image.Remove": reply(ImageParams, "Remove a reference, and the image with its last one"),
   "Image.Tag": reply(TagParams, "Give an image another reference"),
-  "Image.Prune": reply(PruneParams, "Remove images without a name that nobody uses"),
+  "Image.Prune": reply(
+    PruneParams,
+    "Remove images without a name that nobody uses, and boot snapshots over their bound",
+  ),
   "Image.Build": upload(BuildParams, "Build an image from what is uploaded"),
   "Image.Load": upload(LoadParams, "Load an OCI or Docker archive"),
   "Image.Save": frames(SaveParams, "An archive of images"),

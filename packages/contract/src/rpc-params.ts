@@ -186,6 +186,11 @@ export const VmCopyInParams = request({ id: reference, ...copyInMembers });
 
 export const PruneParams = request({
   build_cache: Type.Optional(Type.Boolean({ description: "Also what builds keep to be faster next time" })),
+  boot_cache: Type.Optional(
+    Type.Boolean({
+      description: "Also all boot snapshots that nothing stands on; else those over the bound",
+    }),
+  ),
 });
 
 export const TagParams = request({ source: imageReference, reference: imageReference });

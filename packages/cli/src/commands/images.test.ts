@@ -44,10 +44,14 @@ test("tag and rmi", async () => {
 
 test("prune says what it freed, and leaves the build cache unless asked", async () => {
   const script: Script = {
-    "Image.Prune": ({ build_cache }) => ({ freed_bytes: build_cache ? 3_000_000 : 1_000 }),
+    "Image.Prune": ({ build_cache, boot_cache }) => ({
+      freed_bytes: 1_000 + (build_cache ? 3_000_000 : 0) + (boot_cache ? 5_000_000 : 0),
+    }),
   };
   const plain = await talk(script, ["prune"]);
   assert.deepEqual([plain.code, plain.stdout], [0, "Freed 1.0 KB\n"]);
   const whole = await talk(script, ["prune", "--build-cache", "-o", "json"]);
-  assert.deepEqual(JSON.parse(whole.stdout), { freed_bytes: 3_000_000 });
+  assert.deepEqual(JSON.parse(whole.stdout), { freed_bytes: 3_001_000 });
+  const boot = await talk(script, ["prune", "--boot-cache", "-o", "json"]);
+  assert.deepEqual(JSON.parse(boot.stdout), { freed_bytes: 5_001_000 });
 });

@@ -115,7 +115,7 @@ function fakeImages(state: State): ImagesPort {
     },
     remove: async (reference) => ({ removed: known(reference).references, deleted: true }),
     tag: async (source) => void known(source),
-    prune: async (buildCache) => (buildCache ? 2048 : 1024),
+    prune: async ({ buildCache, bootCache }) => 1024 + (buildCache ? 1024 : 0) + (bootCache ? 4096 : 0),
     async load(archive, _reference, onProgress) {
       state.uploads.push(await collect(archive));
       onProgress({ step: "layers", message: "unpacking", current: 1, total: 1 });

@@ -276,7 +276,7 @@ export interface ImagesPort {
   remove(reference: string): Promise<{ readonly removed: readonly string[]; readonly deleted: boolean }>;
   tag(source: string, reference: string): Promise<void>;
   /** Removes images without a reference that no instance uses, and leftovers; with `buildCache` that as well. Bytes freed. */
-  prune(buildCache: boolean): Promise<number>;
+  prune(also: { readonly buildCache: boolean; readonly bootCache: boolean }): Promise<number>;
   load(
     archive: Readable,
     reference: string | undefined,

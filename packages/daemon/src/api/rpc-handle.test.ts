@@ -166,6 +166,7 @@ test("images, kernels and the daemon", async () => {
   assert.deepEqual(await result("Image.Tag", { source: "hello", reference: "b:1" }), { status: "ok" });
   assert.deepEqual(await result("Image.Prune"), { freed_bytes: 1024 });
   assert.deepEqual(await result("Image.Prune", { build_cache: true }), { freed_bytes: 2048 });
+  assert.deepEqual(await result("Image.Prune", { boot_cache: true }), { freed_bytes: 5120 });
   assert.equal((await result("Image.Remove", { reference: "hello" })).deleted, true);
   assert.equal((await call("Image.Get", { reference: "none" })).error.data.code, "image_not_found");
   assert.equal((await result("Kernel.List"))[0].current, true);

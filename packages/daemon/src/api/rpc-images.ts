@@ -26,8 +26,11 @@ export function imageMethods(images: ImagesPort) {
       await images.tag(source, reference);
       return done;
     },
-    "Image.Prune": async ({ build_cache = false }: RpcParams<"Image.Prune">): Promise<RpcAnswer> =>
-      value({ freed_bytes: await images.prune(build_cache) }),
+    "Image.Prune": async ({
+      build_cache = false,
+      boot_cache = false,
+    }: RpcParams<"Image.Prune">): Promise<RpcAnswer> =>
+      value({ freed_bytes: await images.prune({ buildCache: build_cache, bootCache: boot_cache }) }),
     "Image.Build": (params: RpcParams<"Image.Build">): RpcAnswer =>
       frames((channel) => images.build(channel.upload(), params, reportTo(channel), channel.signal)),
     "Image.Load": ({ reference }: RpcParams<"Image.Load">): RpcAnswer =>

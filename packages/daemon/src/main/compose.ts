@@ -104,7 +104,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     kernels,
     log,
     probe: (boot) => probeAccelerator({ ...vmmOptions, boot }),
-    create: (accelerator) => createQemuVmm({ ...vmmOptions, accelerator }),
+    create: (accelerator) => createQemuVmm({ ...vmmOptions, cacheBytes: config.bootCacheBytes, accelerator }),
   });
   const images = await createImages({
     clock,
@@ -236,7 +236,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     api: {
       instances,
       snapshots: snapshots.port(instances.get),
-      images: createImagesPort(images, shared),
+      images: createImagesPort(images, shared, (what) => nodeVmm.trimCache(what)),
       ...services.ports,
       autoscale: createAutoscalePort(scaling),
       kernels: createKernelsPort(kernels, shared),

@@ -13,6 +13,8 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number } | undefined;
   /** Kernels and boot snapshots; may be shared by daemons. */
   readonly cacheDirectory: string;
+  /** Boot snapshots take no more of it, but for those in use. */
+  readonly bootCacheBytes: number;
   readonly logLevel: string;
   /** Undefined: text on a terminal, else JSON. */
   readonly logFormat: "json" | "text" | undefined;
@@ -37,6 +39,8 @@ Options:
   --listen HOST:PORT      REST API; "off" for none      (UNI_LISTEN, default 127.0.0.1:7420; port 0: any)
   --socket PATH           socket of the uni command     (UNI_SOCKET, default /var/run/unid.sock)
   --cache-dir DIR         kernels and boot snapshots    (UNI_CACHE_DIR, default /var/cache/uni)
+  --boot-cache MIB        boot snapshots take no more, but for those in use
+                                (UNI_BOOT_CACHE, default 4096)
   --sleep-to-disk-after SECONDS  how long sleepers keep their process; 0: not at all
                                 (UNI_SLEEP_TO_DISK_AFTER, default 60)
   --edge-bind ADDRESS     services are published on it (UNI_EDGE_BIND, default 0.0.0.0)
@@ -98,6 +102,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
         "cache directory",
         values["cache-dir"] ?? env.UNI_CACHE_DIR ?? "/var/cache/uni",
       ),
+      bootCacheBytes: readMebibytes("boot cache", values["boot-cache"] ?? env.UNI_BOOT_CACHE ?? "4096"),
       logLevel,
       logFormat,
       sleepToDiskAfterMs: readSeconds(
@@ -117,6 +122,7 @@ function parseOptions(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
+        "boot-cache": { type: "string" },
         "data-dir": { type: "string" },
         listen: { type: "string" },
         socket: { type: "string" },
@@ -138,6 +144,13 @@ function parseOptions(args: readonly string[]) {
       hint: "See unid --help.",
     });
   }
+}
+
+function readMebibytes(what: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 2 ** 20;
+  throw new UniError("invalid_value", `${what} '${text}': it is no number of MiB`, {
+    hint: "For example 4096, or 0.",
+  });
 }
 
 function readSeconds(what: string, text: string): number {

@@ -26,7 +26,8 @@ export async function nodeDiskUsage(deps: DiskUsageDependencies): Promise<DiskUs
   const sleepers = await Promise.all(ids.map((id) => list(directories.sleep(id))));
   return diskUsage([
     { kind: "images", paths: [join(dataDirectory, "images")], count: await deps.countImages() },
-    { kind: "boot", paths: [boot], count: booted.length },
+    // Beside each there is a lock.
+    { kind: "boot", paths: [boot], count: booted.filter((name) => !name.includes(".")).length },
     { kind: "layers", paths: [directories.layers], count: layers.length },
     { kind: "snapshots", paths: [directories.snapshots], count: snapshots.length },
     { kind: "roms", paths: [directories.roms], count: roms.length },

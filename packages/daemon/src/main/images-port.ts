@@ -2,10 +2,11 @@ import type { Digest } from "@uni/contract/ids";
 import type { ImageDetail } from "@uni/contract/rpc";
 import type { ImagesPort } from "../api/port.ts";
 import type { Image, Images } from "../images/port.ts";
+import type { Vmm } from "../vmm/port.ts";
 import { buildRequest } from "./build-request.ts";
 import { imageUsers, type Users } from "./users.ts";
 
-export function createImagesPort(images: Images, users: Users): ImagesPort {
+export function createImagesPort(images: Images, users: Users, trimCache: Vmm["trimCache"]): ImagesPort {
   const usersOf = (digest: Digest) => imageUsers(users, digest);
   const detail = (image: Image): ImageDetail => ({ ...toDetail(image), used_by: usersOf(image.digest) });
 
@@ -37,7 +38,10 @@ export function createImagesPort(images: Images, users: Users): ImagesPort {
     save: ({ references, format = "oci" }, signal) => images.save(references, format, signal),
     remove: (reference) => images.remove(reference, usersOf),
     tag: (source, reference) => images.tag(source, reference),
-    prune: (buildCache) => images.collect({ inUse: usersOf, buildCache }),
+    async prune({ buildCache, bootCache }) {
+      const freed = await images.collect({ inUse: usersOf, buildCache });
+      return freed + (await trimCache({ all: bootCache }));
+    },
     async load(archive, reference, onProgress, signal) {
       return (await images.load(archive, reference, { onProgress, signal })).map(detail);
     },

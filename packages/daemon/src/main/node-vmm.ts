@@ -44,6 +44,11 @@ export class NodeVmm {
     return this.#ready;
   }
 
+  /** As of `Vmm`; of no monitor that is not there yet. */
+  async trimCache(what: Parameters<Vmm["trimCache"]>[0]): Promise<number> {
+    return (await this.#known?.vmm.trimCache(what)) ?? 0;
+  }
+
   async currentKernel(): Promise<BootableKernel> {
     const { version } = await this.#deps.kernels.current();
     return this.kernelOf(version);

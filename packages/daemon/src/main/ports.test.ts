@@ -21,6 +21,20 @@ const never = new AbortController().signal;
 const ignore = () => {};
 
 const saved = { all: () => [] };
+const trimCache = async ({ all }: { readonly all: boolean }) => (all ? 500 : 50);
+
+test("prune removes images and boot snapshots; more of each if it is asked to", async () => {
+  await withRegistry([], async (registry) => {
+    const images: Images = {
+      ...createFakeImages(),
+      collect: async (options) => (options?.buildCache ? 2000 : 1000),
+    };
+    const port = createImagesPort(images, { registry, saved }, trimCache);
+    assert.equal(await port.prune({ buildCache: false, bootCache: false }), 1050);
+    assert.equal(await port.prune({ buildCache: true, bootCache: false }), 2050);
+    assert.equal(await port.prune({ buildCache: false, bootCache: true }), 1500);
+  });
+});
 
 test("images: listed by digest and tag, shown with who uses them", async () => {
   const records = [
@@ -28,7 +42,7 @@ test("images: listed by digest and tag, shown with who uses them", async () => {
     recordOf(2, { name: "db", spec: { imageDigest: digestOf("9") } }),
   ];
   await withRegistry(records, async (registry) => {
-    const port = createImagesPort(createFakeImages(), { registry, saved });
+    const port = createImagesPort(createFakeImages(), { registry, saved }, trimCache);
     const count = async (filter: object) => (await port.list(account, filter as never)).length;
     assert.equal(await count({}), 1);
     assert.equal(await count({ digest: fakeImage.digest }), 1);
@@ -61,7 +75,7 @@ test("images: a removal is told who uses what; a build gets its secrets decoded 
         return fakeImage;
       },
     };
-    const port = createImagesPort(images, { registry, saved });
+    const port = createImagesPort(images, { registry, saved }, trimCache);
     await assert.rejects(port.remove("hello"), /^UniError: web$/);
     const secrets = { key: Buffer.from("s3cret").toString("base64") };
     await port.build(Readable.from([]), { kind: "context", reference: "a", secrets } as never, ignore, never);

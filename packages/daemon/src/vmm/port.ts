@@ -170,6 +170,11 @@ export interface Vmm {
   readonly version: string;
   /** Makes the boot snapshot if there is none; concurrent calls for one key share the work, across daemons too. */
   prepare(boot: BootFiles, shape: MachineShape, signal: AbortSignal): Promise<void>;
+  /**
+   * Removes boot snapshots that nothing stands on: the oldest that are over the bound, or all that are not in use at this
+   * moment. They are made again when they are needed. Returns the bytes that are free again.
+   */
+  trimCache(what: { readonly all: boolean }): Promise<number>;
   start(spec: MachineSpec, signal: AbortSignal): Promise<Machine>;
   /**
    * A paused machine with memory and devices as they were at `suspend`; `Machine.resume` lets it run. The snapshot stays:

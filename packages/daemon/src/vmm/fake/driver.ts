@@ -99,6 +99,7 @@ export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
       const origin = facts?.disk === undefined ? facts?.standsOn : directory;
       return spawn(spec, { memory: readFakeMemory(directory), origin });
     },
+    trimCache: async () => 0,
     checkSnapshot: checkFakeSnapshot,
     snapshotFacts: fakeSnapshotFacts,
     async adopt(directory) {

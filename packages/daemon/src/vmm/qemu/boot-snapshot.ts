@@ -23,8 +23,8 @@ import { withFileLock } from "../../host/file-lock.ts";
 import { ensureDirectory, removeTree, writeFileAtomic } from "../../host/files.ts";
 import { runOk } from "../../host/process.ts";
 import type { BootFiles, MachineShape } from "../port.ts";
+import { trimBootCache } from "./boot-cache.ts";
 import { type BootGuestOptions, bootGuest } from "./boot-guest.ts";
-import { hasLeases } from "./boot-leases.ts";
 import { layoutVersion, placeholderMac } from "./command-line.ts";
 import { deadline, untilAborted } from "./deadline.ts";
 
@@ -54,6 +54,7 @@ export interface BootSnapshotsOptions
   > {
   readonly log: Log;
   readonly cacheDirectory: string;
+  readonly maxBytes: number;
   readonly version: string;
   /** Differs between processors that cannot share a snapshot; empty where none matters. */
   readonly hostCpu: string;
@@ -65,8 +66,6 @@ interface Meta {
   readonly macOffsets: readonly number[];
 }
 
-/** A snapshot that no start used for so long belongs to a kernel, an agent or a shape of the past. */
-const unusedMs = 14 * 24 * 3_600_000;
 /** A boot takes seconds under TCG; this is for a host that is overloaded. */
 const bootDeadlineMs = 120_000;
 
@@ -76,12 +75,20 @@ export interface BootSnapshots {
   /** That very one, or undefined if it is gone, damaged or made again. */
   find(id: BootSnapshotId): BootSnapshot | undefined;
   directoryOf(id: Pick<BootSnapshotId, "key">): string;
+  /** As `Vmm.trimCache`. */
+  trim(options: { readonly all: boolean }): Promise<number>;
 }
 
 export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshots {
-  const { cacheDirectory, clock, log } = options;
+  const { cacheDirectory, clock, log, maxBytes } = options;
   const root = join(cacheDirectory, "boot");
   const making = new Map<string, Promise<BootSnapshot>>();
+
+  async function trim(bound: number): Promise<number> {
+    const freed = await trimBootCache(root, { now: clock.now(), maxBytes: bound });
+    if (freed > 0) log.info({ freed }, "boot snapshots that nothing stands on removed");
+    return freed;
+  }
 
   async function make(key: string, boot: BootFiles, shape: MachineShape): Promise<BootSnapshot> {
     await ensureDirectory(cacheDirectory, 0o755);
@@ -92,7 +99,6 @@ export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshot
       return await withFileLock(join(root, `${key}.lock`), lock, async () => {
         const there = readSnapshot(join(root, key));
         if (there) return there;
-        await removeUnused(root, clock.now());
         for (const name of readdirSync(root)) {
           const isLeft = name.startsWith(`${key}.aside-`) && isOld(join(root, name), clock.now());
           if (name === key || isLeft) await removeTree(join(root, name));
@@ -108,6 +114,7 @@ export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshot
         const ms = Math.round((clock.monotonicUs() - startUs) / 1000);
         log.info({ key, kernel: boot.id, ...shape, ms }, "boot snapshot made");
         const made = readSnapshot(join(root, key));
+        await trim(maxBytes);
         if (made) return made;
         throw new UniError("vmm_failed", `make the boot snapshot ${key}: it cannot be read back`);
       });
@@ -136,6 +143,7 @@ export function createBootSnapshots(options: BootSnapshotsOptions): BootSnapshot
       return there;
     },
     directoryOf: ({ key }) => join(root, key),
+    trim: ({ all }) => trim(all ? 0 : maxBytes),
   };
 }
 
@@ -195,15 +203,6 @@ function markUsed(directory: string, now: number): void {
     utimesSync(join(directory, "meta.json"), new Date(now), new Date(now));
   } catch {
     // Removed by another daemon at this moment: the files that were read stay good.
-  }
-}
-
-/** What a machine or a sleeper stands on stays. */
-async function removeUnused(root: string, now: number): Promise<void> {
-  for (const name of readdirSync(root)) {
-    const used = statSync(join(root, name, "meta.json"), { throwIfNoEntry: false })?.mtimeMs;
-    if (used === undefined || now - used <= unusedMs || hasLeases(join(root, name))) continue;
-    await removeTree(join(root, name));
   }
 }
 

@@ -60,6 +60,8 @@ export interface QemuVmmOptions {
   readonly log: Log;
   /** Shared by all daemons of the host. */
   readonly cacheDirectory: string;
+  /** Boot snapshots take no more of it, but for those in use. Default: no bound. */
+  readonly cacheBytes?: number;
   readonly accelerator: RealAccelerator;
   readonly qemuPath?: string;
   /** Where native/vmm was built to; found by itself in a checkout. */
@@ -109,7 +111,9 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     version,
     kernelArguments,
     hostCpu,
+    maxBytes: options.cacheBytes ?? Number.POSITIVE_INFINITY,
   });
+  await snapshots.trim({ all: false });
 
   /** The handle on a machine that runs or begins to; the record says what it stands on. */
   function handle(
@@ -309,6 +313,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     async prepare(boot, shape, signal) {
       await snapshots.get(boot, shape, signal);
     },
+    trimCache: (what) => snapshots.trim(what),
     start,
     resume,
     checkSnapshot(directory) {
