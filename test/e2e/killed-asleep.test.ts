@@ -4,10 +4,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
-import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { buildBusybox, daemonForFile } from "../kit/machine-test.ts";
 import { machinesOf, pidsOf } from "../kit/processes.ts";
 import { memoryAt, reached, runRemembering } from "../kit/sleepers.ts";
+import { come } from "../kit/steps.ts";
 import { until } from "../kit/until.ts";
 
 const uni = await daemonForFile({ env: { UNI_SLEEP_TO_DISK_AFTER: "1000" } });
@@ -99,14 +100,6 @@ async function bring(tier: Step["from"]): Promise<void> {
 
 /** The answer comes when it can: to a packet before, during or after the daemon's absence. */
 const ask = () => memoryAt(url);
-
-async function come(step: string, isReached: () => boolean): Promise<void> {
-  const end = performance.now() + 20_000;
-  while (!isReached()) {
-    assert.ok(performance.now() < end, `it never came so far that ${step}`);
-    await turn();
-  }
-}
 
 async function killAt({ name, from, stands, isReached }: Step, begin: () => void): Promise<void> {
   begin();

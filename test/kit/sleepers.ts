@@ -5,7 +5,7 @@ import { runScript } from "./machine-test.ts";
 import { until } from "./until.ts";
 
 /** Says what is in its memory, and how often it counted so far: a boot would begin anew. */
-const remember = [
+export const remember = [
   'n=$(cat /proc/sys/kernel/random/uuid); i=0; mkdir -p /www; echo "$n 0" >/www/index.html',
   'while :; do i=$((i+1)); echo "$n $i" >/www/new; mv /www/new /www/index.html; sleep 0.1; done &',
   "exec httpd -f -p 8080 -h /www",
@@ -42,11 +42,17 @@ export async function runRemembering(
 ): Promise<string> {
   await runScript(daemon, name, remember, options);
   const url = `http://${(await daemon.json(["inspect", name])).private_ip}:8080/`;
-  await until(`${name} counts`, () =>
+  await counting(url);
+  return url;
+}
+
+/** The memory of one whose program may not have begun yet. */
+export async function counting(url: string): Promise<{ nonce: string; count: number }> {
+  await until(`${url} counts`, () =>
     page(url).then(
       (text) => / \d+$/.test(text),
       () => false,
     ),
   );
-  return url;
+  return memoryAt(url);
 }
