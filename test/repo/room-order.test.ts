@@ -13,7 +13,7 @@ const rows: readonly (readonly string[])[] = [
   ["snapshots"],
   ["operations"],
   ["reconcilers"],
-  ["api"],
+  ["api", "registry"],
   ["main"],
 ];
 
@@ -39,6 +39,11 @@ const forbidden: readonly { from: string; to: readonly string[]; reason: string 
     ],
     reason:
       "the API knows the daemon through api/port.ts only, which main fills: so a fake can stand behind it",
+  },
+  {
+    from: "registry",
+    to: ["host", "store", "vmm", "guest", "network", "kernels", "volumes", "edge", "autoscale", "instances"],
+    reason: "the registry is a door to the images, and to nothing else",
   },
   {
     from: "reconcilers",

@@ -3,6 +3,7 @@
  * bearer token but those marked public; a wrong token is refused even there.
  */
 
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { AccountId } from "@uni/contract/ids";
@@ -28,6 +29,8 @@ export interface HttpOptions {
   readonly port: number;
   readonly log: Log;
   readonly clock?: Clock;
+  /** What else is served here, each with rules of its own: routes that say `guard: "own"`. */
+  readonly plugins?: readonly ((app: FastifyInstance) => void)[];
 }
 
 export interface HttpListener {
@@ -36,7 +39,7 @@ export interface HttpListener {
   close(): Promise<void>;
 }
 
-/** A client must have sent its request in this time; how long the answer takes is another matter. */
+/** A client must have sent its request to the API in this time; how long the answer takes is another matter. */
 const receiveMs = { headers: 15_000, request: 60_000, checkEvery: 5_000, keepAlive: 75_000 };
 const maxHeaderBytes = 32 << 10;
 const maxConnections = 1_024;
@@ -48,6 +51,8 @@ declare module "fastify" {
   }
   interface FastifyContextConfig {
     public?: boolean;
+    /** Who may call it, and how long its body may take, is its own affair. */
+    guard?: "own";
   }
 }
 
@@ -73,12 +78,13 @@ function listenError(error: NodeJS.ErrnoException, address: string): UniError {
 
 function createApp(
   dependencies: ApiDependencies,
-  { log, clock = systemClock }: HttpOptions,
+  { log, clock = systemClock, plugins = [] }: HttpOptions,
 ): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: limits.bodyBytes,
-    requestTimeout: receiveMs.request,
+    // Not of Node's: it would cut a large upload that moves on well.
+    requestTimeout: 0,
     keepAliveTimeout: receiveMs.keepAlive,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
@@ -89,7 +95,7 @@ function createApp(
     },
     routerOptions: { maxParamLength: limits.nameLength },
     frameworkErrors: (error, _request, reply) => refuse(reply, fromFastify(error), 0),
-    clientErrorHandler: (error, socket) => refuseSocket(error, socket),
+    clientErrorHandler: (error, socket) => refuseBytes(error, socket),
   }) as unknown as FastifyInstance;
   app.server.maxConnections = maxConnections;
   acceptJsonBodies(app);
@@ -124,6 +130,7 @@ function createApp(
   app.get("/metrics", async (request, reply) =>
     reply.type(prometheusContentType).send(await metricsPage(dependencies, request.account as AccountId)),
   );
+  for (const plugin of plugins) app.register(async (scope) => plugin(scope));
   const document = JSON.stringify(openApiDocument());
   app.get("/v1/openapi.json", { config: { public: true } }, (_request, reply) =>
     sendJson(reply, 200, document),
@@ -177,7 +184,9 @@ function guard(app: FastifyInstance, authenticate: Authenticate, clock: Clock): 
   app.decorateRequest("account", undefined);
   app.decorateRequest("startedUs", 0);
   app.addHook("onRequest", async (request, reply) => {
+    if (request.routeOptions.config.guard === "own") return;
     request.startedUs = clock.monotonicUs();
+    endLate(request.raw, clock);
     const header = request.headers.authorization;
     if (header === undefined && request.routeOptions.config.public) return;
     const token = /^Bearer +(\S+)$/i.exec(header ?? "")?.[1];
@@ -194,6 +203,15 @@ function guard(app: FastifyInstance, authenticate: Authenticate, clock: Clock): 
   });
 }
 
+function endLate(message: IncomingMessage, clock: Clock): void {
+  const { headers, socket } = message;
+  if (Number(headers["content-length"] ?? 0) === 0 && headers["transfer-encoding"] === undefined) return;
+  const late = new UniError("timed_out", `The request did not arrive within ${receiveMs.request / 1000} s`);
+  const cancel = clock.after(receiveMs.request, () => refuseSocket(late, socket));
+  message.once("end", cancel);
+  message.once("close", cancel);
+}
+
 function refuse(reply: FastifyReply, error: UniError, opTimeUs: number) {
   const { status, envelope } = refusal(error, opTimeUs);
   return sendJson(reply, status, JSON.stringify(envelope));
@@ -204,12 +222,17 @@ function sendJson(reply: FastifyReply, status: number, text: string) {
 }
 
 /** Bytes that are no HTTP, or headers that are too large or too slow: there is no request to answer to. */
-function refuseSocket(error: Error & { code?: string }, socket: Socket): void {
+function refuseBytes(error: Error & { code?: string }, socket: Socket): void {
   if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
-  const { envelope } = refusal(new UniError("malformed", "The request is no valid HTTP"), 0);
+  refuseSocket(new UniError("malformed", "The request is no valid HTTP"), socket);
+}
+
+function refuseSocket(error: UniError, socket: Socket): void {
+  const { status, envelope } = refusal(error, 0);
   const body = JSON.stringify(envelope);
-  const head = `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n`;
   socket.end(head + body);
+  socket.destroySoon();
 }
 
 const fastifyPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1");

@@ -1,6 +1,6 @@
 /** Blobs by digest: written aside, checked, synced, renamed; so a file under its name is whole and right, also after a crash. */
 import { readdirSync, rmSync, statSync } from "node:fs";
-import { open, readFile, rename, stat } from "node:fs/promises";
+import { type FileHandle, open, readFile, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
@@ -45,6 +45,10 @@ export class BlobStore {
     return (await stat(this.path(digest)).catch(() => undefined))?.isFile() ?? false;
   }
 
+  async size(digest: Digest): Promise<number | undefined> {
+    return (await stat(this.path(digest)).catch(() => undefined))?.size;
+  }
+
   read(digest: Digest): Promise<Buffer> {
     return readFile(this.path(digest));
   }
@@ -77,11 +81,16 @@ export class BlobStore {
       throw mismatch(what, `its digest is ${spooled.digest} instead of ${digest}`);
     }
     options.onDigest?.(spooled.digest);
+    await this.adopt(file, spooled.digest);
+    return spooled;
+  }
+
+  /** Takes over a file whose digest was found right. */
+  async adopt(file: { readonly path: string; readonly handle: FileHandle }, digest: Digest): Promise<void> {
     await file.handle.chmod(0o400);
     await file.handle.sync();
-    await rename(file.path, this.path(spooled.digest));
+    await rename(file.path, this.path(digest));
     await syncDirectory(this.#directory);
-    return spooled;
   }
 
   /** Removes what `keep` does not name; returns the bytes. Synchronous, so that nobody can begin to count on a blob in between. */

@@ -4,7 +4,7 @@
  */
 import type { Digest } from "@uni/contract/ids";
 import type { ImageRow, ReferenceRow } from "../store/images.ts";
-import type { ContentKind, ContentRow, ManifestRow } from "../store/repositories.ts";
+import type { ContentKind, ContentRow, ManifestRow, ReferrersPage } from "../store/repositories.ts";
 
 export interface Catalogue {
   /** Oldest first. */
@@ -38,7 +38,9 @@ export interface RepositoryCatalogue {
   /** One of the repository's manifests that name it. */
   namedBy(repository: string, digest: Digest): Promise<Digest | undefined>;
   tags(repository: string): Promise<readonly string[]>;
-  referrers(repository: string, subject: Digest): Promise<readonly Omit<ManifestRow, "names">[]>;
+  /** In the order of their digests. */
+  referrers(repository: string, page: ReferrersPage): Promise<readonly Omit<ManifestRow, "names">[]>;
+  holdsAny(repository: string): Promise<boolean>;
   /** Of all repositories. */
   names(): Promise<readonly string[]>;
   contents(): Promise<readonly ContentRow[]>;
@@ -50,7 +52,6 @@ export interface RepositoryCatalogue {
   remove(repository: string, kind: ContentKind, digests: readonly Digest[]): Promise<void>;
   /** What became of a target: all references to it lead to that image, or none does. */
   settle(target: Digest, outcome: { readonly digest: Digest } | { readonly failure: string }): Promise<void>;
-  failure(target: Digest): Promise<string | undefined>;
   /** Targets of which no image was made, and nobody tried in vain. */
   waiting(): Promise<readonly Digest[]>;
   /** All digests that a row needs; blobs that came into a repository after `cutoff` are needed by that. Other rows go. */

@@ -19,11 +19,15 @@ import { openImage } from "./inside/open-image.ts";
 import { Leases } from "./leases.ts";
 import { defaultLimits, type ImageLimits } from "./limits.ts";
 import { loadArchive } from "./load-archive.ts";
+import { withoutOwnHost } from "./own-host.ts";
 import { hostArchitecture } from "./platform.ts";
 import type { Image, ImageConfig, Images } from "./port.ts";
 import { canonicalReference } from "./reference.ts";
 import { removeImage } from "./remove-image.ts";
-import { findImage } from "./resolve-image.ts";
+import type { Repositories } from "./repositories/port.ts";
+import { Preparation } from "./repositories/preparation.ts";
+import { openRepositories } from "./repositories/repositories.ts";
+import { findImage, resolveImage, targetOfImage } from "./resolve-image.ts";
 import type { Room } from "./room.ts";
 import { Roots } from "./roots.ts";
 import { saveImages } from "./save/save-images.ts";
@@ -36,6 +40,8 @@ export interface ImagesOptions {
   readonly directory: string;
   readonly catalogue: Catalogue;
   readonly repositories: RepositoryCatalogue;
+  /** Addresses of this machine's own registry: names there are names here. */
+  readonly ownHosts?: () => readonly string[];
   /** Of this machine, unless a test says otherwise. */
   readonly architecture?: string;
   readonly limits?: Partial<ImageLimits>;
@@ -44,46 +50,69 @@ export interface ImagesOptions {
   readonly builders?: readonly Builder[];
 }
 
-export async function createImages(options: ImagesOptions): Promise<Images> {
-  const room = await openRoom(options);
+export interface OpenImages extends Images {
+  readonly repositories: Repositories;
+  /** Makes images of what was pushed and an earlier daemon did not come to. */
+  resume(): Promise<void>;
+  /** Resolves when nothing works in the background any more. */
+  close(): Promise<void>;
+}
+
+export async function createImages(options: ImagesOptions): Promise<OpenImages> {
+  const room: Room = await openRoom(options, (target) => preparation.now(target));
+  const preparation = new Preparation(room);
+  const repositories = await openRepositories(room, {
+    directory: options.directory,
+    free: options.freeBytes ?? freeBytesOf,
+    preparation,
+  });
   const builders = options.builders ?? [
     createBuildahBuilder({ directory: join(options.directory, "build") }),
     createDockerBuilder(),
   ];
+  const ownHosts = options.ownHosts ?? (() => []);
+  const local = (reference: string) => withoutOwnHost(reference, ownHosts());
+  const canonical = (reference: string) => canonicalReference(local(reference));
   const byDigest = async (digest: Digest): Promise<Image> =>
     toImage(room, findImage(await room.catalogue.list(), digest));
 
   return {
-    resolve: async (reference) => toImage(room, findImage(await room.catalogue.list(), reference)),
+    repositories,
+    resume: () => preparation.resume(),
+    close: () => preparation.close(),
+    resolve: async (reference) => toImage(room, await resolveImage(room, local(reference))),
     list: async () => (await room.catalogue.list()).map((row) => toImage(room, row)),
-    history: (reference) => imageHistory(room, reference),
-    save: (references, format, signal) => saveImages(room, { references, format, signal }),
-    open: (reference) => openImage(room, reference),
-    remove: (reference, inUse) => removeImage(room, reference, inUse),
+    history: (reference) => imageHistory(room, local(reference)),
+    save: (references, format, signal) =>
+      saveImages(room, { references: references.map(local), format, signal }),
+    open: (reference) => openImage(room, local(reference)),
+    remove: (reference, inUse) => removeImage(room, local(reference), inUse),
     async tag(source, reference) {
-      const name = canonicalReference(reference);
+      const name = canonical(reference);
+      const { digest } = await resolveImage(room, local(source));
       await room.catalogueQueue.run("catalogue", async () => {
-        const row = findImage(await room.catalogue.list(), source);
-        await room.catalogue.put(row, [name]);
+        const row = findImage(await room.catalogue.list(), digest);
+        await room.catalogue.put(row, [name], await targetOfImage(room, local(source), digest));
       });
     },
     async load(archive, reference, how) {
-      const name = reference === undefined ? undefined : canonicalReference(reference);
+      const name = reference === undefined ? undefined : canonical(reference);
       return Promise.all((await loadArchive(room, archive, name, how)).map(byDigest));
     },
     async build(upload, request, how) {
-      const reference = canonicalReference(request.reference);
+      const reference = canonical(request.reference);
       return byDigest(await buildImage(room, builders, { upload, request: { ...request, reference } }, how));
     },
-    async collect({ inUse, buildCache = false } = {}) {
-      const freed = await sweep(room, inUse);
+    async collect({ inUse, untagged = false, buildCache = false } = {}) {
+      const freed = await sweep(room, { inUse, untagged });
+      await repositories.expire();
       for (const builder of builders) await builder.prune({ cache: buildCache });
       return freed;
     },
   };
 }
 
-async function openRoom(options: ImagesOptions): Promise<Room> {
+async function openRoom(options: ImagesOptions, prepared: Room["prepared"]): Promise<Room> {
   const { directory, clock, log, catalogue, repositories } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const free = options.freeBytes ?? freeBytesOf;
@@ -105,6 +134,7 @@ async function openRoom(options: ImagesOptions): Promise<Room> {
     scratch,
     limits,
     leases: new Leases(),
+    prepared,
     architecture: options.architecture ?? hostArchitecture(),
     catalogueQueue: new KeyedQueue(),
   };

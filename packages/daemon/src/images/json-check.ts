@@ -3,7 +3,13 @@ import { UniError } from "@uni/contract/errors";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Deeper than any document of the formats; a few bytes a level would otherwise make millions of objects. */
+const maxDepth = 64;
+
 export function parseJson(bytes: Uint8Array, what: string): JsonObject {
+  if (depthOf(bytes) > maxDepth) {
+    throw new UniError("image_unsafe", `read ${what}: over the limit of ${maxDepth} levels of nesting`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -11,6 +17,23 @@ export function parseJson(bytes: Uint8Array, what: string): JsonObject {
     throw new UniError("image_invalid", `read ${what}: it is not JSON`, { cause: error });
   }
   return asObject(value, what);
+}
+
+/** Of brackets outside strings; bytes that are no JSON have some depth too. */
+function depthOf(bytes: Uint8Array): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (inString) {
+      if (byte === 0x5c) at++;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x7b || byte === 0x5b) deepest = Math.max(deepest, ++depth);
+    else if (byte === 0x7d || byte === 0x5d) depth--;
+  }
+  return deepest;
 }
 
 export function asObject(value: unknown, what: string): JsonObject {

@@ -43,12 +43,26 @@ export const mediaTypes = {
   layer: "application/vnd.oci.image.layer.v1.tar",
 } as const;
 
+/** What may be asked for by name or digest, and which of the two forms it has. */
+export const documentTypes: ReadonlyMap<string, "index" | "manifest"> = new Map([
+  [mediaTypes.manifest, "manifest"],
+  ["application/vnd.oci.image.index.v1+json", "index"],
+  ["application/vnd.docker.distribution.manifest.v2+json", "manifest"],
+  ["application/vnd.docker.distribution.manifest.list.v2+json", "index"],
+]);
+
 const configTypes: ReadonlySet<string> = new Set([
   mediaTypes.config,
   "application/vnd.docker.container.image.v1+json",
 ]);
 const layerType =
   /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar(?:\+(?:gzip|zstd))?|docker\.image\.rootfs\.(?:diff|foreign\.diff)\.tar(?:\.(?:gzip|zstd))?)$/;
+
+/** A layer that its maker forbids to hand on: registries need not have it. */
+export const isForeignLayer = ({ mediaType }: Descriptor): boolean =>
+  /^application\/vnd\.(?:oci\.image\.layer\.nondistributable\.|docker\.image\.rootfs\.foreign\.)/.test(
+    mediaType,
+  );
 
 /** An index or a manifest: told apart by their members, since media types are often missing. */
 export function parseDocument(bytes: Uint8Array, what: string): Document {
@@ -89,7 +103,7 @@ function readManifest(json: JsonObject, what: string): Manifest {
 const readDescriptors = (value: unknown, what: string): Descriptor[] =>
   asArray(value, what).map((each, index) => readDescriptor(each, `${what}[${index}]`));
 
-function readDescriptor(value: unknown, what: string): Descriptor {
+export function readDescriptor(value: unknown, what: string): Descriptor {
   const json = asObject(value, what);
   const digest = asString(member(json, "digest"), `${what}.digest`);
   if (!isDigest(digest)) {

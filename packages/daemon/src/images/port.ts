@@ -113,11 +113,12 @@ export interface Images {
   build(upload: Readable, request: BuildRequest, options: ImageOptions): Promise<Image>;
   /**
    * Removes blobs and roots that nothing refers to, and files a crash left; returns bytes freed. With `inUse` also the
-   * images that have lost their last reference to a newer image and that nobody uses; with `buildCache` also what builds
-   * keep to be faster next time.
+   * images that have lost their last reference to a newer image and that nobody uses; with `untagged` also what was pushed a
+   * day ago or earlier and no tag leads to; with `buildCache` also what builds keep to be faster next time.
    */
   collect(what?: {
     readonly inUse?: (digest: Digest) => readonly string[];
+    readonly untagged?: boolean;
     readonly buildCache?: boolean;
   }): Promise<number>;
 }

@@ -1,7 +1,8 @@
 import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
 import type { ImageRow } from "../store/images.ts";
-import { canonicalReference, parseReference } from "./reference.ts";
+import { canonicalReference } from "./reference.ts";
+import { belongingTo, repositoryState, untaggedManifests } from "./repositories/untagged.ts";
 import { findImage } from "./resolve-image.ts";
 import type { Room } from "./room.ts";
 import { sweepStore } from "./sweep.ts";
@@ -13,25 +14,62 @@ export function removeImage(
   inUse: (digest: Digest) => readonly string[],
 ): Promise<{ readonly removed: readonly string[]; readonly deleted: boolean }> {
   return room.catalogueQueue.run("catalogue", async () => {
+    const other = await referenceWithoutImage(room, text);
+    if (other !== undefined) {
+      await removeReferences(room, [other]);
+      await sweepStore(room);
+      return { removed: [other], deleted: true };
+    }
     const row = findImage(await room.catalogue.list(), text);
     const reference = namedIn(row, text);
     if (reference !== undefined && row.references.length > 1) {
-      await room.catalogue.removeReference(reference);
+      await removeReferences(room, [reference]);
       return { removed: [reference], deleted: false };
     }
     checkUnused(row, text, inUse);
+    await removeReferences(room, row.references);
     await room.catalogue.delete(row.digest);
     await sweepStore(room);
     return { removed: row.references, deleted: true };
   });
 }
 
+/** What is no image, or none yet, is removed by its name alone. */
+async function referenceWithoutImage(room: Room, text: string): Promise<string | undefined> {
+  const reference = canonicalIfAny(text);
+  const row = reference === undefined ? undefined : await room.repositories.reference(reference);
+  return row?.digest === null ? row.reference : undefined;
+}
+
+/** With what was pushed for these names and no other name of the same repositories needs. */
+async function removeReferences(room: Room, references: readonly string[]): Promise<void> {
+  for (const reference of references) {
+    const row = await room.repositories.reference(reference);
+    await room.catalogue.removeReference(reference);
+    if (row === undefined) continue;
+    const state = await repositoryState(room);
+    const own = belongingTo(row.target, state.links);
+    const repository = reference.slice(0, reference.lastIndexOf(":"));
+    const left = untaggedManifests(state).filter(
+      (each) => each.repository === repository && own.has(each.digest),
+    );
+    await room.repositories.remove(
+      repository,
+      "manifest",
+      left.map(({ digest }) => digest),
+    );
+  }
+}
+
 /** The image's reference that the text spells; undefined where it is a digest or a part of one. */
 function namedIn(row: ImageRow, text: string): string | undefined {
+  const reference = canonicalIfAny(text);
+  return row.references.find((each) => each === reference);
+}
+
+function canonicalIfAny(text: string): string | undefined {
   try {
-    if (parseReference(text).digest !== undefined) return undefined;
-    const reference = canonicalReference(text);
-    return row.references.find((each) => each === reference);
+    return canonicalReference(text);
   } catch {
     return undefined;
   }

@@ -1,8 +1,9 @@
 import { UniError } from "@uni/contract/errors";
-import { isDigest } from "@uni/contract/ids";
+import { type Digest, isDigest } from "@uni/contract/ids";
 import type { ImageRow } from "../store/images.ts";
 import { nearNames } from "./near-names.ts";
-import { parseReference } from "./reference.ts";
+import { type ImageReference, parseReference } from "./reference.ts";
+import type { Room } from "./room.ts";
 
 const digestPrefix = /^(?:sha256:)?([0-9a-f]{6,64})$/;
 
@@ -23,6 +24,45 @@ export function findImage(rows: readonly ImageRow[], text: string): ImageRow {
     hint: `Give more digits: ${list.slice(0, 5).join(", ")}.`,
   });
 }
+
+/** Like `findImage`; what was pushed and is no image yet is made one first. */
+export async function resolveImage(room: Room, text: string): Promise<ImageRow> {
+  const target = await unprepared(room, text);
+  if (target === undefined) return findImage(await room.catalogue.list(), text);
+  const digest = await room.prepared(target);
+  return findImage(await room.catalogue.list(), digest);
+}
+
+/** The document that a text means which means that image: as its name has it, or the image itself. */
+export async function targetOfImage(room: Room, text: string, digest: Digest): Promise<Digest> {
+  const reference = readReference(text);
+  const named = reference === undefined ? undefined : await room.repositories.reference(nameOf(reference));
+  return named?.digest === digest ? named.target : digest;
+}
+
+/** A document that the text means, of which there is no image. */
+async function unprepared(room: Room, text: string): Promise<Digest | undefined> {
+  const reference = readReference(text);
+  const digest = isDigest(text) ? text : reference?.digest;
+  if (digest !== undefined) {
+    if ((await room.catalogue.list()).some((row) => row.digest === digest)) return undefined;
+    const isKnown = (await room.repositories.document(digest)) !== undefined;
+    return isKnown && (await room.blobs.has(digest)) ? digest : undefined;
+  }
+  if (reference === undefined) return undefined;
+  const named = await room.repositories.reference(nameOf(reference));
+  return named?.digest === null ? named.target : undefined;
+}
+
+function readReference(text: string): ImageReference | undefined {
+  try {
+    return parseReference(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const nameOf = ({ name, tag }: ImageReference): string => `${name}:${tag ?? "latest"}`;
 
 function findByName(rows: readonly ImageRow[], text: string, tolerant: boolean): ImageRow | undefined {
   try {

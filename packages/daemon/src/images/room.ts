@@ -1,4 +1,5 @@
 /** What the files of this room share: one store directory and the bounds on what goes into it. */
+import type { Digest } from "@uni/contract/ids";
 import type { Clock } from "../base/clock.ts";
 import type { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Log } from "../base/log.ts";
@@ -18,6 +19,8 @@ export interface Room {
   readonly roots: Roots;
   readonly scratch: Scratch;
   readonly leases: Leases;
+  /** The image of a target that was pushed, made if need be. */
+  readonly prepared: (target: Digest) => Promise<Digest>;
   readonly limits: ImageLimits;
   /** This machine's, as images name it. */
   readonly architecture: string;

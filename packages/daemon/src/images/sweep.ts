@@ -1,13 +1,21 @@
 import type { Digest } from "@uni/contract/ids";
+import { repositoryState, untaggedManifests } from "./repositories/untagged.ts";
 import type { Room } from "./room.ts";
 
 /** A blob that came into a repository waits this long for the manifest that names it. */
 const freshMs = 86_400_000;
 
 /** Removes what no row names and no running work has leased; returns the bytes. */
-export function sweep(room: Room, inUse?: (digest: Digest) => readonly string[]): Promise<number> {
+export function sweep(
+  room: Room,
+  {
+    inUse,
+    untagged,
+  }: { readonly inUse?: ((digest: Digest) => readonly string[]) | undefined; readonly untagged: boolean },
+): Promise<number> {
   return room.catalogueQueue.run("catalogue", async () => {
     if (inUse !== undefined) await removeNameless(room, inUse);
+    if (untagged) await removeUntagged(room);
     return (await room.scratch.sweep()) + (await sweepStore(room));
   });
 }
@@ -20,6 +28,13 @@ export async function sweepStore(room: Room): Promise<number> {
     room.blobs.sweep((digest) => needed.has(digest) || room.leases.has(digest)) +
     room.roots.sweep((key) => roots.has(key) || room.leases.has(key))
   );
+}
+
+async function removeUntagged(room: Room): Promise<void> {
+  const cutoff = room.clock.now() - freshMs;
+  for (const { repository, digest, since } of untaggedManifests(await repositoryState(room))) {
+    if (since <= cutoff) await room.repositories.remove(repository, "manifest", [digest]);
+  }
 }
 
 async function removeNameless(room: Room, inUse: (digest: Digest) => readonly string[]): Promise<void> {

@@ -9,12 +9,12 @@ import { createImageCatalogue } from "../store/images.ts";
 import { openDatabase } from "../store/open.ts";
 import { createRepositoryCatalogue } from "../store/repositories.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { createImages, type ImagesOptions } from "./images.ts";
-import type { ImageOptions, Images, Progress } from "./port.ts";
+import { createImages, type ImagesOptions, type OpenImages } from "./images.ts";
+import type { ImageOptions, Progress } from "./port.ts";
 
 export interface TestStore {
   readonly directory: string;
-  readonly images: Images;
+  readonly images: OpenImages;
   readonly catalogue: Catalogue;
   readonly options: ImagesOptions;
 }
@@ -37,7 +37,12 @@ export async function withStore(
       builders: [],
       ...overrides,
     };
-    await body({ directory: options.directory, images: await createImages(options), catalogue, options });
+    const images = await createImages(options);
+    try {
+      await body({ directory: options.directory, images, catalogue, options });
+    } finally {
+      await images.close();
+    }
   } finally {
     await db.destroy();
     rmSync(directory, { recursive: true });

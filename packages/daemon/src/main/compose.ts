@@ -30,6 +30,7 @@ import type { NodeLimits } from "../operations/node-limits.ts";
 import { ExitWatch } from "../operations/wait-exit.ts";
 import { WakeLatencies } from "../operations/wake-latency.ts";
 import { Autoscale } from "../reconcilers/autoscale.ts";
+import type { RegistryDependencies } from "../registry/port.ts";
 import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { createImageCatalogue } from "../store/images.ts";
@@ -49,6 +50,7 @@ import { createKernelsPort } from "./kernels-port.ts";
 import { createNodePort } from "./node-port.ts";
 import { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
+import { namespaces, registryHosts, registryKey } from "./registry.ts";
 import { watchRoms } from "./rom-sweep.ts";
 import { openServices } from "./services.ts";
 import { type OpenSnapshots, openSnapshots } from "./snapshots.ts";
@@ -56,6 +58,7 @@ import { startStandingWork } from "./standing-work.ts";
 
 export interface Composition {
   readonly api: ApiDependencies;
+  readonly registry: RegistryDependencies;
   /** Takes over what an earlier daemon left. */
   readonly recover: () => Promise<void>;
   readonly stopAll: () => Promise<void>;
@@ -112,7 +115,9 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     directory: join(dataDirectory, "images"),
     catalogue: createImageCatalogue(db),
     repositories: createRepositoryCatalogue(db),
+    ownHosts: () => registryHosts(surroundings.address()),
   });
+  await undo.add("images", () => images.close());
   const romFiles = await RomFiles.open(directories.roms);
   const id = await daemonId(db);
   const accountBlocks = await readAccountBlocks(db);
@@ -215,6 +220,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     kernels,
   };
   const scaling = { ...shared, configurations, groups: services.groups, applyEdge: services.apply };
+  const authenticate = await tokenChecker(db);
   const node = createNodePort({
     ...shared,
     ...surroundings,
@@ -241,12 +247,22 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
       autoscale: createAutoscalePort(scaling),
       kernels: createKernelsPort(kernels, shared),
       node,
-      authenticate: await tokenChecker(db),
+      authenticate,
       socketAccount: admin,
+    },
+    registry: {
+      repositories: images.repositories,
+      authenticate,
+      namespaceOf: await namespaces(db, admin),
+      key: await registryKey(dataDirectory),
+      clock,
+      log: log.child({ room: "registry" }),
     },
     recover() {
       nodeVmm.ready().catch((error) => log.warn({ err: error }, "no machine can be started yet"));
-      const recovered = recover(shared).then(() => snapshots.recover());
+      const recovered = recover(shared)
+        .then(() => snapshots.recover())
+        .then(() => images.resume());
       void services.apply();
       // Each instance's recovery is queued by now: what these ask for comes behind it.
       const standing = startStandingWork({ ...shared, sleepToDiskAfterMs: config.sleepToDiskAfterMs });

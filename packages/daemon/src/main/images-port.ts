@@ -39,7 +39,7 @@ export function createImagesPort(images: Images, users: Users, trimCache: Vmm["t
     remove: (reference) => images.remove(reference, usersOf),
     tag: (source, reference) => images.tag(source, reference),
     async prune({ buildCache, bootCache }) {
-      const freed = await images.collect({ inUse: usersOf, buildCache });
+      const freed = await images.collect({ inUse: usersOf, untagged: true, buildCache });
       return freed + (await trimCache({ all: bootCache }));
     },
     async load(archive, reference, onProgress, signal) {

@@ -8,6 +8,7 @@ import { systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { Teardown } from "../base/teardown.ts";
 import { writeFileAtomic } from "../host/files.ts";
+import { registry } from "../registry/registry.ts";
 import { compose } from "./compose.ts";
 import { type Config, readConfig, usage } from "./config.ts";
 import { claimDataDirectory, requireWritable } from "./data-directory.ts";
@@ -38,7 +39,11 @@ async function run(config: Config): Promise<void> {
     const socket = await startSocket(daemon.api, { path: config.socketPath, log });
     await listeners.add("socket", () => socket.close());
     if (config.listen !== undefined) {
-      const http = await startHttp(daemon.api, { ...config.listen, log });
+      const http = await startHttp(daemon.api, {
+        ...config.listen,
+        log,
+        plugins: [registry(daemon.registry)],
+      });
       await listeners.add("http", () => http.close());
       address = http.address;
     }

@@ -19,7 +19,7 @@ export interface ImagesTables {
     artifact_type: string;
     subject: string | null;
     annotations: string;
-    /** Why no image could be made of it, as an error's code, message and hint. */
+    /** Why no image could be made of it. */
     failure: string | null;
   };
   /** What of a manifest or index is in the store: never what it only claims, for this is what gives access. */

@@ -45,7 +45,8 @@ export function createRepositoryCatalogue(db: Database) {
       kind === "blob" ? containsBlob(db, repository, digest) : containsManifest(db, repository, digest),
     namedBy: (repository: string, digest: Digest) => namedBy(db, repository, digest),
     tags: (repository: string) => listTags(db, repository),
-    referrers: (repository: string, subject: Digest) => listReferrers(db, repository, subject),
+    referrers: (repository: string, page: ReferrersPage) => listReferrers(db, repository, page),
+    holdsAny: (repository: string) => holdsAny(db, repository),
     names: () => listRepositories(db),
     contents: () => listContents(db),
     links: () => listLinks(db),
@@ -53,10 +54,17 @@ export function createRepositoryCatalogue(db: Database) {
       removeContents(db, repository, { kind, digests }),
     settle: (target: Digest, outcome: { readonly digest: Digest } | { readonly failure: string }) =>
       settle(db, target, outcome),
-    failure: (target: Digest) => findFailure(db, target),
     waiting: () => listWaiting(db),
     needed: (cutoff: number) => sweepRows(db, cutoff),
   };
+}
+
+export interface ReferrersPage {
+  readonly subject: Digest;
+  readonly artifactType: string | undefined;
+  /** Begins after this digest. */
+  readonly last: string;
+  readonly count: number;
 }
 
 interface ManifestPut {
@@ -182,7 +190,8 @@ async function containsBlob(db: Database, repository: string, digest: Digest): P
 async function containsManifest(db: Database, repository: string, digest: Digest): Promise<boolean> {
   const { rows } = await sql`WITH RECURSIVE ${above(digest)} SELECT 1 FROM (${reached(repository)})
     WHERE EXISTS (SELECT 1 FROM manifests WHERE digest = ${digest})
-       OR EXISTS (SELECT 1 FROM images WHERE digest = ${digest}) LIMIT 1`.execute(db);
+       OR EXISTS (SELECT 1 FROM images WHERE digest = ${digest})
+       OR EXISTS (SELECT 1 FROM image_references WHERE target = ${digest}) LIMIT 1`.execute(db);
   return rows.length > 0;
 }
 
@@ -199,21 +208,29 @@ async function listTags(db: Database, repository: string): Promise<string[]> {
   return rows.map(({ reference }) => reference.slice(repository.length + 1));
 }
 
+async function holdsAny(db: Database, repository: string): Promise<boolean> {
+  const { rows } = await sql`SELECT 1 FROM repository_contents WHERE repository = ${repository}
+    UNION ALL SELECT 1 FROM image_references WHERE ${referencesOf(repository)} LIMIT 1`.execute(db);
+  return rows.length > 0;
+}
+
 async function listReferrers(
   db: Database,
   repository: string,
-  subject: Digest,
+  { subject, artifactType, last, count }: ReferrersPage,
 ): Promise<Omit<ManifestRow, "names">[]> {
-  const rows = await db
+  const all = db
     .selectFrom("manifests")
     .innerJoin("repository_contents", "repository_contents.digest", "manifests.digest")
     .selectAll("manifests")
     .where("subject", "=", subject)
     .where("repository", "=", repository)
     .where("kind", "=", "manifest")
+    .where("manifests.digest", ">", last as Digest)
     .orderBy("manifests.digest")
-    .execute();
-  return rows.map(toDocument);
+    .limit(count);
+  const some = artifactType === undefined ? all : all.where("artifact_type", "=", artifactType);
+  return (await some.execute()).map(toDocument);
 }
 
 /** Names of all repositories that hold anything. */
@@ -276,15 +293,6 @@ async function settle(
     if (target !== digest) await insertNames(tx, target, [digest]);
     await tx.updateTable("image_references").set({ digest }).where("target", "=", target).execute();
   });
-}
-
-async function findFailure(db: Database, target: Digest): Promise<string | undefined> {
-  const row = await db
-    .selectFrom("manifests")
-    .select("failure")
-    .where("digest", "=", target)
-    .executeTakeFirst();
-  return row?.failure ?? undefined;
 }
 
 /** Targets of references of which no image was made, and nobody tried in vain. */
