@@ -48,7 +48,9 @@ export async function serveReferrers(
     ...(referrer.artifactType === "" ? {} : { artifactType: referrer.artifactType }),
     ...(Object.keys(referrer.annotations).length === 0 ? {} : { annotations: referrer.annotations }),
   }));
-  return reply.type(mediaType).send(JSON.stringify({ schemaVersion: 2, mediaType, manifests }));
+  // As bytes: to text a character set would be added.
+  const index = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, manifests }));
+  return reply.header("content-type", mediaType).send(index);
 }
 
 /** What follows `last`, in the order that the list has; also where `last` is no longer in it. */
