@@ -1,5 +1,6 @@
 /** What clients of each kind are told when no member answers. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
@@ -22,9 +23,13 @@ const rude = "127.1.0.8";
 let kit: TestEdge;
 let edge: Edge;
 let backend: TestBackend;
+/** What is sent there is lost. */
+const mute = "127.1.0.7";
 const rudeServer = createServer((socket) => socket.once("data", () => socket.destroy()));
 
 before(async () => {
+  const input = "add chain ip lost input { type filter hook input priority 0; }";
+  execFileSync("nft", [`add table ip lost; ${input}; add rule ip lost input ip daddr ${mute} drop`]);
   kit = await makeTestEdge();
   edge = await kit.open();
   backend = await startBackend(one, one);
@@ -45,24 +50,37 @@ interface Expected {
   readonly retryAfter?: string;
 }
 
-/** By HTTP/1.1 and HTTP/2, as a page, as JSON, as headers alone and as gRPC. */
-async function requireAnswer(host: string, { status, words, retryAfter }: Expected): Promise<void> {
-  const url = `https://${host}/`;
-  for (const version of ["--http1.1", "--http2"]) {
-    const page = await kit.curl(url, version, "-D", "-");
-    assert.equal(page.status, status);
-    assert.match(page.type, /^text\/html/);
-    assert.match(page.body, words);
-    assert.doesNotMatch(page.body, /x-uni-edge/);
-    assert.equal(/^retry-after: (\d+)/im.exec(page.body)?.[1], retryAfter);
-    const json = await kit.curl(url, version, "-H", "Accept: application/json");
-    assert.equal(json.status, status);
-    assert.match(json.type, /^application\/json/);
-    assert.equal(JSON.parse(json.body).errors[0].status, status);
-    const head = await kit.curl(url, version, "-I");
-    assert.equal(head.status, status);
-    assert.doesNotMatch(head.body, words);
-  }
+/** By HTTP/1.1 and HTTP/2, as a page, as JSON, as headers alone and as gRPC: all at once. */
+async function requireAnswer(host: string, expected: Expected): Promise<void> {
+  await Promise.all([
+    requirePages(host, "--http1.1", expected),
+    requirePages(host, "--http2", expected),
+    requireGrpcAnswer(host, expected),
+  ]);
+}
+
+async function requirePages(
+  host: string,
+  version: string,
+  { status, words, retryAfter }: Expected,
+): Promise<void> {
+  const ask = (...options: readonly string[]) => kit.curl(`https://${host}/`, version, ...options);
+  const [page, json, head] = await Promise.all([
+    ask("-D", "-"),
+    ask("-H", "Accept: application/json"),
+    ask("-I"),
+  ]);
+  assert.deepEqual([page.status, json.status, head.status], [status, status, status]);
+  assert.match(page.type, /^text\/html/);
+  assert.match(page.body, words);
+  assert.doesNotMatch(page.body, /x-uni-edge/);
+  assert.equal(/^retry-after: (\d+)/im.exec(page.body)?.[1], retryAfter);
+  assert.match(json.type, /^application\/json/);
+  assert.equal(JSON.parse(json.body).errors[0].status, status);
+  assert.doesNotMatch(head.body, words);
+}
+
+async function requireGrpcAnswer(host: string, { words }: Expected): Promise<void> {
   const call = await callGrpc(host);
   assert.equal(call[":status"], 200);
   assert.equal(call["content-type"], "application/grpc");
@@ -134,7 +152,7 @@ test("an application's own errors pass as they are", async () => {
   }
 });
 
-test("a program that starts is waited for, and one that never listens is told in the end", async () => {
+test("a program that starts is waited for", async () => {
   const late = "127.1.0.4";
   await edge.apply(kit.planOf(kit.group("a", { [late]: "starting" })));
   const answer = kit.curl("https://a.example.com/");
@@ -143,8 +161,14 @@ test("a program that starts is waited for, and one that never listens is told in
   const listening = await startBackend("late", late);
   assert.equal(JSON.parse((await answer).body).name, "late");
   await listening.close();
-  await edge.apply(kit.planOf(kit.group("a", { [silent]: "asleep" })));
-  const failed = await kit.curl("https://a.example.com/", "-D", "-");
-  assert.equal(failed.status, 504);
-  assert.match(failed.body, /retry-after: 10.*Wake-up failed/s);
 });
+
+for (const [what, address] of [
+  ["refuses connections", silent],
+  ["does not wake", mute],
+] as const) {
+  test(`a sleeper that ${what} is told in the end`, async () => {
+    await edge.apply(kit.planOf(kit.group("a", { [address]: "asleep" })));
+    await requireAnswer("a.example.com", { status: 504, words: /Wake-up failed/, retryAfter: "10" });
+  });
+}

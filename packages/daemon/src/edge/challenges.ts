@@ -2,6 +2,7 @@
  * Answers to a certificate authority that validates a name (RFC 8555, 8.3 and RFC 8737), given by HAProxy itself. Without
  * a validation by TLS under way, nothing of it is on the path of other connections.
  */
+import { type InnerSocketOptions, listenInside, reachInside } from "./inner-sockets.ts";
 import type { EdgeChallenge, EdgePlan } from "./port.ts";
 import { expectProxy } from "./sources.ts";
 
@@ -45,10 +46,8 @@ export function answerChallenges(hostName: string): string[] {
   ];
 }
 
-export interface TlsChallengeOptions {
+export interface TlsChallengeOptions extends InnerSocketOptions {
   readonly bind: string;
-  readonly uid: number;
-  readonly emptyDirectory: string;
   readonly proxies: readonly string[];
   readonly certificateFile: (path: string) => string;
 }
@@ -68,11 +67,11 @@ const usualSocket = "usual.sock";
 
 /** Where the usual frontend of port 443 listens while `tlsChallengeSections` hold the port itself. */
 export const behindTlsChallenges = (options: TlsChallengeOptions): string =>
-  `${listenOn(options, usualSocket)} accept-proxy`;
+  `${listenInside(options, usualSocket)} accept-proxy`;
 
 /**
  * Which certificate is shown depends on the protocol that the client offers, and HAProxy chooses by name alone: so
- * connections are parted before any TLS. Sockets lie in the directory that HAProxy's workers have as their root.
+ * connections are parted before any TLS.
  */
 export function tlsChallengeSections(hasUsual: boolean, options: TlsChallengeOptions): string[][] {
   const usual = hasUsual ? ["  default_backend usual-tls"] : ["  tcp-request content reject"];
@@ -88,19 +87,16 @@ export function tlsChallengeSections(hasUsual: boolean, options: TlsChallengeOpt
       `  use_backend tls-challenges if { req.ssl_alpn -m str ${protocol} }`,
       ...(hasUsual ? usual : []),
     ],
-    ["backend tls-challenges", "  mode tcp", `  server answers unix@/${answerSocket}`],
+    ["backend tls-challenges", "  mode tcp", `  server answers ${reachInside(answerSocket)}`],
     [
       "frontend tls-challenge-answers",
       "  mode tcp",
-      `  bind ${listenOn(options, answerSocket)} ssl crt-list ${challengeCertificatesFile} alpn ${protocol}`,
+      `  bind ${listenInside(options, answerSocket)} ssl crt-list ${challengeCertificatesFile} alpn ${protocol}`,
       // The handshake is the whole answer.
       "  tcp-request content reject",
     ],
     ...(hasUsual
-      ? [["backend usual-tls", "  mode tcp", `  server usual unix@/${usualSocket} send-proxy-v2`]]
+      ? [["backend usual-tls", "  mode tcp", `  server usual ${reachInside(usualSocket)} send-proxy-v2`]]
       : []),
   ];
 }
-
-const listenOn = ({ emptyDirectory, uid }: TlsChallengeOptions, name: string): string =>
-  `unix@${emptyDirectory}/${name} mode 600 uid ${uid}`;

@@ -12,7 +12,7 @@ import { bind, makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts"
 import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
 import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
 import { until } from "../../../../test/kit/until.ts";
-import type { Edge } from "./port.ts";
+import type { Edge, EdgeMember } from "./port.ts";
 
 enterOwnNamespaces();
 
@@ -46,16 +46,19 @@ before(async () => {
   });
   echoServer.listen(backendPort, echo);
   await once(echoServer, "listening");
+});
+
+async function apply(state: EdgeMember["state"]): Promise<void> {
   const plain = { kind: "http", port: 80, destinationPort: backendPort, tls: false, proxy: false } as const;
   const certificate = kit.planOf().defaultCertificate;
   await edge.apply(
     kit.planOf(
-      kit.group("a", { [one]: "awake", [two]: "awake" }),
+      kit.group("a", { [one]: state, [two]: state }),
       // A client that can be told no address is led by the one that it takes for a name.
-      kit.group("echo", { [echo]: "awake" }, { ports: [plain], domains: [{ fqdn: bind, certificate }] }),
+      kit.group("echo", { [echo]: state }, { ports: [plain], domains: [{ fqdn: bind, certificate }] }),
     ),
   );
-});
+}
 
 after(async () => {
   await edge.remove();
@@ -72,79 +75,83 @@ function unmasked(frame: Buffer): Buffer {
   return Buffer.concat([Buffer.from([frame[0] ?? 0, length]), payload]);
 }
 
-test("h2load: many streams of many connections, over HTTP/2 and HTTP/1.1, all answered", async () => {
-  for (const options of [
-    ["-c", "10", "-m", "20"],
-    ["-c", "20", "--h1"],
-  ]) {
-    const to = [`--connect-to=${bind}:443`, "https://a.example.com/"];
-    const { stdout } = await run("h2load", ["-n", "2000", ...options, ...to]);
-    assert.match(stdout, /2000 succeeded, 0 failed, 0 errored/);
-    assert.match(stdout, /status codes: 2000 2xx/);
-  }
-  assert.ok(backends.every((backend) => backend.requests() > 0));
-});
-
-test("nghttp: pages and uploads", async () => {
-  const to = ["--no-verify-peer", "-H", ":authority: a.example.com", `https://${bind}/x`];
-  const { stdout } = await run("nghttp", ["-v", ...to]);
-  assert.match(stdout, /:status: 200/);
-  assert.match(stdout, /"url":"\/x"/);
-  const posted = await run("nghttp", ["-v", "-d", kit.rootFile, ...to]);
-  assert.match(posted.stdout, /:status: 200/);
-});
-
-test("a WebSocket carries messages both ways", async () => {
-  const socket = new WebSocket(`ws://${bind}/`);
-  const messages: unknown[] = [];
-  socket.addEventListener("message", ({ data }) => messages.push(data));
-  await once(socket, "open");
-  socket.send("one");
-  await until("the first echo", () => messages.length === 1);
-  socket.send("two");
-  await until("the second echo", () => messages.length === 2);
-  assert.deepEqual(messages, ["one", "two"]);
-  socket.close();
-  await once(socket, "close");
-});
-
-test("curl sees each event of a stream when it is sent", async () => {
-  const resolve = ["--resolve", `a.example.com:443:${bind}`, "--cacert", kit.rootFile];
-  const child = spawn("curl", ["-sN", ...resolve, "https://a.example.com/events"]);
-  let text = "";
-  child.stdout.on("data", (chunk) => {
-    text += chunk;
+for (const state of ["awake", "asleep"] as const) {
+  test(`members that are ${state}: h2load: many streams of many connections, over HTTP/2 and HTTP/1.1, all answered`, async () => {
+    await apply(state);
+    for (const options of [
+      ["-c", "10", "-m", "20"],
+      ["-c", "20", "--h1"],
+    ]) {
+      const to = [`--connect-to=${bind}:443`, "https://a.example.com/"];
+      const { stdout } = await run("h2load", ["-n", "2000", ...options, ...to]);
+      assert.match(stdout, /2000 succeeded, 0 failed, 0 errored/);
+      assert.match(stdout, /status codes: 2000 2xx/);
+    }
+    // Sleepers are filled one after the other.
+    if (state === "awake") assert.ok(backends.every((backend) => backend.requests() > 0));
   });
-  await until("the first event", () => text.includes("data: first"));
-  child.kill();
-  await once(child, "exit");
-});
 
-test("a connection is used again, and pipelined requests are answered in their order", async () => {
-  const resolve = ["--resolve", `a.example.com:443:${bind}`, "--cacert", kit.rootFile];
-  const url = "https://a.example.com/";
-  const { stdout } = await run("curl", [
-    "-s",
-    "--http1.1",
-    ...resolve,
-    "-w",
-    "\n%{num_connects}\n",
-    url,
-    url,
-  ]);
-  assert.deepEqual(stdout.match(/^\d$/gm), ["1", "0"]);
-  const ca = readFileSync(kit.rootFile);
-  const socket = connect({ host: bind, port: 443, servername: "a.example.com", ca });
-  let text = "";
-  socket.on("data", (chunk) => {
-    text += chunk;
+  test(`members that are ${state}: nghttp: pages and uploads`, async () => {
+    const to = ["--no-verify-peer", "-H", ":authority: a.example.com", `https://${bind}/x`];
+    const { stdout } = await run("nghttp", ["-v", ...to]);
+    assert.match(stdout, /:status: 200/);
+    assert.match(stdout, /"url":"\/x"/);
+    const posted = await run("nghttp", ["-v", "-d", kit.rootFile, ...to]);
+    assert.match(posted.stdout, /:status: 200/);
   });
-  const paths = ["/1", "/2", "/3"];
-  socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a.example.com\r\n\r\n`).join(""));
-  await until("three answers", () => text.split("HTTP/1.1 200").length === 4);
-  assert.deepEqual(
-    [...text.matchAll(/"url":"([^"]*)"/g)].map(([, path]) => path),
-    paths,
-  );
-  socket.destroy();
-});
+
+  test(`members that are ${state}: a WebSocket carries messages both ways`, async () => {
+    const socket = new WebSocket(`ws://${bind}/`);
+    const messages: unknown[] = [];
+    socket.addEventListener("message", ({ data }) => messages.push(data));
+    await once(socket, "open");
+    socket.send("one");
+    await until("the first echo", () => messages.length === 1);
+    socket.send("two");
+    await until("the second echo", () => messages.length === 2);
+    assert.deepEqual(messages, ["one", "two"]);
+    socket.close();
+    await once(socket, "close");
+  });
+
+  test(`members that are ${state}: curl sees each event of a stream when it is sent`, async () => {
+    const resolve = ["--resolve", `a.example.com:443:${bind}`, "--cacert", kit.rootFile];
+    const child = spawn("curl", ["-sN", ...resolve, "https://a.example.com/events"]);
+    let text = "";
+    child.stdout.on("data", (chunk) => {
+      text += chunk;
+    });
+    await until("the first event", () => text.includes("data: first"));
+    child.kill();
+    await once(child, "exit");
+  });
+
+  test(`members that are ${state}: a connection is used again, and pipelined requests are answered in their order`, async () => {
+    const resolve = ["--resolve", `a.example.com:443:${bind}`, "--cacert", kit.rootFile];
+    const url = "https://a.example.com/";
+    const { stdout } = await run("curl", [
+      "-s",
+      "--http1.1",
+      ...resolve,
+      "-w",
+      "\n%{num_connects}\n",
+      url,
+      url,
+    ]);
+    assert.deepEqual(stdout.match(/^\d$/gm), ["1", "0"]);
+    const ca = readFileSync(kit.rootFile);
+    const socket = connect({ host: bind, port: 443, servername: "a.example.com", ca });
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += chunk;
+    });
+    const paths = ["/1", "/2", "/3"];
+    socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a.example.com\r\n\r\n`).join(""));
+    await until("three answers", () => text.split("HTTP/1.1 200").length === 4);
+    assert.deepEqual(
+      [...text.matchAll(/"url":"([^"]*)"/g)].map(([, path]) => path),
+      paths,
+    );
+    socket.destroy();
+  });
+}

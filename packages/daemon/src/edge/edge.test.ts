@@ -41,6 +41,9 @@ const backend = (address: string): TestBackend => {
   assert.ok(found !== undefined);
   return found;
 };
+/** Requests take another way to each of them. */
+const states = ["awake", "asleep"] as const;
+
 const nameIn = (body: string): string => JSON.parse(body).name;
 
 test("a name leads to its group, over HTTP/1.1 and HTTP/2, with a certificate that the root vouches for", async () => {
@@ -65,14 +68,20 @@ test("forwarding headers say who asked, and nothing that the client made up", as
     "Forwarded: for=9.9.9.9",
     "-H",
     "X-Forwarded-User: admin",
+    "-H",
+    "X-Uni-Target: http.b.8080",
   ];
-  const { headers } = JSON.parse((await kit.curl("https://a.example.com/", ...made)).body);
-  assert.equal(headers["x-forwarded-for"], "127.0.0.1");
-  assert.equal(headers["x-forwarded-proto"], "https");
-  assert.equal(headers["x-forwarded-host"], "a.example.com");
-  assert.equal(headers["x-forwarded-port"], "443");
-  assert.equal(headers.forwarded, undefined);
-  assert.equal(headers["x-forwarded-user"], undefined);
+  for (const state of states) {
+    await edge.apply(kit.planOf(kit.group("a", { [one]: state }), kit.group("b", { [two]: "awake" })));
+    const { name, headers } = JSON.parse((await kit.curl("https://a.example.com/", ...made)).body);
+    assert.equal(name, one);
+    assert.equal(headers["x-forwarded-for"], "127.0.0.1");
+    assert.equal(headers["x-forwarded-proto"], "https");
+    assert.equal(headers["x-forwarded-host"], "a.example.com");
+    assert.equal(headers["x-forwarded-port"], "443");
+    assert.equal(headers.forwarded, undefined);
+    assert.equal(headers["x-forwarded-user"], undefined);
+  }
 });
 
 test("port 80 redirects to 443 with path and query", async () => {
@@ -192,7 +201,7 @@ test("an upgraded connection carries bytes both ways, and an event stream is not
   events.destroy();
 });
 
-test("gRPC reaches a member in HTTP/2, with its trailers", async () => {
+test("gRPC reaches a member in HTTP/2, with its trailers, and goes both ways at once", async () => {
   const address = "127.1.0.4";
   const server = createHttp2Server();
   server.on("stream", (stream) => {
@@ -202,7 +211,14 @@ test("gRPC reaches a member in HTTP/2, with its trailers", async () => {
   });
   server.listen(backendPort, address);
   await once(server, "listening");
-  await edge.apply(kit.planOf(kit.group("a", { [address]: "awake" })));
+  for (const state of states) {
+    await edge.apply(kit.planOf(kit.group("a", { [address]: state })));
+    await callBothWays();
+  }
+  server.close();
+});
+
+async function callBothWays(): Promise<void> {
   const client = connectHttp2("https://a.example.com", {
     ca: readFileSync(kit.rootFile),
     lookup: (_name, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]),
@@ -218,13 +234,14 @@ test("gRPC reaches a member in HTTP/2, with its trailers", async () => {
     body += chunk;
   });
   const trailers = once(call, "trailers");
-  call.end("message");
+  call.write("one");
+  await until("the first echo", () => body === "one");
+  call.end("two");
   assert.equal((await trailers)[0]["grpc-status"], "0");
   await once(call, "close");
-  assert.equal(body, "message");
+  assert.equal(body, "onetwo");
   client.close();
-  server.close();
-});
+}
 
 test("groups share a raw TLS port by the name that the client asks for", async () => {
   const ports = [{ kind: "tcp" as const, port: 6000, destinationPort: backendPort, tls: true, proxy: false }];

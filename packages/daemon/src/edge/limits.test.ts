@@ -1,5 +1,6 @@
 /** Limits of a group as a whole, whatever its ports and protocols. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
@@ -85,3 +86,23 @@ test("groups have no part in each other's limits", async () => {
   answerHeld();
   await held;
 });
+
+for (const state of ["awake", "asleep"] as const) {
+  test(`a client that goes away frees its place with members that are ${state}`, async () => {
+    await edge.apply(kit.planOf(kit.group("a", { [one]: state }, { hardLimit: 1 })));
+    const isServed = async () => (await kit.curl("https://a.example.com/")).status === 200;
+    for (const version of ["--http1.1", "--http2"]) {
+      for (const path of ["/held", "/events"]) {
+        await until("there is room", isServed);
+        const before = requests();
+        const fixed = ["-sN", "--cacert", kit.rootFile, "--resolve", `a.example.com:443:${bind}`];
+        const client = spawn("curl", [...fixed, version, `https://a.example.com${path}`]);
+        await until("the request is with the member", () => requests() > before);
+        assert.equal(await isServed(), false);
+        client.kill();
+        await once(client, "exit");
+      }
+    }
+    await until("there is room", isServed);
+  });
+}

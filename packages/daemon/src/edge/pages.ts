@@ -62,7 +62,7 @@ export const pagesFile = "pages.map";
 const body = (name: PageName): string => `%[str(${pageKey(name, "")}),concat(,txn.form),map(${pagesFile})]`;
 
 const isJson = "{ var(txn.form) -m str json }";
-const isGrpc = "{ var(txn.form) -m str grpc }";
+export const isGrpc = "{ var(txn.form) -m str grpc }";
 
 /** Of a client that speaks gRPC or wants JSON. */
 export const findForm: readonly string[] = [

@@ -103,13 +103,18 @@ async function startListener(address: string): Promise<{ server: Server; first: 
 
 test("a member is told in version 2 who has connected, by HTTP and by TCP, if its service says so", async () => {
   const rules = [
-    { url: "https://a.example.com/", rule: { ...https, proxy: true } },
-    { url: "https://a.example.com:6000/", rule: { ...https, kind: "tcp" as const, port: 6000, proxy: true } },
-  ];
-  for (const [index, { url, rule }] of rules.entries()) {
+    { state: "awake", url: "https://a.example.com/", rule: { ...https, proxy: true } },
+    { state: "asleep", url: "https://a.example.com/", rule: { ...https, proxy: true } },
+    {
+      state: "awake",
+      url: "https://a.example.com:6000/",
+      rule: { ...https, kind: "tcp", port: 6000, proxy: true },
+    },
+  ] as const;
+  for (const [index, { state, url, rule }] of rules.entries()) {
     const address = `127.1.1.${index + 1}`;
     const { server, first } = await startListener(address);
-    await edge.apply(kit.planOf(kit.group("a", { [address]: "awake" }, { ports: [rule] })));
+    await edge.apply(kit.planOf(kit.group("a", { [address]: state }, { ports: [rule] })));
     await kit.curl(url, "--http1.1", "--insecure", "--interface", stranger).catch(() => {});
     const bytes = await first;
     assert.equal(bytes.subarray(0, 12).toString("latin1"), "\r\n\r\n\0\r\nQUIT\n");

@@ -13,6 +13,9 @@ import { tellWake } from "./wakes.ts";
 /** For documentation only (RFC 5737): a free place leads nowhere even if it were used. */
 const nowhere = "192.0.2.1";
 
+/** Raw protocols have clients that close their side and wait for the answer. */
+const outliveHalfClose = "  no option abortonclose";
+
 /** How often, and for how long each time, whoever wakes or starts is tried: a refusal is followed by a second's wait. */
 const patience = { tries: 10, ms: 3_000 };
 
@@ -24,7 +27,9 @@ export function renderBackend(backend: Backend, slots: Slots): string[] {
     "  balance leastconn",
     "  retries 2",
     "  option redispatch 1",
-    ...(isHttp ? [...backendPages("refused"), ...tellCrossing(backend.group), ...tellWake] : []),
+    ...(isHttp
+      ? [...backendPages("refused"), ...tellCrossing(backend.group), ...tellWake]
+      : [outliveHalfClose]),
     leadToLone,
     ...servers(backend, slots, ["awake"]),
     twin(backend, loneMember(backend.group)),
@@ -34,7 +39,11 @@ export function renderBackend(backend: Backend, slots: Slots): string[] {
     "  balance first",
     `  timeout connect ${patience.ms}ms`,
     `  retries ${patience.tries - 1}`,
-    ...(isHttp ? [...backendPages("asleep"), ...tellCrossing(backend.group), ...tellWake] : []),
+    // The group has room for it: who was answered just now gives up its place at once.
+    `  timeout queue ${patience.ms}ms`,
+    ...(isHttp
+      ? [...backendPages("asleep"), ...tellCrossing(backend.group), ...tellWake]
+      : [outliveHalfClose]),
     ...servers(backend, slots, ["asleep", "starting"]),
     ...(backend.group.awaitsMembers
       ? ["  option redispatch 1", `${twin(backend, lateMember(backend.group))} backup`]

@@ -2,8 +2,9 @@
 import { answerChallenges, httpChallengePort } from "./challenges.ts";
 import { countInFlight, isCalm, isFull, isSaturated } from "./member-counts.ts";
 import { asleepSuffix, grpcSuffix, targetName } from "./names.ts";
-import { findForm } from "./pages.ts";
+import { findForm, isGrpc } from "./pages.ts";
 import type { EdgeGroup, EdgePortRule } from "./port.ts";
+import { sleepersBackend } from "./sleepers.ts";
 import { acceptSources } from "./sources.ts";
 import { noteBeginning } from "./wakes.ts";
 
@@ -64,11 +65,10 @@ function httpFrontend(
     noteBeginning,
     ...countInFlight("http-request"),
     // First what nearly all requests are: nothing more is asked about them.
-    `  use_backend %[var(txn.target)] if ${isCalm} !{ var(txn.form) -m str grpc }`,
+    `  use_backend %[var(txn.target)] if ${isCalm} !${isGrpc}`,
     `  use_backend refused if ${isFull}`,
-    `  use_backend %[var(txn.target),concat(${grpcSuffix}${asleepSuffix})] if { var(txn.form) -m str grpc } ${isSaturated}`,
-    `  use_backend %[var(txn.target),concat(${grpcSuffix})] if { var(txn.form) -m str grpc }`,
-    `  use_backend %[var(txn.target),concat(${asleepSuffix})] if ${isSaturated}`,
+    `  use_backend ${sleepersBackend} if ${isSaturated}`,
+    `  use_backend %[var(txn.target),concat(${grpcSuffix})] if ${isGrpc}`,
     "  use_backend %[var(txn.target)]",
     "  default_backend unknown",
   ];

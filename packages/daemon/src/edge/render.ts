@@ -18,6 +18,7 @@ import { pagesFile, pagesMap } from "./pages.ts";
 import type { EdgePlan } from "./port.ts";
 import { refusals, renderBackend } from "./render-backend.ts";
 import { certificatesFile, hostsFile, hostsMap, type Route, renderFrontend } from "./render-frontend.ts";
+import { sleepersSections } from "./sleepers.ts";
 import type { SlotTable } from "./slots.ts";
 import { sourcesTable } from "./sources.ts";
 import { wakesFile, wakesMap } from "./wakes.ts";
@@ -48,6 +49,7 @@ export function render(plan: EdgePlan, slots: SlotTable, options: RenderOptions)
     [challengeCertificatesFile, challengeCertificates(plan, options)],
   ]);
   const sections = [globalSection(options), defaultsSection, groupsTable, sourcesTable, refusals];
+  sections.push(...sleepersSections(options));
   for (const [port, routes] of routesByPort(plan)) {
     const isParted = port === tlsChallengePort && hasTlsChallenges(plan);
     if (isParted) sections.push(...tlsChallengeSections(routes.length > 0, options));
@@ -112,6 +114,9 @@ const defaultsSection: readonly string[] = [
   "  timeout tunnel 1h",
   "  timeout queue 100ms",
   "  option dontlognull",
+  // A request whose client has gone would count until its server says something, which it may never do. For frontends too,
+  // which HAProxy does not say: by theirs it decides whether it goes on listening to the client.
+  "  option abortonclose",
   // A reload takes no connection away from a client that is about to use it again.
   "  option idle-close-on-response",
 ];
