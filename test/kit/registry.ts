@@ -15,6 +15,7 @@ import {
   type ImagesOptions,
   type OpenImages,
 } from "../../packages/daemon/src/images/images.ts";
+import { createRemote } from "../../packages/daemon/src/images/remote/client.ts";
 import { registry } from "../../packages/daemon/src/registry/registry.ts";
 import { createImageCatalogue } from "../../packages/daemon/src/store/images.ts";
 import { openDatabase } from "../../packages/daemon/src/store/open.ts";
@@ -143,6 +144,7 @@ export async function withRegistry(
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "uni-registry-"));
   const db = await openDatabase(join(directory, "uni.db"));
+  const remote = createRemote({ clock, log: silentLog });
   const images = await createImages({
     clock,
     log: silentLog,
@@ -151,6 +153,7 @@ export async function withRegistry(
     repositories: createRepositoryCatalogue(db),
     architecture: "amd64",
     builders: [],
+    remote,
     ...overrides,
   });
   const accounts = new Map([
@@ -172,6 +175,7 @@ export async function withRegistry(
   } finally {
     await listener.close();
     await images.close();
+    remote.close();
     await db.destroy();
     rmSync(directory, { recursive: true });
   }

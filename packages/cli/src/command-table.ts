@@ -226,6 +226,12 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/build.ts")).build,
   },
   {
+    name: "pull",
+    group: images,
+    summary: "pull images from their registries",
+    load: async () => (await import("./commands/pull.ts")).pull,
+  },
+  {
     name: "load",
     group: images,
     summary: "load images from an OCI or Docker archive",

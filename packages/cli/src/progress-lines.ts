@@ -3,6 +3,7 @@ import { UniError } from "@uni/contract/errors";
 import type { Progress } from "@uni/contract/rpc";
 import { type Frame, frameKinds } from "@uni/contract/stream-frames";
 import { jsonPayload } from "@uni/sdk/frame-stream";
+import { layerLines } from "./layer-lines.ts";
 import type { Output } from "./output.ts";
 import { startSpinner } from "./progress.ts";
 import { printable } from "./render/escape.ts";
@@ -41,7 +42,11 @@ export function progressLines(out: Output, start: string): ProgressLines {
     out.note(text);
     if (!out.quiet && !out.structured) shown = [...shown.slice(-rememberedLines), text];
   };
+  const layers = layerLines(out, () => spinner.clear());
   const take = (progress: Progress) => {
+    const { layer } = progress;
+    if (layer !== undefined) return layers.take({ ...progress, layer });
+    layers.rest();
     if (progress.current === undefined) {
       counting = "";
       return line(clean(progress.message));

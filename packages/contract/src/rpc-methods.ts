@@ -36,6 +36,7 @@ import {
   LogsParams,
   NoParams,
   PruneParams,
+  PullParams,
   RemoveParams,
   RewindParams,
   RunParams,
@@ -112,6 +113,7 @@ export const rpcMethods = {
     "Remove images without a name that nobody uses, and boot snapshots over their bound",
   ),
   "Image.Build": upload(BuildParams, "Build an image from what is uploaded"),
+  "Image.Pull": frames(PullParams, "Pull an image from its registry"),
   "Image.Load": upload(LoadParams, "Load an OCI or Docker archive"),
   "Image.Save": frames(SaveParams, "An archive of images"),
   "Image.History": reply(ImageParams, "How an image was made, newest step first"),
@@ -173,6 +175,7 @@ export interface RpcResults {
   "Image.Tag": StatusOk;
   "Image.Prune": { readonly freed_bytes: number };
   "Image.Build": ImageDetail;
+  "Image.Pull": ImageDetail;
   "Image.Load": readonly ImageDetail[];
   "Image.Save": { readonly bytes: number };
   "Image.History": readonly ImageLayer[];

@@ -1,6 +1,6 @@
 /** Parameters of the people-methods on the unix socket. References here are a uuid, a name, or an unambiguous uuid prefix. */
 import Type, { type Static } from "typebox";
-import { restartPolicies } from "./enums.ts";
+import { pullPolicies, restartPolicies } from "./enums.ts";
 import { environmentKeyPattern, limits, noNulPattern } from "./limits.ts";
 import {
   ArgumentList,
@@ -192,6 +192,18 @@ export const PruneParams = request({
     }),
   ),
 });
+
+export const PullParams = request({
+  reference: imageReference,
+  policy: Type.Optional(words(pullPolicies, "Default always")),
+  credentials: Type.Optional(
+    request(
+      { username: plainText("User", 255), password: Type.String({ maxLength: 65_536 }) },
+      "For this pull alone; else those that are kept for the registry",
+    ),
+  ),
+});
+export type PullParams = Static<typeof PullParams>;
 
 export const TagParams = request({ source: imageReference, reference: imageReference });
 

@@ -19,6 +19,7 @@ export type {
   CheckpointParams,
   CopyInParams,
   ExecParams,
+  PullParams,
   RewindParams,
   RunParams,
   SaveParams,
@@ -122,6 +123,8 @@ export interface ExecResult {
 export interface Progress {
   /** Short name of what is going on. */
   readonly step: string;
+  /** Digest of the layer, where several are on their way at once. */
+  readonly layer?: string;
   readonly message: string;
   readonly current?: number;
   readonly total?: number;

@@ -1,8 +1,8 @@
 import type { ImagesQuery } from "@uni/contract/operations";
 import type { Static } from "typebox";
 import type { Call } from "./call.ts";
+import type { ImagesPort } from "./images-port.ts";
 import { type Answer, items } from "./outcome.ts";
-import type { ImagesPort } from "./port.ts";
 
 export async function getImages(images: ImagesPort, call: Call): Promise<Answer> {
   const { digest, tag } = call.query as Static<typeof ImagesQuery>;

@@ -11,7 +11,6 @@ import type {
   CreateCertificateRequest,
   UpdateCertificatesItem,
 } from "@uni/contract/resources/certificate";
-import type { Image } from "@uni/contract/resources/image";
 import type { CreateInstanceRequest, Instance, InstanceUpdate } from "@uni/contract/resources/instance";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { HealthzData, Metro, Quotas } from "@uni/contract/resources/node";
@@ -22,7 +21,6 @@ import type {
   ServiceGroupUpdate,
 } from "@uni/contract/resources/service-group";
 import type {
-  BuildParams,
   CaInfo,
   CopyInParams,
   DaemonEvent,
@@ -31,15 +29,12 @@ import type {
   DoctorReport,
   ExecParams,
   ExecResult,
-  ImageDetail,
-  ImageFile,
-  ImageLayer,
   KernelInfo,
   LogLine,
   Progress,
-  SaveParams,
   VmStats,
 } from "@uni/contract/rpc";
+import type { ImagesPort } from "./images-port.ts";
 
 export interface Reference {
   readonly uuid?: string | undefined;
@@ -252,44 +247,6 @@ export interface SnapshotsPort {
     account: AccountId,
     wanted: readonly { readonly instance: InstanceId; readonly checkpoint: Reference }[],
   ): Promise<readonly Instance[]>;
-}
-
-/** A path in an image. */
-export interface ImagePlace {
-  readonly reference: string;
-  readonly path: string;
-}
-
-export interface ImagesPort {
-  list(
-    account: AccountId,
-    filter: { readonly digest?: string | undefined; readonly tag?: string | undefined },
-  ): Promise<readonly Image[]>;
-  detail(reference: string): Promise<ImageDetail>;
-  history(reference: string): Promise<readonly ImageLayer[]>;
-  /** A directory's entries, and with `recursive` all below; of anything else that alone. */
-  files(place: ImagePlace, recursive: boolean, signal: AbortSignal): AsyncIterable<ImageFile>;
-  readFile(place: ImagePlace, signal: AbortSignal): AsyncIterable<Uint8Array>;
-  /** A tar of the file or tree; `followLink` copies what a link at the path leads to. */
-  copyOut(place: ImagePlace, followLink: boolean, signal: AbortSignal): AsyncIterable<Uint8Array>;
-  save(params: SaveParams, signal: AbortSignal): AsyncIterable<Uint8Array>;
-  remove(reference: string): Promise<{ readonly removed: readonly string[]; readonly deleted: boolean }>;
-  tag(source: string, reference: string): Promise<void>;
-  /** Removes images without a reference that no instance uses, and leftovers; with `buildCache` that as well. Bytes freed. */
-  prune(also: { readonly buildCache: boolean; readonly bootCache: boolean }): Promise<number>;
-  load(
-    archive: Readable,
-    reference: string | undefined,
-    onProgress: (progress: Progress) => void,
-    signal: AbortSignal,
-  ): Promise<readonly ImageDetail[]>;
-  /** `params.kind` says what the upload is: a build context (tar), an ELF program, or a root file system (tar). */
-  build(
-    upload: Readable,
-    params: BuildParams,
-    onProgress: (progress: Progress) => void,
-    signal: AbortSignal,
-  ): Promise<ImageDetail>;
 }
 
 /** References are matched exactly; one outside the account is `not_found`. */

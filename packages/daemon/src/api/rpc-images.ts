@@ -3,7 +3,7 @@ import type { ImageDetail, Progress } from "@uni/contract/rpc";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import { frameKinds } from "@uni/contract/stream-frames";
 import type { FrameChannel } from "./frame-channel.ts";
-import type { ImagesPort } from "./port.ts";
+import type { ImagesPort } from "./images-port.ts";
 import { done, frames, type RpcAnswer, type RpcContext, sendBytes, value } from "./rpc-answer.ts";
 
 export const reportTo = (channel: FrameChannel) => (progress: Progress) =>
@@ -33,6 +33,8 @@ export function imageMethods(images: ImagesPort) {
       value({ freed_bytes: await images.prune({ buildCache: build_cache, bootCache: boot_cache }) }),
     "Image.Build": (params: RpcParams<"Image.Build">): RpcAnswer =>
       frames((channel) => images.build(channel.upload(), params, reportTo(channel), channel.signal)),
+    "Image.Pull": (params: RpcParams<"Image.Pull">): RpcAnswer =>
+      frames((channel) => images.pull(params, reportTo(channel), channel.signal)),
     "Image.Load": ({ reference }: RpcParams<"Image.Load">): RpcAnswer =>
       frames((channel) => images.load(channel.upload(), reference, reportTo(channel), channel.signal)),
     "Image.Save": (params: RpcParams<"Image.Save">): RpcAnswer =>

@@ -58,7 +58,7 @@ export class BlobStore {
     options: IngestOptions,
   ): Promise<{ readonly digest: Digest; readonly size: number }> {
     const { what, digest, size, signal } = options;
-    if (size !== undefined) await requireSpace(this.#free, this.#directory, size, what);
+    if (size !== undefined) await this.requireSpace(size, what);
     await using file = await this.#scratch.file();
     const spooled = await spool(bytes, file.handle, {
       what,
@@ -93,6 +93,10 @@ export class BlobStore {
     await syncDirectory(this.#directory);
   }
 
+  requireSpace(bytes: number, what: string): Promise<void> {
+    return requireSpace(this.#free, this.#directory, bytes, what);
+  }
+
   /** Removes what `keep` does not name; returns the bytes. Synchronous, so that nobody can begin to count on a blob in between. */
   sweep(keep: (digest: Digest) => boolean): number {
     let freed = 0;
@@ -115,7 +119,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function mismatch(what: string, reason: string): UniError {
+export function mismatch(what: string, reason: string): UniError {
   return new UniError("digest_mismatch", `${what}: ${reason}`, {
     hint: "The bytes were damaged or changed on the way; fetch or build them again.",
   });

@@ -20,9 +20,12 @@ import { Leases } from "./leases.ts";
 import { defaultLimits, type ImageLimits } from "./limits.ts";
 import { loadArchive } from "./load-archive.ts";
 import { withoutOwnHost } from "./own-host.ts";
+import { PartialBlobs } from "./partial-blobs.ts";
 import { hostArchitecture } from "./platform.ts";
 import type { Image, ImageConfig, Images } from "./port.ts";
+import { createPull } from "./pull/pull-image.ts";
 import { canonicalReference } from "./reference.ts";
+import type { Remote } from "./remote/client.ts";
 import { removeImage } from "./remove-image.ts";
 import type { Repositories } from "./repositories/port.ts";
 import { Preparation } from "./repositories/preparation.ts";
@@ -42,6 +45,8 @@ export interface ImagesOptions {
   readonly repositories: RepositoryCatalogue;
   /** Addresses of this machine's own registry: names there are names here. */
   readonly ownHosts?: () => readonly string[];
+  /** Its caller closes it. */
+  readonly remote: Remote;
   /** Of this machine, unless a test says otherwise. */
   readonly architecture?: string;
   readonly limits?: Partial<ImageLimits>;
@@ -73,6 +78,7 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
   const ownHosts = options.ownHosts ?? (() => []);
   const local = (reference: string) => withoutOwnHost(reference, ownHosts());
   const canonical = (reference: string) => canonicalReference(local(reference));
+  const pull = createPull(room, options.remote);
   const byDigest = async (digest: Digest): Promise<Image> =>
     toImage(room, findImage(await room.catalogue.list(), digest));
 
@@ -81,6 +87,11 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
     resume: () => preparation.resume(),
     close: () => preparation.close(),
     resolve: async (reference) => toImage(room, await resolveImage(room, local(reference))),
+    // What is in this machine's own registry is here.
+    pull: async (reference, request, how) =>
+      local(reference) === reference
+        ? byDigest(await pull(reference, request, how))
+        : toImage(room, await resolveImage(room, local(reference))),
     list: async () => (await room.catalogue.list()).map((row) => toImage(room, row)),
     history: (reference) => imageHistory(room, local(reference)),
     save: (references, format, signal) =>
@@ -117,12 +128,14 @@ async function openRoom(options: ImagesOptions, prepared: Room["prepared"]): Pro
   const limits = { ...defaultLimits, ...options.limits };
   const free = options.freeBytes ?? freeBytesOf;
   const scratch = new Scratch(join(directory, "tmp"));
+  const partials = new PartialBlobs(join(directory, "partial"));
   const blobs = new BlobStore(join(directory, "blobs", "sha256"), scratch, free);
   const roots = new Roots(join(directory, "roots"), { scratch, free, limits });
   // VMM processes, which run as users of their own, reach the roots through it.
   await ensureDirectory(directory, 0o755);
   await scratch.open();
   await blobs.open();
+  await partials.open();
   await roots.open();
   return {
     clock,
@@ -130,6 +143,7 @@ async function openRoom(options: ImagesOptions, prepared: Room["prepared"]): Pro
     catalogue,
     repositories,
     blobs,
+    partials,
     roots,
     scratch,
     limits,

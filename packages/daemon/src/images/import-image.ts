@@ -6,6 +6,7 @@ import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
 import type { ImageRow } from "../store/images.ts";
 import { digestOf } from "./digest.ts";
+import { fetchBlob } from "./fetch-blob.ts";
 import { type ParsedConfig, parseImageConfig } from "./image-config.ts";
 import { type Layer, openLayers } from "./layer-files.ts";
 import { overLimit } from "./limits.ts";
@@ -32,7 +33,8 @@ export async function importImage(
   options: ImageOptions,
 ): Promise<Digest> {
   const { source, references } = request;
-  const { descriptor, manifest } = await findManifest(room, request, options.signal);
+  const target = request.descriptor.digest;
+  const { descriptor, manifest, documents } = await findManifest(room, request, options.signal);
   const { digest } = descriptor;
   const what = `image ${digest}`;
   if (manifest.layers.length > room.limits.layers) {
@@ -41,22 +43,20 @@ export async function importImage(
   const blobs = [
     ...new Set([digest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)]),
   ];
-  const release = room.leases.hold(blobs);
+  const release = room.leases.hold([...blobs, ...documents.keys()]);
   try {
-    const isThere = await room.catalogueQueue.run("catalogue", () => nameStored(room, digest, references));
+    for (const [each, bytes] of documents) await storeDocument(room, each, bytes, options.signal);
+    const isThere = await room.catalogueQueue.run("catalogue", () =>
+      nameStored(room, digest, references, target),
+    );
     if (isThere) return digest;
     const parsed = await importConfig(room, manifest.config, source, options.signal);
     checkConfig(parsed, manifest, { what, architecture: room.architecture });
-    await ingest(room, descriptor, source, { asDocument: true, options });
-    for (const [index, layer] of manifest.layers.entries()) {
-      const total = manifest.layers.length;
-      options.onProgress({ step: "layers", message: "storing layers", current: index + 1, total });
-      await ingest(room, layer, source, { asDocument: false, options });
-    }
+    await ingestLayers(room, manifest.layers, source, options);
     const layers = manifest.layers.map((layer, index): Layer => {
       return { digest: layer.digest, diffId: parsed.diffIds[index] ?? layer.digest };
     });
-    return await finish(room, { digest, blobs, layers, parsed, references }, options);
+    return await finish(room, { digest, target, blobs, layers, parsed, references }, options);
   } finally {
     release();
   }
@@ -69,12 +69,14 @@ export async function findManifest(
   signal: AbortSignal,
 ) {
   let { descriptor } = request;
+  const documents = new Map<Digest, Buffer>();
   for (let depth = 0; depth <= maxIndexDepth; depth++) {
     signal.throwIfAborted();
     const what = `image ${descriptor.digest}`;
     const bytes = await readDocument(room, descriptor, request.source);
     const document = parseDocument(bytes, what);
-    if (document.kind === "manifest") return { descriptor, manifest: document.manifest };
+    documents.set(descriptor.digest, bytes);
+    if (document.kind === "manifest") return { descriptor, manifest: document.manifest, documents };
     descriptor = choosePlatform(document.manifests, room.architecture, what);
   }
   throw new UniError(
@@ -88,11 +90,16 @@ export async function readDocument(
   descriptor: Descriptor,
   source: ImageSource,
 ): Promise<Buffer> {
-  const { digest, size } = descriptor;
-  if (size > room.limits.documentBytes) {
-    throw overLimit(`read ${digest}`, "bytes a document", room.limits.documentBytes);
-  }
-  const bytes = await source.manifest(descriptor);
+  checkDocumentSize(room, descriptor);
+  return checkDocument(descriptor, await source.manifest(descriptor));
+}
+
+function checkDocumentSize(room: Pick<Room, "limits">, { digest, size }: Descriptor): void {
+  if (size <= room.limits.documentBytes) return;
+  throw overLimit(`read ${digest}`, "bytes a document", room.limits.documentBytes);
+}
+
+function checkDocument({ digest, size }: Descriptor, bytes: Buffer): Buffer {
   const found = digestOf(bytes);
   if (found === digest && bytes.length === size) return bytes;
   throw new UniError(
@@ -104,16 +111,21 @@ export async function readDocument(
   );
 }
 
+async function storeDocument(room: Room, digest: Digest, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  if (await room.blobs.has(digest)) return;
+  const what = `store document ${digest}`;
+  await room.blobs.ingest([bytes], { what, digest, size: bytes.length, maxBytes: bytes.length, signal });
+}
+
 async function importConfig(room: Room, descriptor: Descriptor, source: ImageSource, signal: AbortSignal) {
-  const bytes = await readDocument(room, descriptor, source);
-  await room.blobs.ingest([bytes], {
-    what: `store config ${descriptor.digest}`,
-    digest: descriptor.digest,
-    size: descriptor.size,
-    maxBytes: descriptor.size,
-    signal,
-  });
-  return parseImageConfig(bytes, `the config of image ${descriptor.digest}`);
+  const { digest, size } = descriptor;
+  checkDocumentSize(room, descriptor);
+  if (!(await room.blobs.has(digest))) {
+    const what = `store config ${digest}`;
+    await room.blobs.ingest(await source.blob(descriptor), { what, digest, size, maxBytes: size, signal });
+  }
+  const bytes = checkDocument(descriptor, await room.blobs.read(digest));
+  return parseImageConfig(bytes, `the config of image ${digest}`);
 }
 
 function checkConfig(
@@ -133,26 +145,66 @@ function checkConfig(
   );
 }
 
-async function ingest(
+/** Progress is told again after so much more. */
+const reportBytes = 256 * 1024;
+
+/** As many at once as registries and disks like. The first that fails ends the others. */
+const layersAtOnce = 3;
+
+async function ingestLayers(
   room: Room,
-  descriptor: Descriptor,
+  layers: readonly Descriptor[],
   source: ImageSource,
-  { asDocument, options }: { readonly asDocument: boolean; readonly options: ImageOptions },
+  options: ImageOptions,
 ): Promise<void> {
-  const { digest, size } = descriptor;
-  if (await room.blobs.has(digest)) return;
-  const bytes = asDocument ? [await source.manifest(descriptor)] : await source.blob(descriptor);
-  await room.blobs.ingest(bytes, {
-    what: `store blob ${digest}`,
-    digest,
-    size,
-    maxBytes: room.limits.bytes,
-    signal: options.signal,
-  });
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const left = [...new Map(layers.map((layer) => [layer.digest, layer])).values()].reverse();
+  const work = async (): Promise<void> => {
+    for (let layer = left.pop(); layer !== undefined; layer = left.pop()) {
+      await ingestLayer(room, layer, source, { ...options, signal });
+    }
+  };
+  const workers = Array.from({ length: layersAtOnce }, () =>
+    work().catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    }),
+  );
+  await Promise.allSettled(workers);
+  signal.throwIfAborted();
+}
+
+async function ingestLayer(
+  room: Room,
+  layer: Descriptor,
+  source: ImageSource,
+  { signal, onProgress }: ImageOptions,
+): Promise<void> {
+  const { digest, size } = layer;
+  let reported = 0;
+  const report = (current: number, message: string): void => {
+    reported = current;
+    onProgress({ step: "layer", layer: digest, message, current, total: size });
+  };
+  const onBytes = (current: number): void => {
+    if (current - reported >= reportBytes) report(current, "receiving");
+  };
+  if (await room.blobs.has(digest)) return report(size, "already there");
+  const origin = source.origin?.(layer);
+  if (origin !== undefined) {
+    await fetchBlob(room, layer, origin, { signal, onBytes });
+  } else {
+    const what = `store blob ${digest}`;
+    const bytes = await source.blob(layer);
+    await room.blobs.ingest(bytes, { what, digest, size, maxBytes: room.limits.bytes, signal, onBytes });
+  }
+  report(size, "received");
 }
 
 interface Gathered {
   readonly digest: Digest;
+  readonly target: Digest;
   readonly blobs: readonly Digest[];
   readonly layers: readonly Layer[];
   readonly parsed: ParsedConfig;
@@ -160,7 +212,7 @@ interface Gathered {
 }
 
 async function finish(room: Room, image: Gathered, options: ImageOptions): Promise<Digest> {
-  const { digest, blobs, parsed } = image;
+  const { digest, target, blobs, parsed } = image;
   const key = rootKey(parsed.diffIds);
   const release = room.leases.hold([key]);
   try {
@@ -180,7 +232,7 @@ async function finish(room: Room, image: Gathered, options: ImageOptions): Promi
       missing,
     };
     options.signal.throwIfAborted();
-    await room.catalogueQueue.run("catalogue", () => room.catalogue.put(row, image.references));
+    await room.catalogueQueue.run("catalogue", () => room.catalogue.put(row, image.references, target));
     room.log.info({ digest, references: image.references, sizeBytes }, "image stored");
     return digest;
   } finally {
@@ -189,9 +241,14 @@ async function finish(room: Room, image: Gathered, options: ImageOptions): Promi
 }
 
 /** Gives an image that is there already its new names; false if it is not there, or somebody took its root away by hand. */
-async function nameStored(room: Room, digest: Digest, references: readonly string[]): Promise<boolean> {
+async function nameStored(
+  room: Room,
+  digest: Digest,
+  references: readonly string[],
+  target: Digest,
+): Promise<boolean> {
   const row = (await room.catalogue.list()).find((each) => each.digest === digest);
   if (row === undefined || (await room.roots.size(row.root)) === undefined) return false;
-  await room.catalogue.put(row, references);
+  await room.catalogue.put(row, references, target);
   return true;
 }

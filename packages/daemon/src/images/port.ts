@@ -1,5 +1,6 @@
 /** Container images as Uni sees them: a config and one read-only EROFS root, both found by digest. */
 import type { Readable } from "node:stream";
+import type { PullPolicy } from "@uni/contract/enums";
 import type { Digest } from "@uni/contract/ids";
 import type { ImageFile, ImageLayer, SaveParams } from "@uni/contract/rpc";
 
@@ -63,8 +64,10 @@ export interface BuildRequest {
 }
 
 export interface Progress {
-  /** Short name of what is going on: "context", "build", "layers", "root". */
+  /** Short name of what is going on: "context", "build", "layer", "layers", "root". */
   readonly step: string;
+  /** Which layer, where several are on their way at once. */
+  readonly layer?: Digest;
   readonly message: string;
   readonly current?: number;
   readonly total?: number;
@@ -93,9 +96,23 @@ export interface ImageFiles extends AsyncDisposable {
 
 export type ArchiveFormat = NonNullable<SaveParams["format"]>;
 
+export interface PullRequest {
+  readonly policy: PullPolicy;
+  /** For this pull alone; else those that are kept for the registry. */
+  readonly credentials?: { readonly username: string; readonly password: string } | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Join a pull of the same that is under way; standard: yes. */
+  readonly mergeRequests?: boolean | undefined;
+}
+
 export interface Images {
   /** `name`, `name:tag`, `name@sha256:…`, `sha256:…` or an unambiguous digest prefix of 6 or more digits; else `image_not_found`, with near names in the hint. */
   resolve(reference: string): Promise<Image>;
+  /**
+   * The image of a reference, from a registry if its policy says so or it is not here. Callers at the same time share the
+   * work; it ends when the last of them has aborted.
+   */
+  pull(reference: string, request: PullRequest, options: ImageOptions): Promise<Image>;
   list(): Promise<readonly Image[]>;
   open(reference: string): Promise<ImageFiles>;
   /** Newest step first. */

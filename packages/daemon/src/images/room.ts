@@ -7,6 +7,7 @@ import type { BlobStore } from "./blob-store.ts";
 import type { Catalogue, RepositoryCatalogue } from "./catalogue.ts";
 import type { Leases } from "./leases.ts";
 import type { ImageLimits } from "./limits.ts";
+import type { PartialBlobs } from "./partial-blobs.ts";
 import type { Roots } from "./roots.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -16,6 +17,7 @@ export interface Room {
   readonly catalogue: Catalogue;
   readonly repositories: RepositoryCatalogue;
   readonly blobs: BlobStore;
+  readonly partials: PartialBlobs;
   readonly roots: Roots;
   readonly scratch: Scratch;
   readonly leases: Leases;

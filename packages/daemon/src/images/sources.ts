@@ -6,12 +6,25 @@ import type { Descriptor } from "./oci.ts";
 import type { ByteStream } from "./spool.ts";
 
 export interface ManifestSource {
-  /** An index, manifest or config by its descriptor. */
+  /** An index or manifest by its descriptor. */
   manifest(descriptor: Descriptor): Promise<Buffer>;
 }
 
 export interface BlobSource {
   blob(descriptor: Descriptor): Promise<ByteStream>;
+  /** Where bytes come from afar: what came before a break is kept, and gone on with. */
+  origin?(descriptor: Descriptor): BlobOrigin;
+}
+
+export interface BlobOrigin {
+  /** With `distrust`, what came before was wrong: a mirror is not asked again. */
+  open(from: number, distrust: boolean): Promise<Stretch>;
+}
+
+/** Bytes from a position on; where the other side does not know how, from the start. */
+export interface Stretch {
+  readonly from: number;
+  readonly bytes: ByteStream;
 }
 
 export type ImageSource = ManifestSource & BlobSource;

@@ -59,7 +59,7 @@ async function* each(bytes: ByteStream): AsyncGenerator<Uint8Array> {
 }
 
 /** Ends the iteration with the signal's reason also while it waits for the next bytes. */
-async function* abortable(bytes: ByteStream, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* abortable(bytes: ByteStream, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const iterator = each(bytes);
   const aborted = Promise.withResolvers<never>();
   aborted.promise.catch(() => {});

@@ -16,7 +16,8 @@ export function sweep(
   return room.catalogueQueue.run("catalogue", async () => {
     if (inUse !== undefined) await removeNameless(room, inUse);
     if (untagged) await removeUntagged(room);
-    return (await room.scratch.sweep()) + (await sweepStore(room));
+    const partials = room.partials.sweep(room.clock.now());
+    return partials + (await room.scratch.sweep()) + (await sweepStore(room));
   });
 }
 

@@ -11,6 +11,7 @@ import { createRepositoryCatalogue } from "../store/repositories.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { createImages, type ImagesOptions, type OpenImages } from "./images.ts";
 import type { ImageOptions, Progress } from "./port.ts";
+import { createRemote } from "./remote/client.ts";
 
 export interface TestStore {
   readonly directory: string;
@@ -25,6 +26,7 @@ export async function withStore(
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "uni-images-"));
   const db = await openDatabase(":memory:");
+  const remote = createRemote({ clock: systemClock, log: silentLog });
   try {
     const catalogue = overrides.catalogue ?? createImageCatalogue(db);
     const options: ImagesOptions = {
@@ -33,6 +35,7 @@ export async function withStore(
       directory: join(directory, "images"),
       catalogue,
       repositories: createRepositoryCatalogue(db),
+      remote,
       architecture: "amd64",
       builders: [],
       ...overrides,
@@ -44,6 +47,7 @@ export async function withStore(
       await images.close();
     }
   } finally {
+    remote.close();
     await db.destroy();
     rmSync(directory, { recursive: true });
   }

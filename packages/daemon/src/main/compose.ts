@@ -12,6 +12,7 @@ import { Teardown } from "../base/teardown.ts";
 import { createEdge } from "../edge/edge.ts";
 import { createGuestConnector } from "../guest/connector.ts";
 import { createImages } from "../images/images.ts";
+import { createRemote } from "../images/remote/client.ts";
 import { RomFiles } from "../images/rom-files.ts";
 import { Drains } from "../instances/drains.ts";
 import { LogStore } from "../instances/log-store.ts";
@@ -109,6 +110,8 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     probe: (boot) => probeAccelerator({ ...vmmOptions, boot }),
     create: (accelerator) => createQemuVmm({ ...vmmOptions, cacheBytes: config.bootCacheBytes, accelerator }),
   });
+  const remote = createRemote({ clock, log: log.child({ room: "images" }), ...config.registries });
+  await undo.add("registries", () => remote.close());
   const images = await createImages({
     clock,
     log: log.child({ room: "images" }),
@@ -116,6 +119,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     catalogue: createImageCatalogue(db),
     repositories: createRepositoryCatalogue(db),
     ownHosts: () => registryHosts(surroundings.address()),
+    remote,
   });
   await undo.add("images", () => images.close());
   const romFiles = await RomFiles.open(directories.roms);

@@ -2,9 +2,11 @@ import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UniError } from "@uni/contract/errors";
+import type { RegistryOptions } from "../images/remote/address.ts";
 import type { AcmeOptions } from "../services/acme/options.ts";
 import { readHostName } from "../services/domains.ts";
 import { acmeOptionNames, acmeUsage, readAcmeOptions } from "./acme-config.ts";
+import { readRegistryOptions, registryOptionNames, registryUsage } from "./registry-config.ts";
 
 export interface Config {
   readonly dataDirectory: string;
@@ -28,6 +30,7 @@ export interface Config {
   readonly edgeProxies: readonly string[];
   /** Undefined: the local authority issues all that is not uploaded. */
   readonly acme: AcmeOptions | undefined;
+  readonly registries: RegistryOptions;
 }
 
 export const usage = `Usage: unid [options]
@@ -52,6 +55,7 @@ Options:
   --version               print the version
   --help                  print this
 
+${registryUsage}
 ${acmeUsage}
 The token of the REST API is in DIR/admin-token, the address that it listens on in DIR/listen.
 SIGTERM ends the daemon; its instances go on and are taken over by the next one.
@@ -113,6 +117,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
       edgeProxies: parseEdgeProxies(values["edge-proxies"] ?? env.UNI_EDGE_PROXIES ?? ""),
       domain: readHostName(values.domain ?? env.UNI_DOMAIN ?? defaultDomain, false),
       acme: readAcmeOptions(values, env),
+      registries: readRegistryOptions(values, env),
     },
   };
 }
@@ -134,6 +139,7 @@ function parseOptions(args: readonly string[]) {
         "log-level": { type: "string" },
         "sleep-to-disk-after": { type: "string" },
         ...acmeOptionNames,
+        ...registryOptionNames,
         help: { type: "boolean" },
         version: { type: "boolean" },
       },

@@ -1,6 +1,6 @@
 import type { Digest } from "@uni/contract/ids";
 import type { ImageDetail } from "@uni/contract/rpc";
-import type { ImagesPort } from "../api/port.ts";
+import type { ImagesPort } from "../api/images-port.ts";
 import type { Image, Images } from "../images/port.ts";
 import type { Vmm } from "../vmm/port.ts";
 import { buildRequest } from "./build-request.ts";
@@ -41,6 +41,9 @@ export function createImagesPort(images: Images, users: Users, trimCache: Vmm["t
     async prune({ buildCache, bootCache }) {
       const freed = await images.collect({ inUse: usersOf, untagged: true, buildCache });
       return freed + (await trimCache({ all: bootCache }));
+    },
+    async pull({ reference, policy = "always", credentials }, onProgress, signal) {
+      return detail(await images.pull(reference, { policy, credentials }, { onProgress, signal }));
     },
     async load(archive, reference, onProgress, signal) {
       return (await images.load(archive, reference, { onProgress, signal })).map(detail);

@@ -15,6 +15,7 @@ import { systemClock } from "../base/clock.ts";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import { silentLog } from "../base/log.ts";
 import type { Edge, EdgeLoad } from "../edge/port.ts";
+import { standardOptions } from "../images/remote/address.ts";
 import { RomFiles } from "../images/rom-files.ts";
 import { Drains } from "../instances/drains.ts";
 import { LogStore } from "../instances/log-store.ts";
@@ -216,6 +217,7 @@ export async function startDaemon(
     edgeBind: "127.0.0.1",
     edgeProxies: [],
     acme: undefined,
+    registries: standardOptions,
   };
   const drains = new Drains();
   const configurations = await Configurations.open(db);

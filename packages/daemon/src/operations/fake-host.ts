@@ -93,11 +93,13 @@ export function createFakeImages(): Images {
   const no = async (): Promise<never> => {
     throw new UniError("not_supported", "the fake store has one image, and that for good");
   };
+  const resolve = async (reference: string): Promise<Image> => {
+    if (["hello", "hello:latest", fakeImage.digest].includes(reference)) return fakeImage;
+    throw new UniError("image_not_found", `find image '${reference}': no such image`);
+  };
   return {
-    async resolve(reference) {
-      if (["hello", "hello:latest", fakeImage.digest].includes(reference)) return fakeImage;
-      throw new UniError("image_not_found", `find image '${reference}': no such image`);
-    },
+    resolve,
+    pull: resolve,
     list: async () => [fakeImage],
     open: no,
     history: no,

@@ -48,6 +48,8 @@ export interface RemoteRequest extends Omit<EndpointRequest, "headers"> {
   readonly expect?: readonly number[];
   /** Standard: yes, but for POST and PATCH, which the registry may have heard. */
   readonly isRepeatable?: boolean;
+  /** Asks the registry itself: what a mirror gave was wrong. */
+  readonly distrustMirrors?: boolean;
 }
 
 export interface Repository {
@@ -109,7 +111,7 @@ export function createRemote(options: RemoteOptions): Remote {
         registry: origin.address.registry,
         async request(request) {
           const expected = request.expect ?? [200];
-          for (const mirror of usable) {
+          for (const mirror of request.distrustMirrors === true ? [] : usable) {
             const answer = await sendTo(mirror, request, given).catch((error: unknown) => {
               request.signal.throwIfAborted();
               log.warn({ mirror: mirror.address.registry, err: error }, "a mirror failed");
