@@ -3,12 +3,13 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
-import type { BaseImage, Builder, BuilderRequest, BuilderResult } from "./builder.ts";
+import { type LaidOutBase, layOutBases, type Supply } from "./base-images.ts";
+import type { Builder, BuilderRequest, BuilderResult } from "./builder.ts";
 import { type ByteSource, fileSource } from "./byte-source.ts";
 import type { Hold } from "./compose/made-part.ts";
 import type { Part } from "./compose/part.ts";
 import { storedPart } from "./compose/stored-part.ts";
-import { directoryDescriptor, directorySource, writeDirectoryImage } from "./directory-source.ts";
+import { directoryDescriptor, directorySource } from "./directory-source.ts";
 import { isNoSpace, noSpace } from "./disk-space.ts";
 import { baseImages } from "./dockerfile.ts";
 import { extractTree } from "./extract.ts";
@@ -17,7 +18,6 @@ import { loadArchive, receivePlain } from "./load-archive.ts";
 import { Merge } from "./merge.ts";
 import { lookUp } from "./missing-libraries.ts";
 import type { BuildSource, ImageOptions } from "./port.ts";
-import { canonicalReference } from "./reference.ts";
 import { splitName } from "./resolve-path.ts";
 import type { Room } from "./room.ts";
 import { readTar } from "./tar-reader.ts";
@@ -33,6 +33,7 @@ export interface ContextInput {
   /** Of the build's own directory, which the caller removes once the part is used. */
   readonly directory: string;
   readonly hold: Hold;
+  readonly supply: Supply;
 }
 
 const maxDockerfileBytes = 1 << 20;
@@ -42,7 +43,7 @@ const argumentName = /^[A-Za-z_]\w{0,199}$/;
 export async function contextPart(
   room: Room,
   builders: readonly Builder[],
-  { context, source, reference, directory, hold }: ContextInput,
+  { context, source, reference, directory, hold, supply }: ContextInput,
   options: ImageOptions,
 ): Promise<Part> {
   checkSource(source);
@@ -50,6 +51,9 @@ export async function contextPart(
   options.onProgress({ step: "context", message: "receiving the build context" });
   try {
     const dockerfile = await unpack(room, context, { path: source.dockerfile, directory }, options);
+    const names = baseImages(dockerfile, source.buildArgs);
+    const bases = await layOutBases(room, { names, builder, supply, hold, directory }, options);
+    await pinBases(join(directory, "Dockerfile"), dockerfile, bases);
     const result = await builder.build({
       reference,
       contextDirectory: join(directory, "context"),
@@ -57,13 +61,13 @@ export async function contextPart(
       target: source.target,
       buildArgs: source.buildArgs,
       secretFiles: await writeSecrets(source.secrets, directory),
-      baseImages: await layOutBases(room, baseImages(dockerfile, source.buildArgs), directory),
+      baseImages: bases,
       noCache: source.noCache,
       workDirectory: await subdirectory(directory, "builder"),
       signal: options.signal,
       onLine: ({ text, step }) => options.onProgress({ step: "build", message: text, ...step }),
     } satisfies BuilderRequest);
-    return await partOfResult(room, result, { reference, hold }, options);
+    return await partOfResult(room, result, { reference, hold, supply }, options);
   } catch (error) {
     options.signal.throwIfAborted();
     if (isNoSpace(error)) throw noSpace("unpack the build context", 1, undefined, error);
@@ -141,34 +145,21 @@ async function writeSecrets(
   return Object.fromEntries(paths);
 }
 
-/** Images of the store that the Dockerfile names; their blobs are links to the store's. */
-async function layOutBases(room: Room, names: readonly string[], directory: string): Promise<BaseImage[]> {
-  const rows = await room.catalogue.list();
-  const bases: BaseImage[] = [];
-  for (const name of names) {
-    const reference = tryCanonical(name);
-    const row = rows.find(({ references }) => reference !== undefined && references.includes(reference));
-    if (row === undefined || reference === undefined) continue;
-    const place = await subdirectory(directory, `base-${bases.length}`);
-    await writeDirectoryImage(place, row.digest, row.blobs, (digest) => room.blobs.path(digest));
-    bases.push({ reference, directory: place });
-  }
-  return bases;
-}
-
-/** A name with a digest, or one that is no name, is left to the builder. */
-function tryCanonical(name: string): string | undefined {
-  try {
-    return canonicalReference(name);
-  } catch {
-    return undefined;
-  }
+/** A builder cannot be given an image under a digest: those get a name. */
+async function pinBases(path: string, dockerfile: string, bases: readonly LaidOutBase[]): Promise<void> {
+  const pinned = bases.filter(({ written }) => written.includes("@"));
+  if (pinned.length === 0) return;
+  const renamed = pinned.reduce(
+    (text, { written, reference }) => text.replaceAll(written, reference),
+    dockerfile,
+  );
+  await writeFile(path, renamed, { mode: 0o600 });
 }
 
 async function partOfResult(
   room: Room,
   result: BuilderResult,
-  { reference, hold }: { readonly reference: string; readonly hold: Hold },
+  { reference, hold, supply }: Pick<ContextInput, "reference" | "hold" | "supply">,
   options: ImageOptions,
 ): Promise<Part> {
   if (result.kind === "directory") {
@@ -180,7 +171,7 @@ async function partOfResult(
   const [digest] = await loadArchive(room, result.stream, undefined, options);
   if (digest === undefined)
     throw new UniError("build_failed", `build "${reference}": the builder made no image`);
-  return storedPart(room, digest, "the result of a build", hold);
+  return storedPart(room, { reference: digest, use: "the result of a build", hold, supply }, options);
 }
 
 async function subdirectory(directory: string, name: string): Promise<string> {

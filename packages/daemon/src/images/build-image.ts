@@ -1,6 +1,7 @@
 /** Builds an image: a part of what was uploaded, perhaps on another image, with changes to its config; then imports it. */
 import type { Readable } from "node:stream";
 import type { Digest } from "@uni/contract/ids";
+import type { Supply } from "./base-images.ts";
 import { contextPart } from "./build-context.ts";
 import type { Builder } from "./builder.ts";
 import { composeImage } from "./compose/compose-image.ts";
@@ -16,6 +17,7 @@ export interface BuildInput {
   readonly upload: Readable;
   /** With its reference in canonical form. */
   readonly request: BuildRequest;
+  readonly supply: Supply;
 }
 
 interface Built {
@@ -31,11 +33,15 @@ export async function buildImage(
   options: ImageOptions,
 ): Promise<Digest> {
   const { reference, base, changes } = input.request;
+  const { supply } = input;
   const releases: (() => void)[] = [];
   const hold: Hold = (digests) => void releases.push(room.leases.hold(digests));
   await using work = await room.scratch.directory();
   try {
-    const below = base === undefined ? [] : [await storedPart(room, base, "what the build lies on", hold)];
+    const below =
+      base === undefined
+        ? []
+        : [await storedPart(room, { reference: base, use: "what the build lies on", hold, supply }, options)];
     const { part, defaults } = await makePart(room, builders, input, { directory: work.path, hold }, options);
     const parts = [...below, part];
     const composed = await composeImage(room, parts, { ...defaults, ...changes }, options.signal);
@@ -48,7 +54,7 @@ export async function buildImage(
 async function makePart(
   room: Room,
   builders: readonly Builder[],
-  { upload, request }: BuildInput,
+  { upload, request, supply }: BuildInput,
   work: { readonly directory: string; readonly hold: Hold },
   options: ImageOptions,
 ): Promise<Built> {
@@ -57,7 +63,12 @@ async function makePart(
   switch (source.kind) {
     case "context":
       return {
-        part: await contextPart(room, builders, { context: upload, source, reference, ...work }, options),
+        part: await contextPart(
+          room,
+          builders,
+          { context: upload, source, reference, supply, ...work },
+          options,
+        ),
         defaults: {},
       };
     case "elf": {
@@ -69,7 +80,14 @@ async function makePart(
     case "root":
       return { part: await rootPart(room, { bytes: upload, reference }, hold, options), defaults: {} };
     case "image":
-      return { part: await storedPart(room, source.image, "the root file system", hold), defaults: {} };
+      return {
+        part: await storedPart(
+          room,
+          { reference: source.image, use: "the root file system", hold, supply },
+          options,
+        ),
+        defaults: {},
+      };
     default:
       return source satisfies never;
   }

@@ -43,7 +43,7 @@ export class BuildOutput {
       hint:
         missing === undefined
           ? "The lines above are the end of the build's output."
-          : `The base image ${missing} is not on this machine, and Uni does not pull images yet: load or build it first.`,
+          : `The base image ${missing} is not on this machine: pull, load or build it first.`,
     });
   }
 

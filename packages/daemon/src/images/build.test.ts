@@ -13,6 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { describe, imageBlobs, indexBlob } from "../../../../test/kit/image-archive.ts";
+import { withRegistry } from "../../../../test/kit/registry-pulls.ts";
 import { makeTar, type TarMember } from "../../../../test/kit/tar-writer.ts";
 import { createBuildahBuilder } from "./buildah.ts";
 import type { BuildRequest, Image, Images, Progress } from "./port.ts";
@@ -233,11 +235,60 @@ test("base images of the machine's storage are used, also after they were replac
   }, "machine");
 });
 
-test("a base image that is nowhere: said at once, without asking a registry", async () => {
+test("a base image that is nowhere is named, before anything is built", async () => {
+  await withBuilder(async ({ images, storage }) => {
+    await assert.rejects(images.build(context("FROM 127.0.0.1:1/nosuch:1\n"), request, quietly()), {
+      code: "unreachable",
+      message: /^take the base image 127\.0\.0\.1:1\/nosuch:1: /,
+    });
+    assert.equal(existsSync(join(storage, "own")), false);
+  });
+});
+
+test("base images, runtimes and roots come from registries when they are not here, also by an index's digest", async () => {
+  const storage = mkdtempSync(join(tmpdir(), "uni-buildah-"));
+  const builder = createBuildahBuilder({ directory: join(storage, "own"), machineStorage: storage });
+  try {
+    await withRegistry(
+      async ({ registry, images, directory }) => {
+        const base = imageBlobs({ layers: [makeTar([{ name: "one", content: "1" }])], compress: "gzip" });
+        const platform = { os: "linux", architecture: "amd64" };
+        const index = indexBlob([{ ...describe(base[0]), platform }]);
+        registry.add(base);
+        registry.add([index], "1");
+        const [tagged, pinned] = [`${registry.host}/base:1`, `${registry.host}/base@${index.digest}`];
+        const dockerfile = `FROM ${pinned}\nCOPY --from=${tagged} /one /two\n`;
+        const built = await images.build(context(dockerfile), request, quietly());
+        inRoot(built, (root) => assert.deepEqual(readdirSync(root), ["one", "two"]));
+        await images.remove(tagged, () => []);
+        const onBase = { reference: "x", source: { kind: "root" }, base: tagged, changes: {} } as const;
+        const stacked = await images.build(stream(makeTar([{ name: "top" }])), onBase, quietly());
+        inRoot(stacked, (root) => assert.deepEqual(readdirSync(root), ["one", "top"]));
+        const asRoot = { reference: "y", source: { kind: "image", image: pinned }, changes: {} } as const;
+        const image = await images.build(stream(Buffer.alloc(0)), asRoot, quietly());
+        assert.equal(image.digest, base[0].digest);
+        assert.deepEqual(storedFiles(directory).scratch, []);
+      },
+      { builders: [builder] },
+    );
+  } finally {
+    rmSync(storage, { recursive: true });
+  }
+});
+
+test("a base image by its digest is that of the store", async () => {
   await withBuilder(async ({ images }) => {
-    await assert.rejects(images.build(context("FROM registry.example.com/nosuch:1\n"), request, quietly()), {
-      code: "build_failed",
-      hint: /base image registry\.example\.com\/nosuch:1 is not on this machine/,
+    const base = await images.build(
+      context(`${preamble}RUN echo pinned > /base\n`),
+      { ...request, reference: "base" },
+      quietly(),
+    );
+    const name = `registry.example.com/base@${base.digest}`;
+    const dockerfile = `FROM ${name} AS first\nFROM scratch\nCOPY --from=${name} /base /one\nCOPY --from=first /base /two\n`;
+    const image = await images.build(context(dockerfile), request, quietly());
+    inRoot(image, (root) => {
+      assert.equal(readFileSync(join(root, "one"), "utf8"), "pinned\n");
+      assert.equal(readFileSync(join(root, "two"), "utf8"), "pinned\n");
     });
   });
 });

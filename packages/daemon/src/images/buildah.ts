@@ -1,7 +1,7 @@
 /**
  * Builds with buildah. Its storage is ours alone (images, cache and working containers of this data directory), and the
  * machine's own container storage is underneath it, read-only: base images that are there can be used, and nothing of
- * ours appears there. No registry is asked: pulling is not supported yet, and a build must not hang without a network.
+ * ours appears there. It asks no registry: what is missing is pulled before, by the room's own rules.
  */
 import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -10,6 +10,7 @@ import { runContained } from "../host/contained-process.ts";
 import { ensureDirectory, readTextIfExists, removeTree } from "../host/files.ts";
 import { type RunOptions, type RunResult, run } from "../host/process.ts";
 import { BuildOutput } from "./build-output.ts";
+import { storageHas } from "./buildah-storage.ts";
 import type { BaseImage, Builder, BuilderRequest } from "./builder.ts";
 import { pathExists } from "./path-exists.ts";
 
@@ -89,6 +90,7 @@ export function createBuildahBuilder(options: BuildahOptions): Builder {
   return {
     name: "buildah",
     unavailable: () => versionProblem("buildah"),
+    has: (reference) => storageHas([storage, machineStorage], reference),
     async build(request) {
       running++;
       try {

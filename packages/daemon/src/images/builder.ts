@@ -45,6 +45,8 @@ export interface Builder {
   readonly name: string;
   /** Undefined if it can build now, else what is missing. */
   unavailable(): Promise<string | undefined>;
+  /** Whether it finds an image, `name:tag`, without being given it. */
+  has(reference: string): Promise<boolean>;
   /** Fails with `build_failed`, naming the step and the last lines of output. */
   build(request: BuilderRequest): Promise<BuilderResult>;
   /** Removes what crashed builds have left; with `cache` the cache as well. Does nothing while a build runs. */

@@ -23,6 +23,8 @@ export function createDockerBuilder(options: { readonly command?: string } = {})
         return "docker is not installed";
       }
     },
+    // The engine looks for them itself, in registries too.
+    has: async () => true,
     async build(request) {
       const idFile = join(request.workDirectory, "image-id");
       const archive = join(request.workDirectory, "result.tar");

@@ -7,6 +7,7 @@ import { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Log } from "../base/log.ts";
 import { ensureDirectory } from "../host/files.ts";
 import type { ImageRow } from "../store/images.ts";
+import type { Supply } from "./base-images.ts";
 import { BlobStore } from "./blob-store.ts";
 import { buildImage } from "./build-image.ts";
 import { createBuildahBuilder } from "./buildah.ts";
@@ -79,6 +80,14 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
   const local = (reference: string) => withoutOwnHost(reference, ownHosts());
   const canonical = (reference: string) => canonicalReference(local(reference));
   const pull = createPull(room, options.remote);
+  const supply: Supply = {
+    stored: (reference) => storedDigest(room, local(reference)),
+    // What is in this machine's own registry is here.
+    fetch: async (reference, how) =>
+      local(reference) === reference
+        ? pull(reference, { policy: "if_not_present" }, how)
+        : (await resolveImage(room, local(reference))).digest,
+  };
   const byDigest = async (digest: Digest): Promise<Image> =>
     toImage(room, findImage(await room.catalogue.list(), digest));
 
@@ -112,7 +121,9 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
     },
     async build(upload, request, how) {
       const reference = canonical(request.reference);
-      return byDigest(await buildImage(room, builders, { upload, request: { ...request, reference } }, how));
+      return byDigest(
+        await buildImage(room, builders, { upload, request: { ...request, reference }, supply }, how),
+      );
     },
     async collect({ inUse, untagged = false, buildCache = false } = {}) {
       const freed = await sweep(room, { inUse, untagged });
@@ -121,6 +132,15 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
       return freed;
     },
   };
+}
+
+async function storedDigest(room: Room, reference: string): Promise<Digest | undefined> {
+  try {
+    return (await resolveImage(room, reference)).digest;
+  } catch (error) {
+    if (error instanceof UniError && error.code === "image_not_found") return undefined;
+    throw error;
+  }
 }
 
 async function openRoom(options: ImagesOptions, prepared: Room["prepared"]): Promise<Room> {

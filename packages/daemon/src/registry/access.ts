@@ -123,6 +123,5 @@ function challenge(
 function originOf(request: FastifyRequest): string {
   const scheme = request.headers["x-forwarded-proto"] === "https" ? "https" : "http";
   const host = request.headers.host ?? "";
-  const { localAddress, localPort } = request.socket;
-  return `${scheme}://${/^[\w.:[\]-]+$/.test(host) ? host : `${localAddress}:${localPort}`}`;
+  return `${scheme}://${/^[\w.:[\]-]+$/.test(host) ? host : request.host}`;
 }

@@ -120,9 +120,14 @@ test("what the config says beside that stays", async () => {
 
 test("a base or an image that is not there is named, and nothing is left", async () => {
   await withStore(async ({ images, directory }) => {
-    const rejected = { code: "image_not_found", message: /take "python:3\.12" as/, hint: /base-compat/ };
-    await assert.rejects(build(images, root({ x: "y" }), { base: "python:3.12" }), rejected);
-    const source = { kind: "image", image: "python:3.12" } as const;
+    const name = "127.0.0.1:1/python:3.12";
+    const rejected = {
+      code: "unreachable",
+      message: /take "127\.0\.0\.1:1\/python:3\.12" as/,
+      hint: /base-compat/,
+    };
+    await assert.rejects(build(images, root({ x: "y" }), { base: name }), rejected);
+    const source = { kind: "image", image: name } as const;
     await assert.rejects(build(images, Buffer.alloc(0), { source }), rejected);
     assert.deepEqual(storedFiles(directory), { blobs: [], roots: [], scratch: [] });
   });
