@@ -102,7 +102,8 @@ const mark = "x-uni-edge";
 
 /**
  * What HAProxy says of a backend by itself, as pages. It has one status for whatever cannot be reached, 503, and one type
- * of content for each status: the rest is put right afterwards, by a mark that does not leave.
+ * of content for each status: the rest is put right afterwards, by a mark that does not leave. A member that made it up would
+ * change its own answers alone.
  */
 export function backendPages(unreachable: "refused" | "asleep"): string[] {
   const { status, retryAfter } = pageOf(unreachable);
@@ -118,7 +119,6 @@ export function backendPages(unreachable: "refused" | "asleep"): string[] {
     error(503, unreachable),
     error(502, "broken"),
     error(504, "slow"),
-    `  http-response del-header ${mark} if { status ge 502 }`,
     after("allow", `{ status lt 502 }`),
     after("allow", `!{ res.hdr(${mark}) -m found }`),
     after("set-header content-type application/json", isJson),
