@@ -9,6 +9,7 @@ export interface Seen {
   readonly path: string;
   readonly headers: IncomingMessage["headers"];
   readonly body: string;
+  readonly bytes: Buffer;
 }
 
 /** Takes a request over by answering it; anything but true leaves it to the next, and in the end to the registry. */
@@ -73,9 +74,16 @@ export class HostileRegistry {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let body = "";
-    for await (const chunk of request) body += chunk;
-    const seen = { method: request.method ?? "", path: request.url ?? "", headers: request.headers, body };
+    const chunks: Buffer[] = [];
+    try {
+      for await (const chunk of request) chunks.push(chunk);
+    } catch {
+      // Cut off by its sender, or by the test.
+      return void response.destroy();
+    }
+    const body = Buffer.concat(chunks);
+    const { method = "", url: path = "", headers } = request;
+    const seen = { method, path, headers, bytes: body, body: body.toString() };
     this.seen.push(seen);
     for (const intercept of [...this.intercepts]) if (intercept(seen, response) === true) return;
     if (seen.path.startsWith("/token")) return this.#token(seen, response);

@@ -19,6 +19,7 @@ import { createRemote } from "../../packages/daemon/src/images/remote/client.ts"
 import { registry } from "../../packages/daemon/src/registry/registry.ts";
 import { createImageCatalogue } from "../../packages/daemon/src/store/images.ts";
 import { openDatabase } from "../../packages/daemon/src/store/open.ts";
+import { createPulledReferences } from "../../packages/daemon/src/store/pulled-references.ts";
 import { createRepositoryCatalogue } from "../../packages/daemon/src/store/repositories.ts";
 import { imageBlobs, sha256, type TestImage } from "./image-archive.ts";
 
@@ -151,6 +152,7 @@ export async function withRegistry(
     directory: join(directory, "images"),
     catalogue: createImageCatalogue(db),
     repositories: createRepositoryCatalogue(db),
+    pulled: createPulledReferences(db),
     architecture: "amd64",
     builders: [],
     remote,

@@ -239,6 +239,19 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/load.ts")).load,
   },
   {
+    name: "push",
+    group: images,
+    summary: "push an image to a registry",
+    completes: "images",
+    load: async () => (await import("./commands/push.ts")).push,
+  },
+  {
+    name: "search",
+    group: images,
+    summary: "look for names in this machine's registry",
+    load: async () => (await import("./commands/search.ts")).search,
+  },
+  {
     name: "save",
     group: images,
     summary: "write images to an OCI or Docker archive",

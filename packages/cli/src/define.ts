@@ -28,6 +28,7 @@ export interface CommandEntry {
     | "instances"
     | "images"
     | "image-paths"
+    | "pins"
     | "kernels"
     | "services"
     | "certificates"

@@ -112,6 +112,10 @@ export type MutableSavedProperty = (typeof mutableSavedProperties)[number];
 
 export const diskUsageKinds = [
   "images",
+  "image_layers",
+  "downloads",
+  "uploads",
+  "builds",
   "boot",
   "instances",
   "sleepers",
@@ -121,10 +125,15 @@ export const diskUsageKinds = [
   "roms",
 ] as const;
 /**
- * What takes room on the disk. boot: booted kernels to start from; instances: writable disks; layers: disks that several
+ * What takes room on the disk. images: their root file systems; image_layers: with configs and manifests; downloads: what a
+ * pull that was cut off has so far; uploads: what is being pushed here; builds: caches and work in progress; boot: booted kernels to start from; instances: writable disks; layers: disks that several
  * share; snapshots: memory of templates, checkpoints and branches; roms: those made of files.
  */
 export type DiskUsageKind = (typeof diskUsageKinds)[number];
+
+/** Of a pinned image. pending: it is on its way here. */
+export const imageStates = ["pending", "ready"] as const;
+export type ImageState = (typeof imageStates)[number];
 
 export const scalePolicyTypes = ["step", "on_demand", "create", "idle"] as const;
 /**

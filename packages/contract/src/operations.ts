@@ -4,7 +4,7 @@
  */
 import Type, { type TObject, type TSchema } from "typebox";
 import { detailsMember, ListQuery, referenceLists } from "./queries.ts";
-import { Image } from "./resources/image.ts";
+import { Image, PinImageItem, PinnedImage, UnpinImageItem, UnpinnedImage } from "./resources/image.ts";
 import { Instance } from "./resources/instance.ts";
 import {
   bulk,
@@ -253,6 +253,14 @@ export const operations = {
   ...scaleOperations,
 
   getImages: read("/v1/images", "Images of the account", ImagesQuery, "images", Image),
+  pinImages: {
+    ...change("POST", "/v1/images", "Bring images here and keep them", bulk(PinImageItem), PinnedImage),
+    dataKey: "images",
+  },
+  unpinImages: {
+    ...change("DELETE", "/v1/images", "Keep images no longer", bulk(UnpinImageItem), UnpinnedImage),
+    dataKey: "images",
+  },
   getImageStore: read("/v1/image-store", "Images of the node", ImagesQuery, "images", Image),
   getUser: read("/v1/users/quotas", "Quotas of the account", noQuery, "quotas", Quotas),
   getUserByUuid: read("/v1/users/{uuid}/quotas", "Quotas of an account", noQuery, "quotas", Quotas),
@@ -267,10 +275,7 @@ export const plannedRoutes: readonly {
   readonly method: HttpMethod;
   readonly path: string;
   readonly feature: string;
-}[] = [
-  ...routes("Pinning images", ["POST /v1/images", "DELETE /v1/images"]),
-  ...routes("Volumes", family("/v1/volumes")),
-];
+}[] = [...routes("Volumes", family("/v1/volumes"))];
 
 function family(path: string): string[] {
   const onOne = ["GET", "PATCH", "DELETE"].map((method) => `${method} ${path}/{uuid}`);

@@ -1,6 +1,7 @@
 /** The people-methods of the unix socket. Every operation of operations.ts can be called there under its id as well. */
 import type { Static, TSchema } from "typebox";
 import type { Certificate } from "./resources/certificate.ts";
+import type { PinnedImage } from "./resources/image.ts";
 import type {
   CaInfo,
   DaemonEvent,
@@ -8,6 +9,7 @@ import type {
   DiskUsage,
   DoctorReport,
   ExecResult,
+  FoundRepository,
   ImageDetail,
   ImageFile,
   ImageLayer,
@@ -37,10 +39,12 @@ import {
   NoParams,
   PruneParams,
   PullParams,
+  PushParams,
   RemoveParams,
   RewindParams,
   RunParams,
   SaveParams,
+  SearchParams,
   ShutdownParams,
   SignalParams,
   StartParams,
@@ -115,6 +119,9 @@ export const rpcMethods = {
   "Image.Build": upload(BuildParams, "Build an image from what is uploaded"),
   "Image.Pull": frames(PullParams, "Pull an image from its registry"),
   "Image.Load": upload(LoadParams, "Load an OCI or Docker archive"),
+  "Image.Search": reply(SearchParams, "Names in this machine's registry"),
+  "Image.Pins": reply(NoParams, "Images that are pinned"),
+  "Image.Push": frames(PushParams, "Push an image to a registry"),
   "Image.Save": frames(SaveParams, "An archive of images"),
   "Image.History": reply(ImageParams, "How an image was made, newest step first"),
   "Image.Files": frames(ImageFilesParams, "What is in a directory of an image"),
@@ -177,6 +184,9 @@ export interface RpcResults {
   "Image.Build": ImageDetail;
   "Image.Pull": ImageDetail;
   "Image.Load": readonly ImageDetail[];
+  "Image.Search": readonly FoundRepository[];
+  "Image.Pins": readonly PinnedImage[];
+  "Image.Push": { readonly reference: string; readonly digest: string };
   "Image.Save": { readonly bytes: number };
   "Image.History": readonly ImageLayer[];
   "Image.Files": { readonly entries: number };

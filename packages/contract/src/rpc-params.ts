@@ -193,15 +193,15 @@ export const PruneParams = request({
   ),
 });
 
+const registryCredentials = request(
+  { username: plainText("User", 255), password: Type.String({ maxLength: 65_536 }) },
+  "For this request alone; else those that are kept for the registry",
+);
+
 export const PullParams = request({
   reference: imageReference,
   policy: Type.Optional(words(pullPolicies, "Default always")),
-  credentials: Type.Optional(
-    request(
-      { username: plainText("User", 255), password: Type.String({ maxLength: 65_536 }) },
-      "For this pull alone; else those that are kept for the registry",
-    ),
-  ),
+  credentials: Type.Optional(registryCredentials),
 });
 export type PullParams = Static<typeof PullParams>;
 
@@ -224,6 +224,15 @@ export const ImageCopyOutParams = request({
 });
 
 export const archiveFormats = ["oci", "docker"] as const;
+
+export const SearchParams = request({ term: plainText("Part of a name") });
+
+export const PushParams = request({
+  reference: imageReference,
+  destination: Type.Optional(plainText("Reference to push to; default the same", limits.pathLength)),
+  credentials: Type.Optional(registryCredentials),
+});
+export type PushParams = Static<typeof PushParams>;
 
 export const SaveParams = request({
   references: Type.Array(imageReference, { minItems: 1, maxItems: limits.savedImages }),

@@ -20,6 +20,7 @@ export type {
   CopyInParams,
   ExecParams,
   PullParams,
+  PushParams,
   RewindParams,
   RunParams,
   SaveParams,
@@ -78,6 +79,10 @@ export interface DiskUsage {
     readonly kind: DiskUsageKind;
     readonly count: number;
     readonly bytes: number;
+    /** Of these, what several images have in common. */
+    readonly shared_bytes?: number;
+    /** Of these, what `uni prune` would free. */
+    readonly reclaimable_bytes?: number;
   }[];
   readonly total_bytes: number;
 }
@@ -180,6 +185,16 @@ export interface ImageFile {
   /** Of a device. */
   readonly major?: number;
   readonly minor?: number;
+}
+
+/** A name in this machine's registry. */
+export interface FoundRepository {
+  readonly name: string;
+  /** The first hundred, sorted. */
+  readonly tags: readonly string[];
+  readonly tag_count: number;
+  /** As an image of it says of itself. */
+  readonly description?: string;
 }
 
 export interface KernelInfo {

@@ -66,6 +66,8 @@ export const operationPaths = {
   getAutoscaleConfigurationPolicyByName: "GET /v1/services/{uuid}/autoscale/policies/{name}",
   deleteAutoscaleConfigurationPolicyByName: "DELETE /v1/services/{uuid}/autoscale/policies/{name}",
   getImages: "GET /v1/images",
+  pinImages: "POST /v1/images",
+  unpinImages: "DELETE /v1/images",
   getImageStore: "GET /v1/image-store",
   getUser: "GET /v1/users/quotas",
   getUserByUuid: "GET /v1/users/{uuid}/quotas",

@@ -91,6 +91,10 @@ async function dynamicNames({ client, signal }: Context, entry: CommandEntry): P
       const suffix = entry.completes === "images" ? "" : ":/";
       return images.flatMap(({ references }) => references.map((name) => ({ value: name + suffix })));
     }
+    case "pins": {
+      const pins = await client.call("Image.Pins", {}, options);
+      return pins.map(({ url = "", uuid = "" }) => ({ value: url, description: uuid }));
+    }
     case "templates":
     case "checkpoints": {
       const operation = entry.completes === "templates" ? "getTemplateInstances" : "getCheckpointInstances";

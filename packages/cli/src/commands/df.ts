@@ -5,7 +5,11 @@ import { renderTable } from "../render/table.ts";
 import { formatBytes } from "../render/units.ts";
 
 const words: Readonly<Record<DiskUsageKind, string>> = {
-  images: "images and their layers",
+  images: "root file systems of images",
+  image_layers: "layers, configs and manifests of images",
+  downloads: "begun downloads of layers",
+  uploads: "begun uploads to this machine's registry",
+  builds: "caches of builds, and work in progress",
   boot: "booted kernels to start from",
   instances: "disks of instances",
   sleepers: "memory of sleeping instances",
@@ -15,15 +19,19 @@ const words: Readonly<Record<DiskUsageKind, string>> = {
   roms: "files that were given for ROMs",
 };
 
+const sizeText = (bytes: number | undefined): string => (bytes === undefined ? "" : formatBytes(bytes));
+
 function text({ kinds, total_bytes }: DiskUsage, width: number | undefined): string {
   const rows = [
-    ...kinds.map(({ kind, count, bytes }) => ({
+    ...kinds.map(({ kind, count, bytes, shared_bytes, reclaimable_bytes }) => ({
       kind: kind as string,
       count: `${count}`,
       bytes,
+      shared: shared_bytes,
+      reclaimable: reclaimable_bytes,
       what: words[kind],
     })),
-    { kind: "total", count: "", bytes: total_bytes, what: "" },
+    { kind: "total", count: "", bytes: total_bytes, shared: undefined, reclaimable: undefined, what: "" },
   ];
   return renderTable(
     rows,
@@ -31,6 +39,8 @@ function text({ kinds, total_bytes }: DiskUsage, width: number | undefined): str
       { title: "KIND", value: ({ kind }) => kind },
       { title: "COUNT", value: ({ count }) => count, align: "right" },
       { title: "SIZE", value: ({ bytes }) => formatBytes(bytes), align: "right" },
+      { title: "SHARED", value: ({ shared }) => sizeText(shared), align: "right" },
+      { title: "PRUNABLE", value: ({ reclaimable }) => sizeText(reclaimable), align: "right" },
       { title: "WHAT", value: ({ what }) => what, shrinkTo: 12 },
     ],
     { width },

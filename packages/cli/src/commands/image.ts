@@ -24,6 +24,26 @@ export const imageCommands: readonly CommandEntry[] = [
     completes: "image-paths",
     load: async () => (await import("./image/cp.ts")).imageCp,
   },
+  {
+    name: "pin",
+    group,
+    summary: "bring images here and keep them, whatever is pruned",
+    completes: "images",
+    load: async () => (await import("./image/pin.ts")).imagePin,
+  },
+  {
+    name: "pins",
+    group,
+    summary: "list what is pinned",
+    load: async () => (await import("./image/pins.ts")).imagePins,
+  },
+  {
+    name: "unpin",
+    group,
+    summary: "keep images no longer",
+    completes: "pins",
+    load: async () => (await import("./image/unpin.ts")).imageUnpin,
+  },
 ];
 
 export const image: CommandModule = {

@@ -1,5 +1,6 @@
 import type { ImageDetail } from "@uni/contract/rpc";
-import type { CommandModule } from "../define.ts";
+import { type CommandModule, collect } from "../define.ts";
+import { fitsPattern, parseImageFilter } from "../parse/image-filter.ts";
 import { renderTable } from "../render/table.ts";
 import { formatAgo, formatBytes } from "../render/units.ts";
 import { nowMs } from "../time.ts";
@@ -9,38 +10,65 @@ interface Row {
   readonly image: ImageDetail;
 }
 
+interface ImagesOptions {
+  readonly filter?: readonly string[];
+  readonly digests?: boolean;
+}
+
+const nameless = "<none>";
 const shortDigest = (digest: string): string => digest.replace(/^sha256:/, "").slice(0, 12);
 
-function rowsOf(images: readonly ImageDetail[]): Row[] {
+/** A line for each name; those that a pattern leaves out are not shown, though their image is. */
+function rowsOf(images: readonly ImageDetail[], patterns: readonly string[]): Row[] {
+  const fits = (reference: string): boolean =>
+    patterns.length === 0 || patterns.some((pattern) => fitsPattern(reference, pattern));
   return images.flatMap((image) => {
-    const references = image.references.length === 0 ? ["<none>"] : image.references;
-    return references.map((reference) => ({ reference, image }));
+    const references = image.references.length === 0 && patterns.length === 0 ? [nameless] : image.references;
+    return references.filter(fits).map((reference) => ({ reference, image }));
   });
 }
 
 export const images: CommandModule = {
-  examples: ["uni images", "uni images -q", "uni images -o json"],
+  examples: [
+    "uni images",
+    "uni images 'team/*' --digests",
+    "uni images --filter dangling=true -q | xargs uni rmi",
+    "uni images --filter label=tier=web -o json",
+  ],
   define(command, act) {
-    command.action(
-      act(async ({ client, out, signal }) => {
-        const list = await client.call("Image.List", {}, { signal });
-        const now = nowMs();
-        await out.show(list, {
-          text: () =>
-            renderTable(
-              rowsOf(list),
-              [
-                { title: "IMAGE", value: ({ reference }) => reference, shrinkTo: 20 },
-                { title: "DIGEST", value: ({ image }) => shortDigest(image.digest) },
-                { title: "CREATED", value: ({ image }) => formatAgo(image.created_at, now) },
-                { title: "SIZE", value: ({ image }) => formatBytes(image.size_bytes), align: "right" },
-              ],
-              { width: out.width },
-            ),
-          names: () =>
-            rowsOf(list).map(({ reference, image }) => (reference === "<none>" ? image.digest : reference)),
-        });
-      }),
-    );
+    command
+      .argument("[patterns...]", "only images with such a name, NAME[:TAG] with * and ?")
+      .option(
+        "--filter <key=value>",
+        "only those it fits: dangling, reference, label, before, since; repeatable",
+        collect,
+      )
+      .option("--digests", "show digests whole")
+      .action(
+        act(async ({ client, out, signal }, patterns: string[], options: ImagesOptions) => {
+          const filters = (options.filter ?? []).map(parseImageFilter);
+          const all = await client.call("Image.List", {}, { signal });
+          const list = all.filter((image) => filters.every((fits) => fits(image, all)));
+          const rows = rowsOf(list, patterns);
+          const now = nowMs();
+          const digestOf = ({ image }: Row) =>
+            options.digests === true ? image.digest : shortDigest(image.digest);
+          await out.show([...new Set(rows.map(({ image }) => image))], {
+            text: () =>
+              renderTable(
+                rows,
+                [
+                  { title: "IMAGE", value: ({ reference }) => reference, shrinkTo: 20 },
+                  { title: "DIGEST", value: digestOf },
+                  { title: "CREATED", value: ({ image }) => formatAgo(image.created_at, now) },
+                  { title: "SIZE", value: ({ image }) => formatBytes(image.size_bytes), align: "right" },
+                ],
+                { width: out.width },
+              ),
+            names: () =>
+              rows.map(({ reference, image }) => (reference === nameless ? image.digest : reference)),
+          });
+        }),
+      );
   },
 };

@@ -5,12 +5,13 @@
 import { PassThrough } from "node:stream";
 import { UniError } from "@uni/contract/errors";
 import { asAccountId } from "@uni/contract/ids";
+import type { Image } from "@uni/contract/resources/image";
 import type { DaemonEvent, ImageDetail, KernelInfo } from "@uni/contract/rpc";
 import { fakeAutoscale } from "./fake-autoscale.ts";
 import { collect, type Entry, fakeImage, fakeInstances, type State } from "./fake-instances.ts";
 import { fakeCertificates, fakeLocalCa, fakeServices } from "./fake-services.ts";
 import { fakeSnapshots } from "./fake-snapshots.ts";
-import type { ImagesPort } from "./images-port.ts";
+import type { ImageFilter, ImagesPort } from "./images-port.ts";
 import type { ApiDependencies, KernelsPort, NodePort } from "./port.ts";
 
 export const fakeToken = "a-token";
@@ -57,6 +58,7 @@ export function createFakeCore(): FakeCore {
   return core;
 }
 
+const pinId = "00000000-0000-4000-8000-00000000f1f1";
 const digest = `sha256:${"0".repeat(64)}`;
 
 const detail: ImageDetail = {
@@ -83,18 +85,33 @@ function fakeImages(state: State): ImagesPort {
       throw new UniError("image_not_found", `find image ${reference}: no such image`);
     return detail;
   };
+  const pinned = new Set<string>();
+  const listed = ({ tag, digest: wanted }: ImageFilter, tags: readonly string[]): Image[] => {
+    const isWanted = (wanted ?? digest) === digest;
+    if (!isWanted || (tag !== undefined && !["latest", `${fakeImage}:latest`].includes(tag))) return [];
+    const { created_at, size_bytes: size_in_bytes } = detail;
+    const persistent = pinned.size > 0 ? { persistent: true } : {};
+    const url = `${fakeImage}@${digest}`;
+    return [{ url, created_at, initrd_or_rom: false, size_in_bytes, tags: [...tags], ...persistent }];
+  };
   return {
-    list: async (_account, { tag }) =>
-      tag === undefined || tag === fakeImage
-        ? [
-            {
-              url: `${fakeImage}@${digest}`,
-              created_at: detail.created_at,
-              initrd_or_rom: false,
-              size_in_bytes: 4096,
-            },
-          ]
-        : [],
+    list: async (_account, filter) => listed(filter, [`${fakeImage}:latest`, digest]),
+    store: async (filter) => listed(filter, ["latest"]),
+    async pin(_account, { url }, waitMs) {
+      if (url !== fakeImage) throw new UniError("image_not_found", `pin ${url}: there is no such image`);
+      pinned.add(pinId);
+      const state = waitMs < 2000 ? "pending" : "ready";
+      const { created_at, references } = detail;
+      return { uuid: pinId, name: url, url, state, created_at, persistent: true, tags: [...references] };
+    },
+    pins: async () =>
+      [...pinned].map((uuid) => ({ uuid, url: fakeImage, state: "ready" as const, name: fakeImage })),
+    search: async (term) =>
+      fakeImage.includes(term) ? [{ name: fakeImage, tags: ["latest"], tag_count: 1 }] : [],
+    async unpin(_account, uuid) {
+      if (!pinned.delete(uuid)) throw new UniError("not_found", `unpin '${uuid}': there is no such pin`);
+      return { uuid, name: fakeImage };
+    },
     detail: async (reference) => known(reference),
     history: async (reference) => [
       { created_by: "COPY hello /", digest: known(reference).digest, size_bytes: 9 },
@@ -110,6 +127,11 @@ function fakeImages(state: State): ImagesPort {
     },
     async *copyOut() {
       yield Buffer.from("tar");
+    },
+    async push({ reference, destination = reference }, onProgress) {
+      const { digest: layer } = known(reference);
+      onProgress({ step: "layer", message: "pushed", current: 9, total: 9 });
+      return { reference: destination, digest: layer };
     },
     async *save({ references, format }) {
       for (const reference of references) yield Buffer.from(`${format} ${known(reference).digest}\n`);

@@ -14,7 +14,7 @@ import {
   getCertificates,
   updateCertificates,
 } from "./certificates.ts";
-import { getImages } from "./images.ts";
+import { getImageStore, getImages, pinImages, unpinImages } from "./images.ts";
 import { deleteInstances, updateInstances } from "./instances-change.ts";
 import { createInstances } from "./instances-create.ts";
 import { getLogs } from "./instances-log.ts";
@@ -57,7 +57,6 @@ export function createHandlers(dependencies: ApiDependencies): Readonly<Record<O
   const readCertificates: Handler = (call) => getCertificates(certificates, call);
   const changeCertificates: Handler = (call) => updateCertificates(certificates, call);
   const removeCertificates: Handler = (call) => deleteCertificates(certificates, call);
-  const listImages: Handler = (call) => getImages(images, call);
   const quotas: Handler = (call) => getQuotas(node, call);
   return {
     createInstance: (call) => createInstances(instances, call),
@@ -97,8 +96,10 @@ export function createHandlers(dependencies: ApiDependencies): Readonly<Record<O
     deleteCertificates: removeCertificates,
     deleteCertificateByUuid: removeCertificates,
     ...scaleHandlers(dependencies),
-    getImages: listImages,
-    getImageStore: listImages,
+    getImages: (call) => getImages(images, call),
+    getImageStore: (call) => getImageStore(images, call),
+    pinImages: (call) => pinImages(images, call),
+    unpinImages: (call) => unpinImages(images, call),
     getUser: quotas,
     getUserByUuid: quotas,
     listMetros: () => listMetros(node),

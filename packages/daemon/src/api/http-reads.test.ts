@@ -81,7 +81,7 @@ test("metrics: JSON when asked for, Prometheus text otherwise", async (context) 
 
 test("images, image store, quotas and metros", async (context) => {
   const { send } = await restServer(context);
-  for (const path of ["/v1/images", "/v1/image-store", "/v1/images?tag=hello&details=true&namespace=a"]) {
+  for (const path of ["/v1/images", "/v1/image-store", "/v1/images?tag=latest&details=true&namespace=a"]) {
     assert.equal((await send("GET", path)).json.data.images.length, 1, path);
   }
   assert.deepEqual((await send("GET", "/v1/images?tag=other")).json.data.images, []);

@@ -1,16 +1,25 @@
 /** What the API asks of the store of images; a part of its port. */
 import type { Readable } from "node:stream";
 import type { AccountId } from "@uni/contract/ids";
-import type { Image } from "@uni/contract/resources/image";
+import type { Image, PinImageItem, PinnedImage } from "@uni/contract/resources/image";
 import type {
   BuildParams,
+  FoundRepository,
   ImageDetail,
   ImageFile,
   ImageLayer,
   Progress,
   PullParams,
+  PushParams,
   SaveParams,
 } from "@uni/contract/rpc";
+import type { WaitMs } from "./port.ts";
+
+export interface ImageFilter {
+  readonly digest?: string | undefined;
+  /** With its name or without. */
+  readonly tag?: string | undefined;
+}
 
 /** A path in an image. */
 export interface ImagePlace {
@@ -19,10 +28,15 @@ export interface ImagePlace {
 }
 
 export interface ImagesPort {
-  list(
-    account: AccountId,
-    filter: { readonly digest?: string | undefined; readonly tag?: string | undefined },
-  ): Promise<readonly Image[]>;
+  /** What the account may use. */
+  list(account: AccountId, filter: ImageFilter): Promise<readonly Image[]>;
+  /** All that the node has, with bare tags. */
+  store(filter: ImageFilter): Promise<readonly Image[]>;
+  /** Brings an image here and keeps it; pending if the wait ends before that. */
+  pin(account: AccountId, item: PinImageItem, waitMs: WaitMs): Promise<PinnedImage>;
+  pins(account: AccountId): Promise<readonly PinnedImage[]>;
+  unpin(account: AccountId, uuid: string): Promise<{ readonly uuid: string; readonly name: string }>;
+  search(term: string): Promise<readonly FoundRepository[]>;
   detail(reference: string): Promise<ImageDetail>;
   history(reference: string): Promise<readonly ImageLayer[]>;
   /** A directory's entries, and with `recursive` all below; of anything else that alone. */
@@ -46,6 +60,11 @@ export interface ImagesPort {
     onProgress: (progress: Progress) => void,
     signal: AbortSignal,
   ): Promise<ImageDetail>;
+  push(
+    params: PushParams,
+    onProgress: (progress: Progress) => void,
+    signal: AbortSignal,
+  ): Promise<{ readonly reference: string; readonly digest: string }>;
   /** `params.kind` says what the upload is: a build context (tar), an ELF program, or a root file system (tar). */
   build(
     upload: Readable,

@@ -37,6 +37,12 @@ export function imageMethods(images: ImagesPort) {
       frames((channel) => images.pull(params, reportTo(channel), channel.signal)),
     "Image.Load": ({ reference }: RpcParams<"Image.Load">): RpcAnswer =>
       frames((channel) => images.load(channel.upload(), reference, reportTo(channel), channel.signal)),
+    "Image.Search": async ({ term }: RpcParams<"Image.Search">): Promise<RpcAnswer> =>
+      value(await images.search(term)),
+    "Image.Pins": async (_params: RpcParams<"Image.Pins">, { account }: RpcContext): Promise<RpcAnswer> =>
+      value(await images.pins(account)),
+    "Image.Push": (params: RpcParams<"Image.Push">): RpcAnswer =>
+      frames((channel) => images.push(params, reportTo(channel), channel.signal)),
     "Image.Save": (params: RpcParams<"Image.Save">): RpcAnswer =>
       frames((channel) => sendBytes(channel, images.save(params, channel.signal))),
     "Image.Files": ({ recursive = false, ...place }: RpcParams<"Image.Files">): RpcAnswer =>

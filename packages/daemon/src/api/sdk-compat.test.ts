@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { unikraftAutoscaleScenario } from "../../../../test/kit/unikraft-autoscale-scenario.ts";
+import { unikraftImagesScenario } from "../../../../test/kit/unikraft-images-scenario.ts";
 import { unikraftSdkScenario } from "../../../../test/kit/unikraft-sdk-scenario.ts";
 import { unikraftServicesScenario } from "../../../../test/kit/unikraft-services-scenario.ts";
 import { unikraftSnapshotsScenario } from "../../../../test/kit/unikraft-snapshots-scenario.ts";
@@ -41,6 +42,15 @@ test("@unikraft/cloud works on autoscale", async () => {
   const server = await startHttp(createFakeCore(), { host: "127.0.0.1", port: 0, log: silentLog });
   try {
     await unikraftAutoscaleScenario(`http://${server.address}`, fakeToken, "base");
+  } finally {
+    await server.close();
+  }
+});
+
+test("@unikraft/cloud lists, pins and unpins images", async () => {
+  const server = await startHttp(createFakeCore(), { host: "127.0.0.1", port: 0, log: silentLog });
+  try {
+    await unikraftImagesScenario(`http://${server.address}`, fakeToken, fakeImage);
   } finally {
     await server.close();
   }

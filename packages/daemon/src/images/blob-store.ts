@@ -1,6 +1,6 @@
 /** Blobs by digest: written aside, checked, synced, renamed; so a file under its name is whole and right, also after a crash. */
 import { readdirSync, rmSync, statSync } from "node:fs";
-import { type FileHandle, open, readFile, rename, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, readFile, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
@@ -95,6 +95,16 @@ export class BlobStore {
 
   requireSpace(bytes: number, what: string): Promise<void> {
     return requireSpace(this.#free, this.#directory, bytes, what);
+  }
+
+  /** Bytes that each has on the disk. */
+  async sizes(): Promise<ReadonlyMap<Digest, number>> {
+    const sizes = new Map<Digest, number>();
+    for (const name of await readdir(this.#directory)) {
+      const file = await stat(join(this.#directory, name)).catch(() => undefined);
+      if (file !== undefined) sizes.set(`sha256:${name}` as Digest, file.blocks * 512);
+    }
+    return sizes;
   }
 
   /** Removes what `keep` does not name; returns the bytes. Synchronous, so that nobody can begin to count on a blob in between. */

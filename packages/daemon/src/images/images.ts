@@ -24,7 +24,9 @@ import { withoutOwnHost } from "./own-host.ts";
 import { PartialBlobs } from "./partial-blobs.ts";
 import { hostArchitecture } from "./platform.ts";
 import type { Image, ImageConfig, Images } from "./port.ts";
+import { type PulledReferences, prunePulled } from "./prune-pulled.ts";
 import { createPull } from "./pull/pull-image.ts";
+import { pushImage } from "./push/push-image.ts";
 import { canonicalReference } from "./reference.ts";
 import type { Remote } from "./remote/client.ts";
 import { removeImage } from "./remove-image.ts";
@@ -36,7 +38,9 @@ import type { Room } from "./room.ts";
 import { Roots } from "./roots.ts";
 import { saveImages } from "./save/save-images.ts";
 import { Scratch } from "./scratch.ts";
+import { searchRepositories } from "./search.ts";
 import { sweep } from "./sweep.ts";
+import { imagesUsage } from "./usage.ts";
 
 export interface ImagesOptions {
   readonly clock: Clock;
@@ -46,6 +50,7 @@ export interface ImagesOptions {
   readonly repositories: RepositoryCatalogue;
   /** Addresses of this machine's own registry: names there are names here. */
   readonly ownHosts?: () => readonly string[];
+  readonly pulled: PulledReferences;
   /** Its caller closes it. */
   readonly remote: Remote;
   /** Of this machine, unless a test says otherwise. */
@@ -107,6 +112,11 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
       saveImages(room, { references: references.map(local), format, signal }),
     open: (reference) => openImage(room, local(reference)),
     remove: (reference, inUse) => removeImage(room, local(reference), inUse),
+    search: (term) => searchRepositories(room, term),
+    usage: (inUse) => imagesUsage(room, inUse),
+    push: (request, how) =>
+      pushImage(room, options.remote, { ...request, reference: local(request.reference) }, how),
+    prunePulled: (how) => prunePulled(room, how),
     async tag(source, reference) {
       const name = canonical(reference);
       const { digest } = await resolveImage(room, local(source));
@@ -144,7 +154,7 @@ async function storedDigest(room: Room, reference: string): Promise<Digest | und
 }
 
 async function openRoom(options: ImagesOptions, prepared: Room["prepared"]): Promise<Room> {
-  const { directory, clock, log, catalogue, repositories } = options;
+  const { directory, clock, log, catalogue, repositories, pulled } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const free = options.freeBytes ?? freeBytesOf;
   const scratch = new Scratch(join(directory, "tmp"));
@@ -162,6 +172,7 @@ async function openRoom(options: ImagesOptions, prepared: Room["prepared"]): Pro
     log,
     catalogue,
     repositories,
+    pulled,
     blobs,
     partials,
     roots,

@@ -2,7 +2,7 @@
 import type { Readable } from "node:stream";
 import type { PullPolicy } from "@uni/contract/enums";
 import type { Digest } from "@uni/contract/ids";
-import type { ImageFile, ImageLayer, SaveParams } from "@uni/contract/rpc";
+import type { FoundRepository, ImageFile, ImageLayer, SaveParams } from "@uni/contract/rpc";
 
 export interface ImageConfig {
   readonly entrypoint: readonly string[];
@@ -94,8 +94,6 @@ export interface ImageFiles extends AsyncDisposable {
   ): AsyncIterable<Uint8Array>;
 }
 
-export type ArchiveFormat = NonNullable<SaveParams["format"]>;
-
 export interface PullRequest {
   readonly policy: PullPolicy;
   /** For this pull alone; else those that are kept for the registry. */
@@ -103,6 +101,41 @@ export interface PullRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Join a pull of the same that is under way; standard: yes. */
   readonly mergeRequests?: boolean | undefined;
+}
+
+export interface PushRequest {
+  readonly reference: string;
+  /** The reference itself unless given. */
+  readonly destination?: string | undefined;
+  /** For this push alone; else those that are kept for the registry. */
+  readonly credentials?: { readonly username: string; readonly password: string } | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Pushed {
+  /** With its tag. */
+  readonly reference: string;
+  readonly digest: Digest;
+}
+
+export interface PrunePulled {
+  readonly inUse: (digest: Digest) => readonly string[];
+  readonly unusedForMs: number;
+  /** Asked before each removal. */
+  readonly isShortOfDisk: () => Promise<boolean>;
+}
+
+export type ArchiveFormat = NonNullable<SaveParams["format"]>;
+
+/** Bytes as the file system has allocated them. */
+export interface ImagesUsage {
+  readonly roots: { readonly count: number; readonly reclaimableBytes: number };
+  /** Layers, configs, manifests. */
+  readonly blobs: {
+    readonly count: number;
+    readonly sharedBytes: number;
+    readonly reclaimableBytes: number;
+  };
 }
 
 export interface Images {
@@ -115,6 +148,13 @@ export interface Images {
   pull(reference: string, request: PullRequest, options: ImageOptions): Promise<Image>;
   list(): Promise<readonly Image[]>;
   open(reference: string): Promise<ImageFiles>;
+  /** Names in this machine's registry that have the term in them, best first. */
+  search(term: string): Promise<readonly FoundRepository[]>;
+  usage(inUse: (digest: Digest) => readonly string[]): Promise<ImagesUsage>;
+  /** What the reference means, to a registry; an index of which only a part is here gives way to this machine's image. */
+  push(request: PushRequest, options: ImageOptions): Promise<Pushed>;
+  /** On a disk that is short of room: removes pulled images that nobody has used for long; the references that went. */
+  prunePulled(how: PrunePulled): Promise<readonly string[]>;
   /** Newest step first. */
   history(reference: string): Promise<readonly ImageLayer[]>;
   /** An archive of images, each once, with the names that they were asked for by. All are found before the first byte. */

@@ -42,6 +42,15 @@ export function canonicalReference(text: string): string {
   return `${name}:${tag ?? "latest"}`;
 }
 
+/** The same of a text that may be no name at all: a digest, a part of one. */
+export function canonicalIfAny(text: string): string | undefined {
+  try {
+    return canonicalReference(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function readName(name: string, text: string): string {
   const slash = name.indexOf("/");
   const first = slash === -1 ? "" : name.slice(0, slash);

@@ -1,7 +1,7 @@
 import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
 import type { ImageRow } from "../store/images.ts";
-import { canonicalReference } from "./reference.ts";
+import { canonicalIfAny } from "./reference.ts";
 import { belongingTo, repositoryState, untaggedManifests } from "./repositories/untagged.ts";
 import { findImage } from "./resolve-image.ts";
 import type { Room } from "./room.ts";
@@ -67,20 +67,12 @@ function namedIn(row: ImageRow, text: string): string | undefined {
   return row.references.find((each) => each === reference);
 }
 
-function canonicalIfAny(text: string): string | undefined {
-  try {
-    return canonicalReference(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function checkUnused(row: ImageRow, text: string, inUse: (digest: Digest) => readonly string[]): void {
   const users = inUse(row.digest);
   if (users.length === 0) return;
   const some = users.slice(0, 5).join(", ");
   const list = users.length > 5 ? `${some} and ${users.length - 5} more` : some;
   throw new UniError("in_use", `remove image "${text}": it is used by ${list}`, {
-    hint: "Remove those instances first, with uni rm.",
+    hint: "Remove instances first, with uni rm; uni image unpin lets a pin go.",
   });
 }

@@ -8,6 +8,7 @@ import type { Catalogue, RepositoryCatalogue } from "./catalogue.ts";
 import type { Leases } from "./leases.ts";
 import type { ImageLimits } from "./limits.ts";
 import type { PartialBlobs } from "./partial-blobs.ts";
+import type { PulledReferences } from "./prune-pulled.ts";
 import type { Roots } from "./roots.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -16,6 +17,7 @@ export interface Room {
   readonly log: Log;
   readonly catalogue: Catalogue;
   readonly repositories: RepositoryCatalogue;
+  readonly pulled: PulledReferences;
   readonly blobs: BlobStore;
   readonly partials: PartialBlobs;
   readonly roots: Roots;

@@ -1,7 +1,7 @@
 /** EROFS roots, one for each distinct sequence of layer contents, made once. */
 import { createHash } from "node:crypto";
 import { readdirSync, rmSync, statSync } from "node:fs";
-import { rename, stat } from "node:fs/promises";
+import { readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "@uni/contract/ids";
 import { KeyedQueue } from "../base/keyed-queue.ts";
@@ -55,6 +55,16 @@ export class Roots {
     return this.#queue.run(key, async () => {
       return (await this.size(key)) ?? (await this.#make(key, root, layers, options));
     });
+  }
+
+  /** Bytes that each has on the disk. */
+  async sizes(): Promise<ReadonlyMap<string, number>> {
+    const sizes = new Map<string, number>();
+    for (const name of await readdir(this.#directory)) {
+      const file = await stat(join(this.#directory, name)).catch(() => undefined);
+      if (file !== undefined) sizes.set(name.slice(0, -suffix.length), file.blocks * 512);
+    }
+    return sizes;
   }
 
   sweep(keep: (key: string) => boolean): number {

@@ -3,7 +3,7 @@ import { repositoryState, untaggedManifests } from "./repositories/untagged.ts";
 import type { Room } from "./room.ts";
 
 /** A blob that came into a repository waits this long for the manifest that names it. */
-const freshMs = 86_400_000;
+export const freshMs = 86_400_000;
 
 /** Removes what no row names and no running work has leased; returns the bytes. */
 export function sweep(

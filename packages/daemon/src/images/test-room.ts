@@ -7,6 +7,7 @@ import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
 import { createImageCatalogue } from "../store/images.ts";
 import { openDatabase } from "../store/open.ts";
+import { createPulledReferences } from "../store/pulled-references.ts";
 import { createRepositoryCatalogue } from "../store/repositories.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { createImages, type ImagesOptions, type OpenImages } from "./images.ts";
@@ -25,8 +26,8 @@ export async function withStore(
   overrides: Partial<ImagesOptions> = {},
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "uni-images-"));
+  const remote = createRemote({ clock: overrides.clock ?? systemClock, log: silentLog });
   const db = await openDatabase(":memory:");
-  const remote = createRemote({ clock: systemClock, log: silentLog });
   try {
     const catalogue = overrides.catalogue ?? createImageCatalogue(db);
     const options: ImagesOptions = {
@@ -36,6 +37,7 @@ export async function withStore(
       catalogue,
       repositories: createRepositoryCatalogue(db),
       remote,
+      pulled: createPulledReferences(db),
       architecture: "amd64",
       builders: [],
       ...overrides,

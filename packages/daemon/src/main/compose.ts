@@ -12,6 +12,7 @@ import { Teardown } from "../base/teardown.ts";
 import { createEdge } from "../edge/edge.ts";
 import { createGuestConnector } from "../guest/connector.ts";
 import { createImages } from "../images/images.ts";
+import { Pins } from "../images/pins/pins.ts";
 import { createRemote } from "../images/remote/client.ts";
 import { RomFiles } from "../images/rom-files.ts";
 import { Drains } from "../instances/drains.ts";
@@ -33,9 +34,10 @@ import { WakeLatencies } from "../operations/wake-latency.ts";
 import { Autoscale } from "../reconcilers/autoscale.ts";
 import type { RegistryDependencies } from "../registry/port.ts";
 import { SavedInstances } from "../snapshots/saved-instances.ts";
-import { ensureAccount } from "../store/accounts.ts";
+import { ensureAccount, listAccounts } from "../store/accounts.ts";
 import { createImageCatalogue } from "../store/images.ts";
 import { openDatabase } from "../store/open.ts";
+import { createPulledReferences } from "../store/pulled-references.ts";
 import { createRepositoryCatalogue } from "../store/repositories.ts";
 import { createQemuVmm } from "../vmm/qemu/driver.ts";
 import { probeAccelerator } from "../vmm/qemu/probe.ts";
@@ -113,15 +115,24 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   const remote = createRemote({ clock, log: log.child({ room: "images" }), ...config.registries });
   await undo.add("registries", () => remote.close());
   const images = await createImages({
+    remote,
     clock,
     log: log.child({ room: "images" }),
     directory: join(dataDirectory, "images"),
     catalogue: createImageCatalogue(db),
     repositories: createRepositoryCatalogue(db),
     ownHosts: () => registryHosts(surroundings.address()),
-    remote,
+    pulled: createPulledReferences(db),
   });
   await undo.add("images", () => images.close());
+  const pins = await Pins.open({
+    db,
+    clock,
+    log: log.child({ room: "images" }),
+    pull: (url, request, signal) => images.pull(url, request, { signal, onProgress() {} }),
+  });
+  await undo.add("pins", () => pins.close());
+  const accounts = await listAccounts(db);
   const romFiles = await RomFiles.open(directories.roms);
   const id = await daemonId(db);
   const accountBlocks = await readAccountBlocks(db);
@@ -208,6 +219,8 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   await undo.add("ROMs", watchRoms({ registry, saved, romFiles }));
 
   const shared = {
+    pins,
+    accounts,
     admissions,
     registry,
     saved,
@@ -264,12 +277,18 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     },
     recover() {
       nodeVmm.ready().catch((error) => log.warn({ err: error }, "no machine can be started yet"));
+      pins.resume();
       const recovered = recover(shared)
         .then(() => snapshots.recover())
         .then(() => images.resume());
       void services.apply();
       // Each instance's recovery is queued by now: what these ask for comes behind it.
-      const standing = startStandingWork({ ...shared, sleepToDiskAfterMs: config.sleepToDiskAfterMs });
+      const standing = startStandingWork({
+        ...shared,
+        dataDirectory,
+        sleepToDiskAfterMs: config.sleepToDiskAfterMs,
+        pruneImagesAfterMs: config.pruneImagesAfterMs,
+      });
       void undo.add("standing work", () => standing.close());
       const autoscale = new Autoscale({
         ...scaling,

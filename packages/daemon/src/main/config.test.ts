@@ -83,3 +83,15 @@ test("balancers before the edge are networks of IPv4 addresses, or single ones",
     assert.throws(() => proxiesOf(text), { code: "invalid_value" }, text);
   }
 });
+
+test("pulled images stay for a number of days, or for good", () => {
+  const daysOf = (...args: string[]) => {
+    const command = readConfig(args, {});
+    return command.kind === "run" ? command.config.pruneImagesAfterMs / 86_400_000 : undefined;
+  };
+  assert.deepEqual([daysOf(), daysOf("--prune-images-after", "0")], [30, 0]);
+  assert.equal(daysOf("--prune-images-after", "1.5"), 1.5);
+  for (const wrong of ["-1", "a", "", "99999"]) {
+    assert.throws(() => daysOf(`--prune-images-after=${wrong}`), UniError, wrong);
+  }
+});

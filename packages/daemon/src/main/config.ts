@@ -22,6 +22,8 @@ export interface Config {
   readonly logFormat: "json" | "text" | undefined;
   /** Sleepers keep their process for this long. */
   readonly sleepToDiskAfterMs: number;
+  /** Pulled images that nobody used for this long go when the disk is short; 0: never. */
+  readonly pruneImagesAfterMs: number;
   /** Services have their names below it. */
   readonly domain: string;
   /** IPv4 address on which services are published. */
@@ -46,6 +48,8 @@ Options:
                                 (UNI_BOOT_CACHE, default 4096)
   --sleep-to-disk-after SECONDS  how long sleepers keep their process; 0: not at all
                                 (UNI_SLEEP_TO_DISK_AFTER, default 60)
+  --prune-images-after DAYS  when less than a tenth of the disk is free, pulled images go that
+                                nobody used for this long; 0: never (UNI_PRUNE_IMAGES_AFTER, default 30)
   --edge-bind ADDRESS     services are published on it (UNI_EDGE_BIND, default 0.0.0.0)
   --edge-proxies CIDR,…   load balancers before it that speak the PROXY protocol, and must
                                 (UNI_EDGE_PROXIES, default none)
@@ -113,6 +117,10 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
         "sleep to disk after",
         values["sleep-to-disk-after"] ?? env.UNI_SLEEP_TO_DISK_AFTER ?? "60",
       ),
+      pruneImagesAfterMs: readDays(
+        "prune images after",
+        values["prune-images-after"] ?? env.UNI_PRUNE_IMAGES_AFTER ?? "30",
+      ),
       edgeBind: parseEdgeBind(values["edge-bind"] ?? env.UNI_EDGE_BIND ?? "0.0.0.0"),
       edgeProxies: parseEdgeProxies(values["edge-proxies"] ?? env.UNI_EDGE_PROXIES ?? ""),
       domain: readHostName(values.domain ?? env.UNI_DOMAIN ?? defaultDomain, false),
@@ -137,6 +145,7 @@ function parseOptions(args: readonly string[]) {
         "edge-proxies": { type: "string" },
         "log-format": { type: "string" },
         "log-level": { type: "string" },
+        "prune-images-after": { type: "string" },
         "sleep-to-disk-after": { type: "string" },
         ...acmeOptionNames,
         ...registryOptionNames,
@@ -164,6 +173,14 @@ function readSeconds(what: string, text: string): number {
   if (/^\d{1,9}(\.\d+)?$/.test(text) && seconds <= longestSleepS) return Math.round(seconds * 1000);
   throw new UniError("invalid_value", `${what} '${text}': it is no number of seconds up to a year`, {
     hint: "For example 60, or 0.",
+  });
+}
+
+function readDays(what: string, text: string): number {
+  const days = Number(text);
+  if (/^\d{1,4}(\.\d+)?$/.test(text)) return Math.round(days * 86_400_000);
+  throw new UniError("invalid_value", `${what} '${text}': it is no number of days`, {
+    hint: "For example 30, or 0.",
   });
 }
 

@@ -1,16 +1,17 @@
 /** Where what takes room on the disk lies. */
-import { readdir } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { InstanceId } from "@uni/contract/ids";
 import type { DiskUsage } from "@uni/contract/rpc";
+import type { ImagesUsage } from "../images/port.ts";
 import type { Directories } from "../operations/directories.ts";
-import { diskUsage } from "../snapshots/disk-usage.ts";
+import { diskUsage, type UsagePlace } from "../snapshots/disk-usage.ts";
 
 export interface DiskUsageDependencies {
   readonly directories: Directories;
   readonly dataDirectory: string;
   readonly cacheDirectory: string;
-  readonly countImages: () => Promise<number>;
+  readonly imagesUsage: () => Promise<ImagesUsage>;
 }
 
 export async function nodeDiskUsage(deps: DiskUsageDependencies): Promise<DiskUsage> {
@@ -25,7 +26,7 @@ export async function nodeDiskUsage(deps: DiskUsageDependencies): Promise<DiskUs
   ]);
   const sleepers = await Promise.all(ids.map((id) => list(directories.sleep(id))));
   return diskUsage([
-    { kind: "images", paths: [join(dataDirectory, "images")], count: await deps.countImages() },
+    ...(await imagePlaces(join(dataDirectory, "images"), await deps.imagesUsage())),
     // Beside each there is a lock.
     { kind: "boot", paths: [boot], count: booted.filter((name) => !name.includes(".")).length },
     { kind: "layers", paths: [directories.layers], count: layers.length },
@@ -43,6 +44,35 @@ export async function nodeDiskUsage(deps: DiskUsageDependencies): Promise<DiskUs
     },
     { kind: "logs", paths: ids.map(directories.log), count: ids.length },
   ]);
+}
+
+/** All that lies in the images' directory. */
+async function imagePlaces(directory: string, { roots, blobs }: ImagesUsage): Promise<UsagePlace[]> {
+  const below = (name: string): string => join(directory, name);
+  const [downloads, uploads, builds] = await Promise.all([
+    filesBelow(below("partial")),
+    filesBelow(below("uploads")),
+    list(below("tmp")),
+  ]);
+  return [
+    { kind: "images", paths: [below("roots")], ...roots },
+    { kind: "image_layers", paths: [below("blobs")], ...blobs },
+    { kind: "downloads", paths: [below("partial")], count: downloads },
+    { kind: "uploads", paths: [below("uploads")], count: uploads },
+    { kind: "builds", paths: [below("tmp"), below("build")], count: builds.length },
+  ];
+}
+
+async function filesBelow(directory: string): Promise<number> {
+  const names = await list(directory);
+  const counts = await Promise.all(
+    names.map(async (name) => {
+      const path = join(directory, name);
+      const stats = await lstat(path).catch(() => undefined);
+      return stats?.isDirectory() === true ? filesBelow(path) : 1;
+    }),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 async function list(directory: string): Promise<string[]> {

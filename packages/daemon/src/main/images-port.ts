@@ -1,26 +1,30 @@
 import type { Digest } from "@uni/contract/ids";
 import type { ImageDetail } from "@uni/contract/rpc";
 import type { ImagesPort } from "../api/images-port.ts";
+import type { Pins } from "../images/pins/pins.ts";
 import type { Image, Images } from "../images/port.ts";
 import type { Vmm } from "../vmm/port.ts";
 import { buildRequest } from "./build-request.ts";
+import { type ImageListDependencies, listFor, listStore } from "./image-lists.ts";
+import { createPinsPort } from "./image-pins.ts";
 import { imageUsers, type Users } from "./users.ts";
 
-export function createImagesPort(images: Images, users: Users, trimCache: Vmm["trimCache"]): ImagesPort {
-  const usersOf = (digest: Digest) => imageUsers(users, digest);
+export interface ImagesPortDependencies extends Users, ImageListDependencies {
+  readonly pins: Pins;
+}
+
+export function createImagesPort(
+  images: Images,
+  deps: ImagesPortDependencies,
+  trimCache: Vmm["trimCache"],
+): ImagesPort {
+  const usersOf = (digest: Digest) => imageUsers(deps, digest);
   const detail = (image: Image): ImageDetail => ({ ...toDetail(image), used_by: usersOf(image.digest) });
 
   return {
-    async list(_account, filter) {
-      const all = await images.list();
-      return all
-        .filter((image) => filter.digest === undefined || image.digest === filter.digest)
-        .filter(
-          (image) =>
-            filter.tag === undefined || image.references.some((each) => hasTag(each, filter.tag ?? "")),
-        )
-        .map(toWire);
-    },
+    list: async (account, filter) => listFor(await images.list(), { account, filter }, deps),
+    store: async (filter) => listStore(await images.list(), filter, deps),
+    ...createPinsPort(images, deps.pins),
     detail: async (reference) => detail(await images.resolve(reference)),
     history: (reference) => images.history(reference),
     async *files({ reference, path }, recursive, signal) {
@@ -35,6 +39,8 @@ export function createImagesPort(images: Images, users: Users, trimCache: Vmm["t
       await using files = await images.open(reference);
       yield* files.archive(path, { follow, signal });
     },
+    search: (term) => images.search(term),
+    push: (params, onProgress, signal) => images.push(params, { onProgress, signal }),
     save: ({ references, format = "oci" }, signal) => images.save(references, format, signal),
     remove: (reference) => images.remove(reference, usersOf),
     tag: (source, reference) => images.tag(source, reference),
@@ -50,24 +56,6 @@ export function createImagesPort(images: Images, users: Users, trimCache: Vmm["t
     },
     build: async (upload, params, onProgress, signal) =>
       detail(await images.build(upload, buildRequest(params), { onProgress, signal })),
-  };
-}
-
-/** A tag is given bare ("latest") or with its name ("hello:latest"). */
-const hasTag = (reference: string, tag: string): boolean =>
-  reference === tag || reference.endsWith(`:${tag}`);
-
-function toWire(image: Image) {
-  const name = image.references[0]?.replace(/:[^:/]+$/, "") ?? "image";
-  return {
-    url: `${name}@${image.digest}`,
-    created_at: image.createdAt.toISOString(),
-    initrd_or_rom: image.config.entrypoint.length + image.config.cmd.length === 0,
-    size_in_bytes: image.sizeBytes,
-    args: [...image.config.entrypoint, ...image.config.cmd],
-    env: { ...image.config.env },
-    tags: [...image.references],
-    digest: image.digest,
   };
 }
 

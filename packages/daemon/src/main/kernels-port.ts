@@ -2,9 +2,9 @@ import type { KernelInfo } from "@uni/contract/rpc";
 import type { KernelsPort } from "../api/port.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import type { Kernels } from "../kernels/kernels.ts";
-import { kernelUsers, type Users } from "./users.ts";
+import { type KernelUsers, kernelUsers } from "./users.ts";
 
-export function createKernelsPort(kernels: Kernels, users: Users): KernelsPort {
+export function createKernelsPort(kernels: Kernels, users: KernelUsers): KernelsPort {
   const usersOf = (version: string) => kernelUsers(users, version);
 
   const view = (kernel: Kernel): KernelInfo => ({

@@ -5,6 +5,7 @@ import { limits as contractLimits } from "@uni/contract/limits";
 import type { NodePort } from "../api/port.ts";
 import { mostPerAccount } from "../base/catalogue.ts";
 import type { Clock } from "../base/clock.ts";
+import type { Pins } from "../images/pins/pins.ts";
 import type { Images } from "../images/port.ts";
 import { followEvents } from "../instances/event-hub.ts";
 import type { Registry } from "../instances/registry.ts";
@@ -17,6 +18,7 @@ import { nodeDiskUsage } from "./disk-usage.ts";
 import { type DoctorDependencies, examine } from "./doctor.ts";
 import { nodeFigures } from "./node-figures.ts";
 import type { OpenServices } from "./services.ts";
+import { imageUsers } from "./users.ts";
 import { version } from "./version.ts";
 
 export interface NodeDependencies extends DoctorDependencies {
@@ -25,6 +27,7 @@ export interface NodeDependencies extends DoctorDependencies {
   readonly registry: Registry;
   readonly saved: SavedInstances;
   readonly images: Images;
+  readonly pins: Pick<Pins, "holding">;
   readonly network: Network;
   readonly limits: NodeLimits;
   readonly services: Pick<OpenServices, "countOf">;
@@ -72,7 +75,7 @@ export function createNodePort(deps: NodeDependencies): NodePort {
         directories: deps.directories,
         dataDirectory: deps.config.dataDirectory,
         cacheDirectory: deps.config.cacheDirectory,
-        countImages: async () => (await images.list()).length,
+        imagesUsage: () => images.usage((digest) => imageUsers(deps, digest)),
       }),
     doctor: () => examine(deps),
     async healthz() {

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
+import type { AccountId } from "@uni/contract/ids";
+import type { Pins } from "../images/pins/pins.ts";
 import type { Images } from "../images/port.ts";
 import { account, digestOf, otherAccount, recordOf, withRegistry } from "../instances/test-records.ts";
 import type { Kernel } from "../kernels/kernel.ts";
@@ -21,6 +23,12 @@ const never = new AbortController().signal;
 const ignore = () => {};
 
 const saved = { all: () => [] };
+const accounts = [
+  { id: account, name: "admin" },
+  { id: otherAccount, name: "team" },
+];
+/** Nothing is pinned unless a test says so. */
+const pins = { all: () => [], holding: () => [] } as unknown as Pins;
 const trimCache = async ({ all }: { readonly all: boolean }) => (all ? 500 : 50);
 
 test("prune removes images and boot snapshots; more of each if it is asked to", async () => {
@@ -29,7 +37,7 @@ test("prune removes images and boot snapshots; more of each if it is asked to", 
       ...createFakeImages(),
       collect: async (options) => (options?.buildCache ? 2000 : 1000),
     };
-    const port = createImagesPort(images, { registry, saved }, trimCache);
+    const port = createImagesPort(images, { registry, saved, pins, accounts }, trimCache);
     assert.equal(await port.prune({ buildCache: false, bootCache: false }), 1050);
     assert.equal(await port.prune({ buildCache: true, bootCache: false }), 2050);
     assert.equal(await port.prune({ buildCache: false, bootCache: true }), 1500);
@@ -42,7 +50,7 @@ test("images: listed by digest and tag, shown with who uses them", async () => {
     recordOf(2, { name: "db", spec: { imageDigest: digestOf("9") } }),
   ];
   await withRegistry(records, async (registry) => {
-    const port = createImagesPort(createFakeImages(), { registry, saved }, trimCache);
+    const port = createImagesPort(createFakeImages(), { registry, saved, pins, accounts }, trimCache);
     const count = async (filter: object) => (await port.list(account, filter as never)).length;
     assert.equal(await count({}), 1);
     assert.equal(await count({ digest: fakeImage.digest }), 1);
@@ -62,6 +70,42 @@ test("images: listed by digest and tag, shown with who uses them", async () => {
   });
 });
 
+test("images: an account has what is below its name and what is nobody's; the machine's own account has all", async () => {
+  await withRegistry([], async (registry) => {
+    const image = (digit: string, ...references: string[]) => ({
+      ...fakeImage,
+      digest: digestOf(digit),
+      references,
+    });
+    const all = [image("1", "team/web:1"), image("2", "hello:latest"), image("3", "admin/x:1"), image("4")];
+    const images: Images = { ...createFakeImages(), list: async () => all };
+    const pinned = { holding: (digest: string) => (digest === digestOf("1") ? ["a pin"] : []) };
+    const port = createImagesPort(
+      images,
+      { registry, saved, pins: pinned as unknown as Pins, accounts },
+      trimCache,
+    );
+    const digests = async (id: AccountId) => (await port.list(id, {})).map(({ digest }) => digest);
+    assert.deepEqual(await digests(account), ["1", "2", "3", "4"].map(digestOf));
+    assert.deepEqual(await digests(otherAccount), ["1", "2", "4"].map(digestOf));
+    const [own, shared] = await port.list(otherAccount, {});
+    assert.deepEqual(
+      [own?.users, shared?.users],
+      [
+        ["admin", "team"],
+        ["admin", "team"],
+      ],
+    );
+    assert.deepEqual((await port.list(account, { digest: digestOf("3") }))[0]?.users, ["admin"]);
+    assert.deepEqual([own?.persistent, shared?.persistent], [true, undefined]);
+    assert.deepEqual(own?.tags, ["team/web:1", digestOf("1")]);
+    assert.deepEqual(
+      (await port.store({ tag: "1" })).map(({ tags }) => tags),
+      [["1"], ["1"]],
+    );
+  });
+});
+
 test("images: a removal is told who uses what; a build gets its secrets decoded and its defaults", async () => {
   await withRegistry([recordOf(1, { name: "web" })], async (registry) => {
     const asked: unknown[] = [];
@@ -75,7 +119,7 @@ test("images: a removal is told who uses what; a build gets its secrets decoded 
         return fakeImage;
       },
     };
-    const port = createImagesPort(images, { registry, saved }, trimCache);
+    const port = createImagesPort(images, { registry, saved, pins, accounts }, trimCache);
     await assert.rejects(port.remove("hello"), /^UniError: web$/);
     const secrets = { key: Buffer.from("s3cret").toString("base64") };
     await port.build(Readable.from([]), { kind: "context", reference: "a", secrets } as never, ignore, never);

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { asInstanceId } from "@uni/contract/ids";
 import type { Log } from "../base/log.ts";
 import { removeTree } from "../host/files.ts";
+import type { Pins } from "../images/pins/pins.ts";
 import type { Images } from "../images/port.ts";
 import type { Owners } from "../instances/owners.ts";
 import type { InstanceRecord } from "../instances/record.ts";
@@ -23,6 +24,7 @@ import { imageUsers } from "./users.ts";
 export interface RecoverDependencies {
   readonly registry: Registry;
   readonly saved: SavedInstances;
+  readonly pins: Pick<Pins, "holding">;
   readonly owners: Owners;
   readonly network: Network;
   readonly images: Images;

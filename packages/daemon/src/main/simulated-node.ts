@@ -15,6 +15,7 @@ import { systemClock } from "../base/clock.ts";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import { silentLog } from "../base/log.ts";
 import type { Edge, EdgeLoad } from "../edge/port.ts";
+import { Pins } from "../images/pins/pins.ts";
 import { standardOptions } from "../images/remote/address.ts";
 import { RomFiles } from "../images/rom-files.ts";
 import { Drains } from "../instances/drains.ts";
@@ -138,6 +139,7 @@ export async function startDaemon(
   const guests = host.guests.connector();
   const network = mortal(host.network);
   const images = createFakeImages();
+  const pins = await Pins.open({ db, clock, log, pull: (url) => images.resolve(url) });
   const romFiles = await RomFiles.open(directories.roms);
   const kernel = { version: "6.1", boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" } };
   const nodeVmm = {
@@ -188,6 +190,8 @@ export async function startDaemon(
   });
   const unwatchRoms = watchRoms({ registry, saved, romFiles });
   const shared = {
+    pins,
+    accounts: [{ id: account, name: "admin" }],
     admissions,
     registry,
     saved,
@@ -213,6 +217,7 @@ export async function startDaemon(
     logFormat: undefined,
     sleepToDiskAfterMs: 60_000,
     bootCacheBytes: 0,
+    pruneImagesAfterMs: 0,
     domain: "uni.localhost",
     edgeBind: "127.0.0.1",
     edgeProxies: [],

@@ -2,11 +2,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentLog } from "../base/log.ts";
 import { ManualClock } from "../base/manual-clock.ts";
+import type { Pins } from "../images/pins/pins.ts";
 import type { Owners } from "../instances/owners.ts";
 import { recordOf, withRegistry } from "../instances/test-records.ts";
-import { createFakeNetwork } from "../operations/fake-host.ts";
+import { createFakeImages, createFakeNetwork } from "../operations/fake-host.ts";
 import { limits } from "./simulated-node.ts";
 import { startStandingWork } from "./standing-work.ts";
+
+const noImages = {
+  pruneImagesAfterMs: 0,
+  dataDirectory: "/nowhere",
+  saved: { all: () => [] },
+  images: createFakeImages(),
+  pins: { all: () => [], holding: () => [], expire: async () => {} } as unknown as Pins,
+};
 
 test("sleepers go to disk after their while, packets wake them, and nothing goes on once it is closed", async () => {
   const clock = new ManualClock();
@@ -41,6 +50,7 @@ test("sleepers go to disk after their while, packets wake them, and nothing goes
       log: silentLog,
       // Sooner than the first look at the memory of the host that the test runs on.
       sleepToDiskAfterMs: 2_000,
+      ...noImages,
     });
     await clock.advance(1_999);
     assert.deepEqual(done, []);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf, recordOf } from "../instances/test-records.ts";
 import type { SavedInstance } from "../snapshots/record.ts";
-import { imageUsers, kernelUsers } from "./users.ts";
+import { imageUsers, instancesOf, kernelUsers } from "./users.ts";
 
 const snapshot = {
   ...{ id: "s", parent: null, kernel: "6.1", accelerator: null, listening: true, bytes: 1, roms: [] },
@@ -12,12 +12,18 @@ const stopped = recordOf(1, {
 });
 const content = { spec: recordOf(2).spec, snapshot };
 const template = { ...recordOf(2), kind: "template", name: "base", content } as unknown as SavedInstance;
-const users = { registry: { all: () => [stopped] }, saved: { all: () => [template] } };
+const pins = { holding: (digest: string) => (digest === digestOf("7") ? ["a pin"] : []) };
+const users = { pins, registry: { all: () => [stopped] }, saved: { all: () => [template] } };
 
 test("what is kept needs its image and its kernel, as an instance does", () => {
   assert.deepEqual(imageUsers(users, digestOf("0")), ["web-1", "base"]);
   assert.deepEqual(kernelUsers(users, "6.1"), ["web-1", "base"]);
   assert.deepEqual([imageUsers(users, digestOf("1")), kernelUsers(users, "6.2")], [[], []]);
+});
+
+test("a pin needs its image", () => {
+  assert.deepEqual(imageUsers(users, digestOf("7")), ["a pin"]);
+  assert.deepEqual(instancesOf(users, digestOf("7")), []);
 });
 
 test("the image of a ROM is needed too, also by memory that knows it and by a change that waits", () => {
@@ -34,6 +40,10 @@ test("the image of a ROM is needed too, also by memory that knows it and by a ch
     ...template,
     content: { ...template.content, snapshot: { ...snapshot, roms: [{ slot: 1, content }] } },
   };
-  const all = { registry: { all: () => records }, saved: { all: () => [keptBySnapshot as SavedInstance] } };
+  const all = {
+    pins,
+    registry: { all: () => records },
+    saved: { all: () => [keptBySnapshot as SavedInstance] },
+  };
   assert.deepEqual(imageUsers(all, digestOf("5")), ["web-1", "web-2", "web-3", "base"]);
 });

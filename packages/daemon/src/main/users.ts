@@ -1,5 +1,6 @@
 /** Who needs an image or a kernel: instances, and what is kept to make instances of. By name. */
 import type { Digest } from "@uni/contract/ids";
+import type { Pins } from "../images/pins/pins.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import { romContentsOfRecord } from "../instances/roms.ts";
@@ -7,11 +8,18 @@ import { romContentsOfSaved } from "../snapshots/references.ts";
 import type { SavedInstances } from "../snapshots/saved-instances.ts";
 
 export interface Users {
+  readonly pins: Pick<Pins, "holding">;
   readonly registry: Pick<Registry, "all">;
   readonly saved: Pick<SavedInstances, "all">;
 }
 
-export const imageUsers = ({ registry, saved }: Users, digest: Digest): string[] => [
+/** Of an image; a pin of it is one. */
+export const imageUsers = (users: Users, digest: Digest): string[] => [
+  ...instancesOf(users, digest),
+  ...users.pins.holding(digest),
+];
+
+export const instancesOf = ({ registry, saved }: Omit<Users, "pins">, digest: Digest): string[] => [
   ...registry
     .all()
     .filter(
@@ -28,7 +36,9 @@ export const imageUsers = ({ registry, saved }: Users, digest: Digest): string[]
     .map(({ name }) => name),
 ];
 
-export const kernelUsers = ({ registry, saved }: Users, version: string): string[] => [
+export type KernelUsers = Omit<Users, "pins">;
+
+export const kernelUsers = ({ registry, saved }: KernelUsers, version: string): string[] => [
   ...registry
     .all()
     .filter((record) => kernelOf(record) === version)

@@ -102,6 +102,13 @@ export function createFakeImages(): Images {
     pull: resolve,
     list: async () => [fakeImage],
     open: no,
+    push: no,
+    search: async () => [],
+    usage: async () => ({
+      roots: { count: 1, reclaimableBytes: 0 },
+      blobs: { count: 0, sharedBytes: 0, reclaimableBytes: 0 },
+    }),
+    prunePulled: async () => [],
     history: no,
     async *save() {},
     remove: no,

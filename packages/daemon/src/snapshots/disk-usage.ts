@@ -10,15 +10,21 @@ export interface UsagePlace {
   /** Files and trees of this kind. */
   readonly paths: readonly string[];
   readonly count: number;
+  readonly sharedBytes?: number;
+  readonly reclaimableBytes?: number;
 }
 
 export async function diskUsage(places: readonly UsagePlace[]): Promise<DiskUsage> {
   const seen = new Set<string>();
   const kinds: DiskUsage["kinds"][number][] = [];
-  for (const { kind, paths, count } of places) {
+  for (const { kind, paths, count, sharedBytes, reclaimableBytes } of places) {
     let bytes = 0;
     for (const path of paths) bytes += await bytesOf(path, seen);
-    kinds.push({ kind, count, bytes });
+    kinds.push({
+      ...{ kind, count, bytes },
+      ...(sharedBytes === undefined ? {} : { shared_bytes: sharedBytes }),
+      ...(reclaimableBytes === undefined ? {} : { reclaimable_bytes: reclaimableBytes }),
+    });
   }
   return { kinds, total_bytes: kinds.reduce((sum, { bytes }) => sum + bytes, 0) };
 }

@@ -8,6 +8,7 @@ import * as acme from "./migrations/0004-acme.ts";
 import * as saved from "./migrations/0005-saved.ts";
 import * as autoscale from "./migrations/0006-autoscale.ts";
 import * as repositories from "./migrations/0007-repositories.ts";
+import * as pins from "./migrations/0009-image-pins.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Tables } from "./schema.ts";
 
@@ -22,6 +23,7 @@ const migrations: MigrationProvider = {
     "0005-saved": saved,
     "0006-autoscale": autoscale,
     "0007-repositories": repositories,
+    "0009-image-pins": pins,
   }),
 };
 

@@ -1,5 +1,6 @@
 import type { Generated } from "kysely";
 import type { ImagesTables } from "./images-schema.ts";
+import type { PinsTables } from "./pins-schema.ts";
 import type { SavedTables } from "./saved-schema.ts";
 import type { ServicesTables } from "./services-schema.ts";
 
@@ -24,4 +25,4 @@ export interface CoreTables {
   deleted_instances: { uuid: string; sequence: number; deleted_at: number };
 }
 
-export type Tables = CoreTables & ImagesTables & SavedTables & ServicesTables;
+export type Tables = CoreTables & ImagesTables & PinsTables & SavedTables & ServicesTables;

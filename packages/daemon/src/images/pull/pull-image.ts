@@ -70,10 +70,14 @@ async function fetchImage(
   const source = registrySource(room, repository, reference, signal);
   onProgress({ step: "resolve", message: `asking ${repository.registry}` });
   const name = reference.digest === undefined ? `${reference.name}:${reference.tag ?? "latest"}` : undefined;
-  const unchanged = name === undefined ? undefined : await findUnchanged(room, name, () => source.current());
-  if (unchanged !== undefined) return unchanged;
-  const descriptor = await source.top();
-  return importImage(room, { descriptor, source, references: name === undefined ? [] : [name] }, options);
+  if (name === undefined) {
+    return importImage(room, { descriptor: await source.top(), source, references: [] }, options);
+  }
+  const digest =
+    (await findUnchanged(room, name, () => source.current())) ??
+    (await importImage(room, { descriptor: await source.top(), source, references: [name] }, options));
+  await room.pulled.note([{ reference: name, digest, usedAt: room.clock.now() }]);
+  return digest;
 }
 
 /** The image of a tag that means the same there as here. */

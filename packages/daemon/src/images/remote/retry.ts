@@ -46,7 +46,7 @@ export async function withRetries(
 }
 
 /** Seconds or a date (RFC 9110, 10.2.3). */
-function retryAfterMs({ headers }: Answer, clock: Clock): number | undefined {
+export function retryAfterMs({ headers }: Answer, clock: Clock): number | undefined {
   const text = headers["retry-after"];
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;

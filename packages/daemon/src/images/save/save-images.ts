@@ -1,7 +1,7 @@
 import type { ImageRow } from "../../store/images.ts";
 import { holdImage } from "../hold-image.ts";
 import type { ArchiveFormat } from "../port.ts";
-import { canonicalReference } from "../reference.ts";
+import { canonicalIfAny } from "../reference.ts";
 import type { Room } from "../room.ts";
 import { readStoredManifest, type StoredManifest } from "../stored-manifest.ts";
 import { writeTar } from "../tar-writer.ts";
@@ -38,13 +38,5 @@ export async function* saveImages(
 
 /** One that was asked for by its digest has no name in the archive. */
 function namesOf({ references }: ImageRow, text: string): readonly string[] {
-  return references.filter((reference) => reference === canonicalOf(text));
-}
-
-function canonicalOf(text: string): string | undefined {
-  try {
-    return canonicalReference(text);
-  } catch {
-    return undefined;
-  }
+  return references.filter((reference) => reference === canonicalIfAny(text));
 }
