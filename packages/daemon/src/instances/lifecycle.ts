@@ -21,6 +21,8 @@ export interface StartHooks {
   readonly onEvent: (event: GuestEvent) => Promise<void>;
   /** Stores what is known so far; awaited before the next step. */
   readonly onProgress: (status: Partial<InstanceStatus>, options?: SaveOptions) => Promise<void>;
+  /** Resolves when what was written down before would survive a power cut. No guest runs before: who answers for it has begun. */
+  readonly synced: () => Promise<void>;
 }
 
 export interface ChangedImage {

@@ -31,7 +31,7 @@ export class Maintenance {
   async run<T>(record: InstanceRecord, body: (live: LiveInstance) => Promise<T>): Promise<T> {
     const controller = new AbortController();
     this.#current = controller;
-    const hooks: StartHooks = { onEvent: async () => {}, onProgress: async () => {} };
+    const hooks: StartHooks = { onEvent: async () => {}, onProgress: async () => {}, synced: async () => {} };
     try {
       const live = await this.#deps.lifecycle.start(record, "maintenance", hooks, controller.signal);
       try {

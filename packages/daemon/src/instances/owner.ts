@@ -317,9 +317,10 @@ export class InstanceOwner {
     this.#cancelTimer = this.#deps.clock.after(ms, () => this.#enqueueQuietly(what, body));
   }
 
-  /** Writes down that a run is to begin. */
+  /** Writes down that a run is to begin. Synced beside the start, before the guest runs: a power cut ends what is made until then. */
   async #begin(restart: InstanceStatus["restart"]): Promise<void> {
-    await this.#save(begunStatus(this.#record(), restart, this.#deps.clock.now()));
+    const status = begunStatus(this.#record(), restart, this.#deps.clock.now());
+    await this.#deps.registry.change(this.#id, { status }, { synced: false });
   }
 
   async #boot(signal: AbortSignal): Promise<void> {
@@ -379,6 +380,7 @@ export class InstanceOwner {
 
   #hooks(): StartHooks {
     return {
+      synced: () => this.#deps.registry.synced(),
       onProgress: async (status, options) =>
         void (await this.#deps.registry.change(this.#id, { status }, options)),
       onEvent: async (event) => {

@@ -8,6 +8,7 @@ import { UniError } from "@uni/contract/errors";
 import { type AccountId, asAccountId, asInstanceId, type InstanceId } from "@uni/contract/ids";
 import { listCursors } from "../store/cursors.ts";
 import * as rows from "../store/instances.ts";
+import { syncWritten } from "../store/node-sqlite-dialect.ts";
 import type { Database } from "../store/open.ts";
 import { type InstanceRecord, type InstanceSpec, type InstanceStatus, neverStarted } from "./record.ts";
 
@@ -65,14 +66,22 @@ export class Registry {
     return new Set(this.all().map((record) => record.address));
   }
 
-  async insert(records: readonly Omit<InstanceRecord, "sequence">[]): Promise<InstanceRecord[]> {
-    const sequences = await rows.insertInstances(this.#db, records.map(toRow));
+  async insert(
+    records: readonly Omit<InstanceRecord, "sequence">[],
+    options?: rows.SaveOptions,
+  ): Promise<InstanceRecord[]> {
+    const sequences = await rows.insertInstances(this.#db, records.map(toRow), options);
     return records.map((record, index) => {
       const inserted: InstanceRecord = { ...record, sequence: sequences[index] ?? 0 };
       this.#put(inserted);
       this.#notify(inserted, undefined);
       return inserted;
     });
+  }
+
+  /** What was written before survives a power cut when it resolves, also what was to be written without. */
+  synced(): Promise<void> {
+    return syncWritten(this.#db);
   }
 
   async change(

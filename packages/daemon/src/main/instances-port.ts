@@ -105,6 +105,7 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
     const work = owners.of(id).start({ cold });
     if (waitMs <= 0) {
       inBackground(work, "start", id);
+      await registry.synced();
       return transition(id, before, false);
     }
     // A start that fails is told to the caller who waits; the program may have ended before it was seen running.

@@ -29,3 +29,27 @@ test("one that is attached asleep gets nothing until it is awake, and then all o
   await station.end();
   await network.remove();
 });
+
+test("a device is made before all else of its guest, and goes with it", async () => {
+  const network = await testNetwork("one2");
+  const reported: string[] = [];
+  network.onWake((address) => reported.push(address));
+  const dave = attachmentFor(network, "a", "dave");
+  await network.makeDevice(dave);
+  const station = await startGuest("dave", { ...dave, gateway: gatewayAddress });
+  await station.answer("dave", port);
+  const answer = ask({ protocol: "tcp", address: dave.address, port });
+  await until("the packet is held", () => reported.length > 0);
+  await network.attach({ ...dave, asleep: "paused" });
+  await network.wake(dave);
+  assert.equal(await answer, `dave ${gatewayAddress}`);
+  assert.deepEqual(await network.reconcile([dave]), []);
+  await station.end();
+  await network.detach(dave);
+  const erin = attachmentFor(network, "a", "erin");
+  await network.makeDevice(erin);
+  await network.detach(erin);
+  assert.equal(await network.traffic(erin.tap), undefined);
+  assert.deepEqual(await network.reconcile([]), []);
+  await network.remove();
+});

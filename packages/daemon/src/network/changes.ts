@@ -6,8 +6,8 @@ import { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Attachment } from "./port.ts";
 
 export interface Change {
-  /** "move": between awake and the ways to sleep. "publish": other ports, all else stays. */
-  readonly kind: "attach" | "detach" | "move" | "publish";
+  /** "device": what "attach" then finds. "move": between awake and the ways to sleep. "publish": other ports, all else stays. */
+  readonly kind: "device" | "attach" | "detach" | "move" | "publish";
   readonly attachment: Attachment;
 }
 

@@ -9,17 +9,23 @@ import type { Attachment } from "./port.ts";
 /** `before`: as the guest was put there; undefined: not by this process. */
 export function directPlan(names: Names, change: Change, before: Attachment | undefined): Plan {
   const { kind, attachment } = change;
-  if (kind === "attach") return attachPlan(names, attachment);
+  if (kind === "device") return devicePlan(attachment);
+  if (kind === "attach") return attachPlan(names, before, attachment);
   if (before === undefined) throw new UniError("internal", `${kind} ${attachment.tap}: not attached by us`);
   if (kind === "publish") return publishPlan(names, before, attachment);
   return kind === "detach" ? detachPlan(names, before) : movePlan(before, attachment);
 }
 
-export const attachPlan = (names: Names, attachment: Attachment): Plan => ({
+const devicePlan = (attachment: Attachment): Plan => ({
   ...nothing,
   ip: deviceCommands(attachment),
-  nft: elementsOf(attachment).map((element) => addElement(names, element)),
   tune: [attachment.tap],
+});
+
+/** What is there already is a sleeper's device, made for it. */
+const attachPlan = (names: Names, before: Attachment | undefined, attachment: Attachment): Plan => ({
+  ...(before?.asleep === "paused" && attachment.asleep === "paused" ? nothing : devicePlan(attachment)),
+  nft: elementsOf(attachment).map((element) => addElement(names, element)),
 });
 
 export const detachPlan = (names: Names, attachment: Attachment): Plan => ({

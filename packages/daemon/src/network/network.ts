@@ -184,7 +184,8 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
   /** Before the routes go: what comes from here on is kept. Says for whom it cannot be. */
   async function holdFor(changes: readonly Change[]): Promise<ReadonlyMap<Change, unknown>> {
     const falling = changes.filter(
-      ({ kind, attachment }) => (kind === "move" || kind === "attach") && attachment.asleep !== undefined,
+      ({ kind, attachment }) =>
+        (kind === "move" || kind === "attach" || kind === "device") && attachment.asleep !== undefined,
     );
     if (falling.length === 0) return new Map();
     try {
@@ -260,6 +261,10 @@ export async function createNetwork(options: NetworkOptions): Promise<Network> {
       validateLocal(ports);
       refuseTaken(ports, attached);
       await refuseTakenOnHost(names, ports);
+    },
+    async makeDevice(attachment) {
+      validate(names, attachment);
+      await changes.submit({ kind: "device", attachment: { ...attachment, asleep: "paused" } });
     },
     async attach(attachment) {
       validate(names, attachment);

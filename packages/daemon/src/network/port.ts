@@ -62,6 +62,11 @@ export interface Network {
   pickAddress(account: AccountId, used: ReadonlySet<string>): string;
   /** `port_in_use` if somebody listens on it, with the owner (instance or process) in the message. */
   checkPorts(ports: readonly PublishedPort[], attached: readonly Attachment[]): Promise<void>;
+  /**
+   * Its TAP can be opened from the return on, and its packets are held. All else is there after `attach` with `asleep` "paused",
+   * before which no guest may run on it.
+   */
+  makeDevice(attachment: Attachment): Promise<void>;
   /** With `asleep` "paused" its packets are held until `wake`. */
   attach(attachment: Attachment): Promise<void>;
   /** Of what `attach` was called for: its ports become these, asleep or awake. Connections through others end. */

@@ -32,6 +32,9 @@ export function createFakeNetwork(): FakeNetwork {
         throw new UniError("port_in_use", `publish port ${hostPort}: ${holder.instanceId} has it`);
       }
     },
+    async makeDevice(attachment) {
+      attached.set(attachment.address, { ...attachment, asleep: "paused" });
+    },
     async attach(attachment) {
       attached.set(attachment.address, attachment);
     },

@@ -101,7 +101,8 @@ async function insertNow(
       status: { ...neverStarted, origin },
     };
   });
-  return deps.registry.insert(records);
+  // A start syncs what was written before it.
+  return deps.registry.insert(records, { synced: request.autostart !== true });
 }
 
 /** How its labels say that instances are to sleep, where the request says nothing of it and they can. */

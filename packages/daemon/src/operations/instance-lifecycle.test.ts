@@ -20,6 +20,7 @@ import { ScriptedGuests } from "./scripted-guests.ts";
 
 /** In their order; each is a call to another room. */
 const steps = [
+  "sync",
   "resolve image",
   "vmm",
   "kernel",
@@ -103,6 +104,7 @@ async function withLifecycle(body: (scene: Scene) => Promise<void>): Promise<voi
   const hooks: StartHooks = {
     onEvent: async (event) => void events.push(event),
     onProgress: after("progress", async () => {}),
+    synced: after("sync", async () => {}),
   };
   const scene: Scene = {
     lifecycle,
@@ -176,6 +178,23 @@ for (const failing of steps) {
     });
   });
 }
+
+test("no guest runs before what was written down would survive a power cut", async () => {
+  await withLifecycle(async (scene) => {
+    const onDisk = Promise.withResolvers<void>();
+    const attached = Promise.withResolvers<void>();
+    scene.onStep = (step) => {
+      if (step === "attach") attached.resolve();
+    };
+    const hooks = { ...scene.hooks, synced: () => onDisk.promise };
+    const start = scene.lifecycle.start(record, "run", hooks, never);
+    await attached.promise;
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    assert.deepEqual(scene.world.processes, []);
+    onDisk.resolve();
+    await scene.lifecycle.end(record, await start);
+  });
+});
 
 test("a guest that never takes its configuration is given up when the start is cut short", async () => {
   await withLifecycle(async (scene) => {

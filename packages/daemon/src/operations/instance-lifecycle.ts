@@ -77,6 +77,8 @@ async function startMachine(
   const { network, images } = deps;
   const { mode, hooks, signal } = options;
   const undo = new Teardown();
+  const synced = hooks.synced();
+  synced.catch(() => {}); // Awaited below, if the start comes so far.
   try {
     const image = await images.resolve(record.spec.imageDigest);
     const vmm = await deps.vmm();
@@ -99,6 +101,7 @@ async function startMachine(
     // One that boots to be woken gets its route when its program listens: until then the packets are held.
     await (attachment.asleep === undefined ? network.attach(attachment) : network.prepareWake(attachment));
     await undo.add("network", () => network.detach(attachment));
+    await synced;
     signal.throwIfAborted();
 
     const machine = await vmm.start(spec, signal);

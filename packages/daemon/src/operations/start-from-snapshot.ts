@@ -6,6 +6,7 @@
  */
 import { toUniError, UniError } from "@uni/contract/errors";
 import { Laps } from "../base/laps.ts";
+import { settled } from "../base/settled.ts";
 import { Teardown } from "../base/teardown.ts";
 import type { GuestBecoming, GuestRom } from "../guest/port.ts";
 import type { ImageConfig } from "../images/port.ts";
@@ -44,6 +45,8 @@ export async function startFromSnapshot(
   const undo = new Teardown();
   const begunUs = clock.monotonicUs();
   const laps = new Laps(clock);
+  const synced = hooks.synced();
+  synced.catch(() => {}); // Awaited below, if the start comes so far.
   try {
     const vmm = await deps.vmm();
     const directory = deps.directories.snapshot(origin.snapshot.id);
@@ -54,15 +57,20 @@ export async function startFromSnapshot(
       : deps.kernelOf(origin.snapshot.kernel));
     await network.checkPorts(record.spec.ports, deps.otherAttachments(record));
     const { machine: roms, guest } = planRoms(origin.snapshot.roms, record.spec.roms);
-    const spec = await machineSpec(deps, record, { boot, rootPath: image.rootPath, roms, anew: true });
-    laps.lap("prepared");
     const attachment = attachmentOf(network, record, true);
-    await network.attach({ ...attachment, asleep: "paused" });
     await undo.add("network", () => network.detach(attachment));
+    const parts = { boot, rootPath: image.rootPath, roms, anew: true };
+    const [spec] = await settled([machineSpec(deps, record, parts), network.makeDevice(attachment)]);
     signal.throwIfAborted();
-    laps.lap("attached");
-    const machine = await vmm.resume(spec, directory, signal);
-    await undo.add("machine", () => killMachine(deps, record, machine));
+    laps.lap("prepared");
+    const resuming = vmm.resume(spec, directory, signal);
+    await undo.add("machine", async () => {
+      const made = await resuming.catch(() => undefined);
+      if (made !== undefined) await killMachine(deps, record, made);
+    });
+    // All beside the machine's start, which takes longer.
+    const attached = network.attach({ ...attachment, asleep: "paused" });
+    const [machine] = await settled([resuming, attached, synced]);
     laps.lap("loaded");
     await machine.resume();
     laps.lap("resumed");

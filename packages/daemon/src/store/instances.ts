@@ -8,10 +8,16 @@ import type { CoreTables, Tables } from "./schema.ts";
 export type InstanceRow = Selectable<CoreTables["instances"]>;
 
 /** Inserts all or none; returns their sequences. A name or address that is taken is `already_exists`. */
-export async function insertInstances(
+export function insertInstances(
   db: Database,
   rows: readonly Insertable<CoreTables["instances"]>[],
+  { synced = true }: SaveOptions = {},
 ): Promise<number[]> {
+  const insert = (on: Database) => insertAll(on, rows);
+  return synced ? insert(db) : withoutSync(db, insert);
+}
+
+function insertAll(db: Database, rows: readonly Insertable<CoreTables["instances"]>[]): Promise<number[]> {
   return db.transaction().execute(async (tx) => {
     const sequences: number[] = [];
     for (const row of rows) {
@@ -28,7 +34,7 @@ export async function insertInstances(
 }
 
 export interface SaveOptions {
-  /** False: it survives the end of this process at once, and a power cut only after the next save that is synced. */
+  /** False: it survives the end of this process at once, and a power cut after the next save that is synced, or `syncWritten`. */
   readonly synced?: boolean | undefined;
 }
 

@@ -10,7 +10,7 @@ import { listCursors } from "./cursors.ts";
 import { deleteInstance, insertInstances, listInstances, saveInstance } from "./instances.ts";
 import * as imagesMigration from "./migrations/0002-images.ts";
 import * as repositoriesMigration from "./migrations/0007-repositories.ts";
-import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
+import { nodeSqliteDialect, syncWritten } from "./node-sqlite-dialect.ts";
 import { type Database, openDatabase } from "./open.ts";
 import { createRepositoryCatalogue } from "./repositories.ts";
 import type { Tables } from "./schema.ts";
@@ -45,6 +45,7 @@ test("an instance survives a reopen, and a deleted one keeps its place in the or
     await saveInstance(db, "u2", { spec: '{"x":1}', status: "{}" });
     // In the file for everybody at once, synced or not.
     await saveInstance(db, "u2", { spec: '{"x":2}', status: "{}" }, { synced: false });
+    await syncWritten(db);
     assert.equal(
       (await sql<{ synchronous: number }>`PRAGMA synchronous`.execute(db)).rows[0]?.synchronous,
       2,

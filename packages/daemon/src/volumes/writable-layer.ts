@@ -48,16 +48,19 @@ export function createWritableLayers(directory: string, layersDirectory: string)
   return {
     frozen,
     async drop(target) {
-      for (const name of [nextName, overlayName]) await rm(join(target, name), { force: true });
+      await Promise.all([nextName, overlayName].map((name) => rm(join(target, name), { force: true })));
     },
     async ensure(target, uid, over) {
       await share();
       const overlay = join(target, overlayName);
       try {
         await frozen.fold(target);
-        if (!(await exists(overlay)) && over !== undefined) await frozen.makeOverlay(overlay, over, uid);
         if (await exists(overlay)) {
           await chown(overlay, uid, uid);
+          return overlay;
+        }
+        if (over !== undefined) {
+          await frozen.makeOverlay(overlay, over, uid);
           return overlay;
         }
         const aside = `${overlay}.tmp`;

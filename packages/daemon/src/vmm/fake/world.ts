@@ -84,6 +84,7 @@ export class FakeWorld {
     this.#processes.set(spec.directory, process);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once("error", reject);
+    server.once("close", () => reject(new UniError("vmm_failed", `${attempted}: the machine is gone`)));
     server.listen(agentSocket, resolve);
     server.unref();
     try {

@@ -238,8 +238,9 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       const qmp = await connectLaunched(launched, places.qmp, clock, onEvent, limit.signal);
       const startUs = sinceStart();
       let loadUs = startUs;
+      let loaded: unknown;
       try {
-        await untilLoaded(qmp, clock, limit.signal);
+        loaded = await untilLoaded(qmp, clock, limit.signal);
         loadUs = sinceStart();
         rmSync(places.state, { force: true });
         if (from.kind === "boot") await qmp.execute("cont");
@@ -258,7 +259,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       record = { ...record, phase: "running" };
       saveRecord(places, record);
       machine = handle(places, record, launched.process, timings);
-      await machine.watch(qmp);
+      await machine.watch(qmp, from.kind === "sleeper" && loaded === "paused" ? loaded : undefined);
       undo.disarm();
       return machine;
     } catch (error) {
@@ -377,6 +378,11 @@ function refuseIfRunning(attempted: string, spec: MachineSpec): void {
   throw new UniError("in_use", `${attempted}: it runs already, as process ${process.pid}`);
 }
 
-async function untilLoaded(qmp: Qmp, clock: Clock, signal: AbortSignal): Promise<void> {
-  while (runStateOf(await qmp.execute("query-status")) === "inmigrate") await clock.sleep(loadPollMs, signal);
+/** The guest's state then. */
+async function untilLoaded(qmp: Qmp, clock: Clock, signal: AbortSignal): Promise<unknown> {
+  for (;;) {
+    const state = runStateOf(await qmp.execute("query-status"));
+    if (state !== "inmigrate") return state;
+    await clock.sleep(loadPollMs, signal);
+  }
 }

@@ -72,11 +72,15 @@ export class QemuMachine implements Machine {
     this.exited = this.#exit.promise;
   }
 
-  /** Takes over a connection whose events go to `onEvent`, and keeps watching. Resolves once the guest's state is known. */
-  async watch(first: Qmp): Promise<void> {
+  /**
+   * Takes over a connection whose events go to `onEvent`, and keeps watching. Resolves once the guest's state is known, which is
+   * asked for if it is not `told`.
+   */
+  async watch(first: Qmp, told?: "paused"): Promise<void> {
     this.#qmp.resolve(first);
     void this.#supervise(first);
-    await this.#learnState(first);
+    if (told === "paused") this.#paused = true;
+    else await this.#learnState(first);
   }
 
   get paused(): boolean {
