@@ -28,8 +28,10 @@ interface Measured {
 const address = "127.1.0.1";
 const host = "a.example.com";
 /** Of one turn. Turns are short and many: what else the machine does meets two of them that follow each other alike. */
-const requests = 5_000;
-const turnsPerRound = 4;
+const requests = 10_000;
+const turnsPerRound = 2;
+/** Before each turn: the edge keeps no idle connection to a member for more than a second, so that members can sleep. */
+const warmUp = 1_000;
 const kinds = {
   "HTTP/1.1": { edgePort: 80, handPort: 8080, options: ["--h1", "-c", "32"] },
   "HTTP/1.1 in TLS": { edgePort: 443, handPort: 8443, options: ["--h1", "-c", "32"] },
@@ -156,17 +158,12 @@ async function load(
   proxy: number,
 ): Promise<Measured> {
   const log = join(kit.directory, "load.log");
+  ask(port, warmUp, options);
   rmSync(log, { force: true });
-  const scheme = String(port).endsWith("443") ? "https" : "http";
-  const fixed = ["-n", String(requests), `--connect-to=127.0.0.1:${port}`, `--log-file=${log}`];
   const cpuBefore = cpuMs(proxy);
-  const { status, stdout, stderr } = spawnSync("h2load", [...fixed, ...options, `${scheme}://${host}/`], {
-    encoding: "utf8",
-    timeout: 120_000,
-  });
+  const words = ask(port, requests, [...options, `--log-file=${log}`]);
   const cpu = cpuMs(proxy) - cpuBefore;
-  const perSecond = Number(/finished in [^,]+, ([\d.]+) req\/s/.exec(stdout)?.[1]);
-  if (status !== 0 || !stdout.includes(`${requests} 2xx`)) throw new Error(`h2load: ${stdout}${stderr}`);
+  const perSecond = Number(/finished in [^,]+, ([\d.]+) req\/s/.exec(words)?.[1]);
   // Start, status and duration in microseconds of each request.
   const durations = readFileSync(log, "utf8").trimEnd().split("\n");
   const p99Ms = percentile(
@@ -174,6 +171,14 @@ async function load(
     99,
   );
   return { perSecond, p99Ms, cpuUs: (cpu * 1000) / requests };
+}
+
+function ask(port: number, count: number, options: readonly string[]): string {
+  const scheme = String(port).endsWith("443") ? "https" : "http";
+  const args = ["-n", String(count), `--connect-to=127.0.0.1:${port}`, ...options, `${scheme}://${host}/`];
+  const { status, stdout, stderr } = spawnSync("h2load", args, { encoding: "utf8", timeout: 120_000 });
+  if (status !== 0 || !stdout.includes(`${count} 2xx`)) throw new Error(`h2load: ${stdout}${stderr}`);
+  return stdout;
 }
 
 function cpuMs(pid: number): number {
