@@ -19,12 +19,12 @@ import type { AcmeOptions, Proof } from "./options.ts";
 import { obtain } from "./order.ts";
 import { AcmeProblem } from "./problem.ts";
 import { challengesFor, nextAttempt, renewalTime } from "./schedule.ts";
-import type { AcmeSession } from "./session.ts";
+import type { AcmeAuthority } from "./session.ts";
 import { noDnsHook, type ProofPlaces, putOnBoard, showProof, withdrawProof } from "./show-proof.ts";
 
 export interface KeeperDependencies extends Pick<ProofPlaces, "board" | "applyEdge" | "checkPort"> {
   readonly options: Pick<AcmeOptions, "challenge" | "dnsHook">;
-  readonly session: () => Promise<AcmeSession>;
+  readonly session: () => Promise<AcmeAuthority>;
   readonly certificates: Certificates;
   readonly groups: ServiceGroups;
   readonly nodeDomain: string;

@@ -4,14 +4,14 @@ import type { Clock } from "../../base/clock.ts";
 import { makeRequest } from "./certificate-request.ts";
 import type { ChallengeType, Proof } from "./options.ts";
 import { AcmeProblem, describe, type ProblemDocument } from "./problem.ts";
-import { type AcmeSession, type Reply, readObject } from "./session.ts";
+import { type AcmeAuthority, type Reply, readObject } from "./session.ts";
 
 export interface OrderTask {
   readonly fqdn: string;
   readonly challenge: ChallengeType;
   /** Address of an order that was begun. */
   readonly begun: string | undefined;
-  readonly session: AcmeSession;
+  readonly session: AcmeAuthority;
   readonly clock: Clock;
   /** Written before anything follows from it. */
   readonly keepOrder: (url: string) => Promise<void>;

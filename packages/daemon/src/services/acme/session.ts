@@ -31,6 +31,9 @@ interface Directory {
 const nonceAttempts = 10;
 const mostNonces = 20;
 
+/** What an order needs of it. */
+export type AcmeAuthority = Pick<AcmeSession, "key" | "newOrder" | "post">;
+
 export class AcmeSession {
   readonly key: AccountKey;
   readonly #options: SessionOptions;
