@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { daemonForFile } from "../kit/machine-test.ts";
 import { runProgram } from "../kit/programs.ts";
 import { until } from "../kit/until.ts";
+import { startUploadRegistry } from "../kit/upload-registry.ts";
 
 const uni = await daemonForFile();
 const local = (name: string) => join(uni.directory, name);
@@ -70,4 +71,30 @@ test("a dynamic program runs with its libraries: C, and python3 with what is inc
   await uni.ok(["build", "/usr/bin/python3", "--with-libs", "--include", library]);
   const script = "import json, math; print(json.dumps([math.sqrt(16)]))";
   assert.deepEqual(await attached("python3", ["-c", script]), { code: 0, stdout: "[4.0]\n" });
+});
+
+test("what is built goes to a registry and into an archive, and comes back from both", async () => {
+  const { registry } = await startUploadRegistry();
+  try {
+    const place = local("out");
+    mkdirSync(join(place, "bin"), { recursive: true });
+    copyFileSync("/bin/busybox", join(place, "bin/sh"));
+    writeFileSync(
+      join(place, "Kraftfile"),
+      "spec: v0.7\nrootfs: {source: {type: dir, path: .}}\ncmd: [/bin/sh, -c, echo there]\n",
+    );
+    const reference = `${registry.host}/team/out:1`;
+    await uni.ok(["build", place, "-o", reference, "-o", local("out.tar")]);
+    assert.ok(registry.manifests.has("1"));
+    await uni.ok(["rmi", reference]);
+    await uni.ok(["pull", reference]);
+    assert.deepEqual(await attached(reference), { code: 0, stdout: "there\n" });
+    await uni.ok(["rmi", reference]);
+    await uni.ok(["load", local("out.tar"), "-t", "again"]);
+    assert.deepEqual(await attached("again"), { code: 0, stdout: "there\n" });
+    const listed = await runProgram("skopeo", ["inspect", "--raw", `oci-archive:${local("out.tar")}`]);
+    assert.equal(listed.code, 0, listed.stderr);
+  } finally {
+    await registry.stop();
+  }
 });

@@ -25,6 +25,15 @@ test("what stands nearest to the command wins", () => {
   });
 });
 
+test("a command whose -o takes more has the format among it", () => {
+  const merged = mergeGlobals([
+    { output: "yaml" },
+    { output: ["app.tar", "json", "registry.example.com/app"] },
+  ]);
+  assert.deepEqual(merged, { output: "json" });
+  assert.deepEqual(mergeGlobals([{ output: "yaml" }, { output: ["app.tar"] }]), { output: "yaml" });
+});
+
 test("the format is known before the arguments are", () => {
   assert.equal(formatFromArguments(["ps", "-o", "json"]), "json");
   assert.equal(formatFromArguments(["--output=yaml", "ps"]), "yaml");

@@ -3,6 +3,11 @@ import { type Command, Option } from "commander";
 
 export type OutputFormat = "table" | "json" | "yaml";
 
+/** As one command has them; where its `-o` takes other values as well, these are all that were given. */
+export interface OptionLayer extends Omit<GlobalOptions, "output"> {
+  readonly output?: OutputFormat | readonly string[];
+}
+
 export interface GlobalOptions {
   readonly socket?: string;
   readonly host?: string;
@@ -20,6 +25,9 @@ export const defaultSocket = "/var/run/unid.sock";
 
 const outputFormats: readonly OutputFormat[] = ["table", "json", "yaml"];
 
+export const isOutputFormat = (text: string): text is OutputFormat =>
+  outputFormats.some((format) => format === text);
+
 function globalOptions(): Option[] {
   return [
     new Option("--socket <path>", `unix socket of the daemon (env UNI_SOCKET; default ${defaultSocket})`),
@@ -36,6 +44,7 @@ export function addGlobalOptions(command: Command): void {
   for (const option of globalOptions()) {
     // `--no-color` would default to true and so hide a value given before the command's name.
     if (option.attributeName() === "color") option.default(undefined);
+    if (command.options.some(({ long }) => long === option.long)) continue;
     command.addOption(option.helpGroup("Global options:"));
   }
 }
@@ -44,9 +53,13 @@ export function addGlobalOptions(command: Command): void {
 export const valueOptions: ReadonlySet<string> = new Set(["--socket", "--host", "--token", "-o", "--output"]);
 
 /** The ones nearest to the command win. */
-export function mergeGlobals(layers: readonly GlobalOptions[]): GlobalOptions {
+export function mergeGlobals(layers: readonly OptionLayer[]): GlobalOptions {
   const merged: Record<string, unknown> = {};
-  for (const layer of layers) {
+  for (const { output, ...same } of layers) {
+    const layer: GlobalOptions = {
+      ...same,
+      output: typeof output === "string" ? output : output?.findLast(isOutputFormat),
+    };
     for (const key of ["socket", "host", "token", "output", "quiet", "color"] as const) {
       if (layer[key] !== undefined) merged[key] = layer[key];
     }

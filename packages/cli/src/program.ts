@@ -2,7 +2,13 @@ import { errorTable, UniError } from "@uni/contract/errors";
 import { Command, CommanderError } from "commander";
 import type { Context } from "./context.ts";
 import type { Act, CommandEntry, CommandModule } from "./define.ts";
-import { addGlobalOptions, type GlobalOptions, mergeGlobals, valueOptions } from "./globals.ts";
+import {
+  addGlobalOptions,
+  type GlobalOptions,
+  mergeGlobals,
+  type OptionLayer,
+  valueOptions,
+} from "./globals.ts";
 import { ExitStatus } from "./report-error.ts";
 
 /** Makes the context once the options are known. */
@@ -36,10 +42,10 @@ export function commandName(args: readonly string[]): string | undefined {
   return undefined;
 }
 
-function layersOf(command: Command): GlobalOptions[] {
-  const layers: GlobalOptions[] = [];
+function layersOf(command: Command): OptionLayer[] {
+  const layers: OptionLayer[] = [];
   for (let current: Command | null = command; current !== null; current = current.parent) {
-    layers.unshift(current.opts<GlobalOptions>());
+    layers.unshift(current.opts<OptionLayer>());
   }
   return layers;
 }

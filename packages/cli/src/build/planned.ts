@@ -27,6 +27,8 @@ export type BuildConfig = NonNullable<BuildParams["config"]>;
 
 export interface PlannedBuild {
   readonly reference: string;
+  /** Of a ROM beside others: what its name has behind theirs. */
+  readonly suffix?: string;
   readonly params: Pick<BuildParams, "kind" | "dockerfile" | "image" | "base" | "config">;
   readonly upload: Upload;
   /** What is sent, for people: "the build context". */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -158,6 +158,60 @@ test("what cannot be built is refused before anything is sent", async () => {
     assert.match(stderr, /^Error: /);
     assert.equal(calls.length, 0);
   }
+});
+
+test("-o: to a registry and into an archive, also ROMs; and a format besides", async () => {
+  writeFileSync(
+    join(directory, "app/kraft.yml"),
+    "spec: v0.7\nname: app\nrootfs: Dockerfile\nroms: [{name: data, source: src}]\n",
+  );
+  const script = {
+    "Image.Build": (params: Params) =>
+      upload(() => ({ digest: "sha256:11", references: [`${params.reference}`] })),
+    "Image.Push": ({ destination }: Params) =>
+      new Stream(async () => ({ reference: destination, digest: "sha256:11" })),
+    "Image.Save": () =>
+      new Stream(async (peer) => {
+        peer.send(frameKinds.data, "archive");
+        return { bytes: 7 };
+      }),
+  };
+  const args = ["build", "app", "-o", "registry.example.com/team/web:2", "-o", "json", "-o", "out.tar"];
+  const { code, stdout, stderr, calls } = await talk(script, args, { cwd: directory });
+  rmSync(join(directory, "app/kraft.yml"));
+  assert.equal(code, 0, stderr);
+  assert.equal(JSON.parse(stdout).length, 2);
+  assert.equal(readFileSync(join(directory, "out.tar"), "utf8"), "archive");
+  const names = ["registry.example.com/team/web:2", "registry.example.com/team/web-data:2"];
+  const of = (method: string) => calls.filter((call) => call.method === method).map(({ params }) => params);
+  assert.deepEqual(
+    of("Image.Build").map(({ reference }) => reference),
+    names,
+  );
+  assert.deepEqual(of("Image.Save"), [{ references: names, format: "oci" }]);
+  assert.deepEqual(
+    of("Image.Push"),
+    names.map((name) => ({ reference: name, destination: name })),
+  );
+});
+
+test("-o with -t: the image has its name here, and another one there", async () => {
+  const script = {
+    "Image.Build": () => upload(() => image),
+    "Image.Push": ({ destination }: Params) =>
+      new Stream(async () => ({ reference: destination, digest: "sha256:11" })),
+  };
+  const args = ["build", "app", "-t", "app:1", "-o", "registry.example.com/x"];
+  const { code, stderr, calls } = await talk(script, args, { cwd: directory });
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^Pushed registry\.example\.com\/x\.$/m);
+  assert.deepEqual(calls[1]?.params, { reference: "app:1", destination: "registry.example.com/x" });
+});
+
+test("-o that is nothing of that is refused before anything is built", async () => {
+  const { code, stderr, calls } = await build(["app", "-o", "jsn"]);
+  assert.deepEqual([code, calls.length], [64, 0]);
+  assert.match(stderr, /reading -o jsn: it is neither table, json nor yaml/);
 });
 
 test("a failed build shows its last lines, escaped, and its status", async () => {

@@ -3,6 +3,8 @@ import type { ImageDetail } from "@uni/contract/rpc";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import { uploadTo } from "@uni/sdk/upload";
 import { checkArchitecture } from "../build/architecture.ts";
+import { type Destinations, destinationOf, readDestinations } from "../build/destinations.ts";
+import { writeArchive } from "../build/output-archive.ts";
 import { planBuild } from "../build/plan.ts";
 import type { BuildConfig, PlannedBuild } from "../build/planned.ts";
 import { openUpload } from "../build/send.ts";
@@ -12,10 +14,12 @@ import { parseWords } from "../parse/command-words.ts";
 import { readEnvironment } from "../parse/environment.ts";
 import { readSecrets } from "../parse/secrets.ts";
 import { progressLines } from "../progress-lines.ts";
+import { pushImage } from "../push-image.ts";
 import { printable } from "../render/escape.ts";
 
 interface BuildOptions {
   readonly tag?: string;
+  readonly output?: readonly string[];
   readonly file?: string;
   readonly buildArg?: readonly string[];
   readonly target?: string;
@@ -67,11 +71,13 @@ function buildParams(
   };
 }
 
-async function buildOne(
-  context: Context,
-  build: PlannedBuild,
-  options: BuildOptions,
-): Promise<{ readonly image: ImageDetail; readonly name: string }> {
+interface Built {
+  readonly image: ImageDetail;
+  readonly name: string;
+  readonly suffix: string | undefined;
+}
+
+async function buildOne(context: Context, build: PlannedBuild, options: BuildOptions): Promise<Built> {
   const { client, out, env, signal } = context;
   const { reference } = build;
   const params = buildParams(build, options, env);
@@ -87,7 +93,8 @@ async function buildOne(
       () => {},
     );
     const image = await uploadTo(stream, bytes, progress.onFrame);
-    return { image, name: image.references.find((known) => known.startsWith(reference)) ?? reference };
+    const name = image.references.find((known) => known.startsWith(reference)) ?? reference;
+    return { image, name, suffix: build.suffix };
   } catch (error) {
     throw progress.shorten(error);
   } finally {
@@ -95,10 +102,26 @@ async function buildOne(
   }
 }
 
+async function deliver(
+  context: Context,
+  built: readonly Built[],
+  { archives, references }: Destinations,
+): Promise<void> {
+  const names = built.map(({ name }) => name);
+  for (const archive of archives) await writeArchive(context, names, archive);
+  for (const reference of references) {
+    for (const { name, suffix } of built) {
+      const pushed = await pushImage(context, name, destinationOf(reference, suffix));
+      context.out.note(`Pushed ${printable(pushed.reference)}.`);
+    }
+  }
+}
+
 export const build: CommandModule = {
   examples: [
     "uni build . -t web:1.2",
     "uni build ./app -t app -f app.Dockerfile --build-arg VERSION=3 --target release",
+    "uni build . -o registry.example.com/team/app:1.2 -o app.tar",
     "uni build . -t app --secret id=token,src=token.txt --no-cache",
     "uni build ./server -t server               a static ELF program",
     "uni build /usr/bin/jq --with-libs          a program with the libraries it needs",
@@ -112,6 +135,11 @@ export const build: CommandModule = {
         ".",
       )
       .option("-t, --tag <name[:tag]>", "name of the image (default: the Kraftfile's, or made from the path)")
+      .option(
+        "-o, --output <where>",
+        "push it to a registry's reference, write it as FILE.tar, or print as table, json or yaml; repeatable",
+        collect,
+      )
       .option("-f, --file <path>", "the Dockerfile or Kraftfile")
       .option("--build-arg <key=value>", "value of an ARG; KEY alone hands yours on; repeatable", collect)
       .option("--target <stage>", "stop at this stage")
@@ -132,12 +160,15 @@ export const build: CommandModule = {
           const { out, env } = context;
           const architecture = architectureOf(process.arch);
           checkArchitecture(options, architecture);
-          const plan = await planBuild(path, { ...options, architecture, env });
+          const destinations = readDestinations(options.output);
+          const tag = options.tag ?? destinations.references[0];
+          const plan = await planBuild(path, { ...options, tag, architecture, env });
           for (const note of plan.notes) out.note(`Note: ${printable(note)}`);
           const [main, ...roms] = plan.builds;
           const config = imageConfig(options, main.params.config ?? {}, env);
           const built = [await buildOne(context, { ...main, params: { ...main.params, config } }, options)];
           for (const rom of roms) built.push(await buildOne(context, rom, options));
+          await deliver(context, built, destinations);
           const images = built.map(({ image }) => image);
           await out.show(images.length === 1 ? images[0] : images, {
             text: () => built.map(({ image, name }) => `${image.digest}  ${printable(name)}\n`).join(""),

@@ -1,5 +1,5 @@
 import type { CommandModule } from "../define.ts";
-import { progressLines } from "../progress-lines.ts";
+import { pushImage } from "../push-image.ts";
 import { printable } from "../render/escape.ts";
 
 export const push: CommandModule = {
@@ -10,20 +10,12 @@ export const push: CommandModule = {
       .argument("[destination]", "reference to push to (default: the image's own name)")
       .addHelpText("after", "\nThe registry's credentials are those of uni login, or of docker login.")
       .action(
-        act(async ({ client, out, signal }, reference: string, destination: string | undefined) => {
-          const params = { reference, ...(destination === undefined ? {} : { destination }) };
-          const stream = await client.open("Image.Push", params, { signal });
-          const progress = progressLines(out, `pushing ${destination ?? reference}`);
-          try {
-            const pushed = await stream.finish(progress.onFrame);
-            progress.done();
-            await out.show(pushed, {
-              text: () => `${pushed.digest}  ${printable(pushed.reference)}\n`,
-              names: () => [pushed.digest],
-            });
-          } finally {
-            progress.done();
-          }
+        act(async (context, reference: string, destination: string | undefined) => {
+          const pushed = await pushImage(context, reference, destination);
+          await context.out.show(pushed, {
+            text: () => `${pushed.digest}  ${printable(pushed.reference)}\n`,
+            names: () => [pushed.digest],
+          });
         }),
       );
   },

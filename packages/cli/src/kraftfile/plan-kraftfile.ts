@@ -95,7 +95,7 @@ function planRoms(kraftfile: Kraftfile, directory: string, reference: string): P
     taken.add(suffix);
     const { params, upload, what } = planFilesystem(rom, directory);
     return {
-      reference: isAlone ? reference : siblingReference(reference, suffix),
+      ...(isAlone ? { reference } : { reference: siblingReference(reference, suffix), suffix }),
       // A ROM has no program, whatever its Dockerfile says.
       params: { ...params, config: { entrypoint: [], cmd: [] } },
       upload,
