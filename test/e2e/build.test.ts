@@ -53,6 +53,31 @@ test("the command of a Kraftfile is the whole one, and its environment is added"
   assert.deepEqual(await attached("app", ["/bin/busybox", "echo", "mine"]), { code: 0, stdout: "mine\n" });
 });
 
+test("a runtime with files is the root, or lies below it; a kernel alone runs what a ROM brings", async () => {
+  const place = local("runtime");
+  mkdirSync(join(place, "top/etc"), { recursive: true });
+  mkdirSync(join(place, "code"));
+  writeFileSync(join(place, "top/etc/motd"), "on top\n");
+  copyFileSync("/bin/busybox", join(place, "code/busybox"));
+  const built = async (name: string, text: string) => {
+    writeFileSync(join(place, `${name}.Kraftfile`), `spec: v0.7\nname: ${name}\n${text}`);
+    await uni.ok(["build", join(place, `${name}.Kraftfile`)]);
+  };
+  await built("whole", "runtime: app:latest\nenv: {B: whole}\n");
+  assert.deepEqual(await attached("whole"), { code: 0, stdout: "kraft whole\n" });
+  await built("named", "rootfs: {source: {type: oci, path: app}}\ncmd: [/bin/busybox, echo, named]\n");
+  assert.deepEqual(await attached("named"), { code: 0, stdout: "named\n" });
+  await built("stacked", "runtime: app\nrootfs: top\ncmd: [/bin/busybox, cat, /etc/motd]\n");
+  assert.deepEqual(await attached("stacked"), { code: 0, stdout: "on top\n" });
+  await built(
+    "bare",
+    "runtime: base-compat:latest\ncmd: [/code/busybox, echo, from a ROM]\nroms: [{name: code, source: code}]\n",
+  );
+  const rom = ["--rom", "name=code,image=bare-code,at=/code"];
+  const { code, stdout } = await uni.uni(["run", "--attach", "--rm", ...rom, "bare"]);
+  assert.deepEqual({ code, stdout }, { code: 0, stdout: "from a ROM\n" });
+});
+
 test("a dynamic program runs with its libraries: C, and python3 with what is included", async () => {
   writeFileSync(
     local("dynamic.c"),
