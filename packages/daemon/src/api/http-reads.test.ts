@@ -93,6 +93,24 @@ test("images, image store, quotas and metros", async (context) => {
   assert.equal((await send("GET", "/v1/metros")).json.data.metros[0].name, "local");
 });
 
+test("images are pinned, waited for and unpinned; each failure stays with its item", async (context) => {
+  const { send } = await restServer(context);
+  const pin = async (...body: readonly object[]) => (await send("POST", "/v1/images", body)).json;
+  assert.equal((await pin({ url: "hello", timeout_s: 1 })).data.images[0].state, "pending");
+  const both = await pin({ url: "hello", timeout_s: -1 }, { url: "none", timeout_s: -1 });
+  assert.equal(both.status, "partial_success");
+  const [ready, failed] = both.data.images;
+  assert.deepEqual([ready.state, ready.persistent], ["ready", true]);
+  assert.deepEqual([failed.status, failed.error, failed.uuid], ["error", 8, undefined]);
+  assert.equal((await send("GET", "/v1/images")).json.data.images[0].persistent, true);
+  const zero = await send("POST", "/v1/images", [{ url: "hello", timeout_s: 0 }]);
+  assert.deepEqual([zero.status, zero.json.message], [400, "Member 'timeout_s' must not be 0"]);
+  const { uuid } = ready;
+  assert.equal((await send("DELETE", "/v1/images", [{ uuid }])).json.data.images[0].name, "hello");
+  assert.equal((await send("DELETE", "/v1/images", [{ uuid }])).json.data.images[0].error, 8);
+  assert.equal((await send("DELETE", "/v1/images", [{ uuid: "x" }])).status, 400);
+});
+
 test("healthz needs no token and then shows no versions; a wrong token is refused", async (context) => {
   const { address } = await restServer(context);
   const read = async (headers: Record<string, string>) => {

@@ -163,6 +163,12 @@ test("images, kernels and the daemon", async () => {
   assert.equal((await result("Image.List"))[0].references[0], "hello:latest");
   assert.equal((await result("Image.Get", { reference: "hello" })).architecture, "amd64");
   assert.equal((await result("Image.History", { reference: "hello" }))[0].created_by, "COPY hello /");
+  assert.deepEqual(await result("Image.Search", { term: "hell" }), [
+    { name: "hello", tags: ["latest"], tag_count: 1 },
+  ]);
+  assert.deepEqual(await result("Image.Pins"), []);
+  await result("pinImages", { body: [{ url: "hello", timeout_s: 1 }] });
+  assert.equal((await result("Image.Pins"))[0].url, "hello");
   assert.deepEqual(await result("Image.Tag", { source: "hello", reference: "b:1" }), { status: "ok" });
   assert.deepEqual(await result("Image.Prune"), { freed_bytes: 1024 });
   assert.deepEqual(await result("Image.Prune", { build_cache: true }), { freed_bytes: 2048 });

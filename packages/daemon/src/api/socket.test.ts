@@ -174,6 +174,9 @@ test("looking into an image and saving one: events or bytes, then the result", a
   assert.equal(text(copied, frameKinds.data), "tar");
   const saved = await play("Image.Save", { references: ["hello"], format: "docker" });
   assert.match(text(saved, frameKinds.data), /^docker sha256:/);
+  const pushed = await play("Image.Push", { reference: "hello", destination: "registry.example.com/a:1" });
+  assert.equal(pushed[0]?.kind, frameKinds.progress);
+  assert.equal(json(pushed.at(-1)).reference, "registry.example.com/a:1");
   const none = await play("Image.Save", { references: ["none"] });
   assert.equal(json(none.at(-1)).code, "image_not_found");
 });

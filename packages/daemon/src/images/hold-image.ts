@@ -1,5 +1,5 @@
 import type { ImageRow } from "../store/images.ts";
-import { findImage } from "./resolve-image.ts";
+import { findImage, resolveImage } from "./resolve-image.ts";
 import type { Room } from "./room.ts";
 import { sweepStore } from "./sweep.ts";
 
@@ -11,9 +11,10 @@ export interface HeldImage extends AsyncDisposable {
  * An image whose blobs and root stay while somebody works with them, also if it is removed meanwhile: then they go when the
  * work ends.
  */
-export function holdImage(room: Room, reference: string): Promise<HeldImage> {
+export async function holdImage(room: Room, reference: string): Promise<HeldImage> {
+  const { digest } = await resolveImage(room, reference);
   return room.catalogueQueue.run("catalogue", async () => {
-    const row = findImage(await room.catalogue.list(), reference);
+    const row = findImage(await room.catalogue.list(), digest);
     const release = room.leases.hold([...row.blobs, row.root]);
     return {
       row,
