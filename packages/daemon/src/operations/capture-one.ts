@@ -105,6 +105,7 @@ export async function beginCapture(
   const layer = randomUUID();
   await after.add("lease", sweep.lease(id, layer));
   await undo.add("disk", () => frozen.completeSwitch(disk));
+  await foldIfLong(machines, source, signal);
   const path = await frozen.prepareNext(disk, uidFor(record.address), layer);
   if (machine === undefined) return { ...source, id, layer, capture: undefined };
   const capture = await machine.capture(
@@ -117,6 +118,24 @@ export async function beginCapture(
   );
   await undo.add("capture", () => capture.abandon());
   return { ...source, id, layer, capture };
+}
+
+/** So that an instance can be captured without end. The layers of earlier captures stay as they are. */
+async function foldIfLong(
+  { layers: { frozen }, directories, log }: LifecycleDependencies,
+  { record, machine }: CaptureSource,
+  signal: AbortSignal,
+): Promise<void> {
+  const disk = directories.disk(record.id);
+  if (machine === undefined) return frozen.fold(disk);
+  const fold = await frozen.foldForMonitor(disk);
+  try {
+    if (fold !== undefined) await machine.foldDisk(fold, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    // There is room for more layers, and the next capture tries again.
+    log.warn({ err: error, instance: record.id }, "folding a disk failed");
+  }
 }
 
 export async function finishCapture(

@@ -115,6 +115,12 @@ export interface Machine {
   suspend(directory: string, signal: AbortSignal): Promise<{ readonly bytes: number }>;
   /** Begins a capture; one at a time (`wrong_state`). The machine may run or stand. Errors as of `suspend`. */
   capture(target: CaptureTarget, signal: AbortSignal): Promise<Capture>;
+  /**
+   * Copies into the disk that the machine writes, at `path`, what lies between it and `onto`, a layer that it stands on; then it
+   * stands on that. The machine may run or stand, and goes on meanwhile; not while it is captured. What a failure, an abort or
+   * a crash leaves shows the same, over the layers of before or over `onto`. Errors as of `suspend`.
+   */
+  foldDisk(disk: { readonly path: string; readonly onto: string }, signal: AbortSignal): Promise<void>;
   /** Ends the process at once and waits until it is reaped; harmless when it is gone. */
   kill(): Promise<void>;
   /** The end of the kernel's console, at most 64 KiB. */

@@ -129,6 +129,16 @@ test("a chain that would grow without end is refused, with the way out", async (
   await freeze(disk);
 });
 
+test("a live chain that is long is told what to be folded onto, a short one nothing", async () => {
+  const disk = newDisk();
+  await layers.ensure(disk, uid);
+  for (let depth = 0; depth < 32; depth++) await freeze(disk);
+  assert.equal(await layers.frozen.foldForMonitor(disk), undefined);
+  await freeze(disk);
+  const onto = layers.frozen.pathOf(layers.frozen.chainOf(disk).at(-4) ?? "");
+  assert.deepEqual(await layers.frozen.foldForMonitor(disk), { path: join(disk, "writable.qcow2"), onto });
+});
+
 test("a header that names what is not ours is refused, and nothing of it is read or removed", async () => {
   const disk = newDisk();
   const path = await layers.ensure(disk, uid);

@@ -20,8 +20,10 @@ const layerName = /^([0-9a-f-]{36})\.qcow2$/;
 
 /** QEMU takes a disk's layers on its command line, and every read may ask each of them. */
 const mostLayers = 64;
-/** A disk that stands on more is folded onto its lowest ones, which are the most shared. */
+/** A disk that stands on more is folded onto its lowest ones, which are the most shared: by us while nothing has it open, */
 const foldAbove = 16;
+/** and before its next capture by the monitor that writes it. */
+const foldLiveAbove = 32;
 const foldOnto = 4;
 const foldDeadlineMs = 600_000;
 
@@ -54,6 +56,15 @@ export class DiskLayers {
     await chown(aside, uid, uid);
     await chmod(aside, 0o600);
     await rename(aside, path);
+  }
+
+  /** What the monitor that writes a disk is to do before it is frozen once more: undefined of a chain that is not long. */
+  async foldForMonitor(disk: string): Promise<{ readonly path: string; readonly onto: string } | undefined> {
+    await this.completeSwitch(disk);
+    const path = join(disk, overlayName);
+    const layers = this.#layersBelow(path);
+    const onto = layers.at(-foldOnto);
+    return layers.length > foldLiveAbove && onto !== undefined ? { path, onto } : undefined;
   }
 
   /** For a capture: the disk becomes the layer of this id. Returns the path of what is to be written then. */

@@ -3,6 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
+import { writeBacking } from "../../host/qcow2.ts";
 import type { Machine, MachineExit, MachineSpec, MachineTimings, Vmm } from "../port.ts";
 import { untilAborted } from "../qemu/deadline.ts";
 import { beginFakeCapture, type CaptureStep } from "./capture.ts";
@@ -157,6 +158,11 @@ function openMachine(
       signal.throwIfAborted();
       requireAlive("capture");
       return beginFakeCapture(process, target, requireAlive, failIfTold);
+    },
+    async foldDisk({ path, onto }, signal) {
+      signal.throwIfAborted();
+      requireAlive("fold the disk");
+      writeBacking(path, onto);
     },
     async pause() {
       requireAlive("pause");

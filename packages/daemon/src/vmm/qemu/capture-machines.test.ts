@@ -5,7 +5,16 @@ enterOwnNamespaces();
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { UniError } from "@uni/contract/errors";
@@ -247,4 +256,102 @@ test("a snapshot is root's, holds its boot snapshot, and one that no longer fits
     await assert.rejects(vmm.resume(await machines.cloneSpec(disk), directory, never), reason);
   }
   rmSync(directory, { recursive: true });
+});
+
+test("what was written between captures is read from the disk afterwards, also when a daemon died in between", async () => {
+  const source = await start();
+  await machines.remember(source.machine, "");
+  const write = (name: string) =>
+    machines.shell(source.machine, `head -c 1000000 /dev/urandom >/${name}; sync; md5sum </${name}`);
+  const sums: string[] = [];
+  for (const name of ["one", "two", "three"]) {
+    sums.push(await write(name));
+    await captured(source);
+    // Of a capture that was cut short: a new daemon gives the successor the disk's name.
+    await targetFor(source);
+    await machines.completeSwitch(source.spec);
+  }
+  const read = "echo 3 >/proc/sys/vm/drop_caches; for f in one two three; do md5sum </$f; done";
+  assert.equal(await machines.shell(source.machine, read), sums.join(""));
+  await source.machine.kill();
+});
+
+/** So many captures, each with something of its own on the disk. */
+async function capturedOften(source: Running, to: number, from = 0): Promise<CaptureTarget[]> {
+  const targets: CaptureTarget[] = [];
+  for (let round = from; round < to; round++) {
+    await machines.shell(source.machine, `echo ${round} >/kept${round}; sync`);
+    targets.push(await captured(source));
+  }
+  return targets;
+}
+
+const sum = (rounds: number) => `cat $(seq -f /kept%.0f 0 ${rounds - 1}) | md5sum`;
+
+test("a disk that was captured often is folded while its machine goes on, and is captured again; clones of before stay", async () => {
+  const source = await start();
+  await machines.remember(source.machine, "kept");
+  const targets = await capturedOften(source, 8);
+  const all = await machines.shell(source.machine, sum(8));
+  const disk = dirname(source.spec.writable.path);
+  const chain = machines.layers.chainOf(disk);
+  assert.equal(chain.length, 8);
+  const onto = machines.layers.pathOf(chain.at(-4) ?? "");
+  const path = source.spec.writable.path;
+  const open = () =>
+    readdirSync(`/proc/${source.machine.process.pid}/fd`).map((fd) =>
+      readlinkSync(`/proc/${source.machine.process.pid}/fd/${fd}`),
+    );
+  await source.machine.foldDisk({ path, onto }, never);
+  assert.deepEqual(machines.layers.chainOf(disk), chain.slice(-4));
+  assert.equal(open().filter((file) => file.startsWith(dirname(disk)) && file.includes(".qcow2")).length, 5);
+  assert.equal(await machines.shell(source.machine, `echo 3 >/proc/sys/vm/drop_caches; ${sum(8)}`), all);
+  targets.push(...(await capturedOften(source, 10, 8)));
+  for (const target of [targets[6], targets[9]]) {
+    assert.ok(target);
+    const clone = await cloneOf(target);
+    assert.equal(await machines.recall(clone.machine), "kept");
+    const [at = 0] = [targets.indexOf(target)];
+    assert.equal(await machines.shell(clone.machine, `cat /kept${at}`), `${at}\n`);
+    await clone.machine.kill();
+  }
+  // A paused one, too; and it stands still afterwards.
+  await source.machine.pause();
+  await source.machine.foldDisk({ path, onto }, never);
+  assert.equal(source.machine.paused, true);
+  await source.machine.resume();
+  await source.machine.kill();
+  execFileSync("qemu-img", ["check", "-q", path]);
+  assert.deepEqual(readdirSync(disk), ["writable.qcow2"]);
+  const next = await vmm.start(source.spec, never);
+  started.push(next);
+  assert.equal(await machines.shellAnew(next, "cat /kept9"), "9\n");
+  await next.kill();
+});
+
+test("a fold that is aborted, or whose QEMU dies, leaves the disk as it was or folded", async () => {
+  const source = await start();
+  await machines.remember(source.machine, "");
+  await machines.shell(source.machine, "head -c 20000000 /dev/urandom >/large; sync");
+  const before = await machines.shell(source.machine, "md5sum </large");
+  await capturedOften(source, 5);
+  const disk = dirname(source.spec.writable.path);
+  const fold = {
+    path: source.spec.writable.path,
+    onto: machines.layers.pathOf(machines.layers.chainOf(disk).at(-1) ?? ""),
+  };
+  const abort = new AbortController();
+  const aborted = source.machine.foldDisk(fold, abort.signal);
+  abort.abort(new Error("enough"));
+  await assert.rejects(aborted, /enough/);
+  assert.equal(await machines.shell(source.machine, "md5sum </large"), before);
+  const dying = source.machine.foldDisk(fold, never).catch(() => {});
+  await machines.killVmm(source.machine);
+  await Promise.all([dying, source.machine.exited]);
+  await source.machine.kill();
+  execFileSync("qemu-img", ["check", "-q", fold.path]);
+  const next = await vmm.start(source.spec, never);
+  started.push(next);
+  assert.equal(await machines.shellAnew(next, "md5sum </large"), before);
+  await next.kill();
 });

@@ -13,6 +13,7 @@ import { removeTree } from "../../host/files.ts";
 import { type Conversation, converse } from "../../host/process.ts";
 import { readBacking } from "../../host/qcow2.ts";
 import type { Capture, CaptureTarget, DiskSpec } from "../port.ts";
+import { passingName } from "./passing-name.ts";
 import type { Qmp } from "./qmp.ts";
 import { type SleepSnapshotFiles, sleepSnapshotFiles } from "./sleep-snapshot.ts";
 import { snapshotFacts, type WholeCaptures } from "./snapshot-layers.ts";
@@ -178,12 +179,17 @@ export class QemuCapture implements Capture {
   async #openNextDisk({ path, format }: DiskSpec): Promise<void> {
     const qmp = await this.#machine.connection();
     this.#disk = await writtenDisk(qmp);
-    await qmp.execute("blockdev-add", {
-      ...{ driver: format, "node-name": this.#nextNode, discard: "unmap", "detect-zeroes": "unmap" },
-      file: { driver: "file", filename: path, discard: "unmap", locking: "on" },
-      // What it stands on is the disk that it will be put over.
-      backing: null,
-    });
+    const name = passingName(path);
+    try {
+      await qmp.execute("blockdev-add", {
+        ...{ driver: format, "node-name": this.#nextNode, discard: "unmap", "detect-zeroes": "unmap" },
+        file: { driver: "file", filename: name.path, discard: "unmap", locking: "on" },
+        // What it stands on is the disk that it will be put over.
+        backing: null,
+      });
+    } finally {
+      name.remove();
+    }
   }
 
   /**
@@ -235,7 +241,7 @@ export class QemuCapture implements Capture {
 }
 
 /** The block node behind the one device that may be written. */
-async function writtenDisk(qmp: Qmp): Promise<string> {
+export async function writtenDisk(qmp: Qmp): Promise<string> {
   const answer = (await qmp.execute("query-block")) as { inserted?: { ro: boolean; "node-name": string } }[];
   const written = answer.find(({ inserted }) => inserted?.ro === false)?.inserted;
   if (written) return written["node-name"];

@@ -24,6 +24,7 @@ import { runStateOf } from "./guest-state.ts";
 import { findNativeDirectory, hostFacts } from "./host-facts.ts";
 import { connectLaunched, earlyEnd, inputDescriptor, launch, startError } from "./launch.ts";
 import { QemuMachine } from "./machine.ts";
+import { type PassingName, passingName } from "./passing-name.ts";
 import { publishPreload } from "./preload.ts";
 import { connectQmp, type Qmp, type QmpEvent } from "./qmp.ts";
 import {
@@ -181,8 +182,10 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     const sinceStart = () => clock.monotonicUs() - startedUs;
     const undo = new Teardown();
     const limit = deadline(clock, startDeadlineMs, attempted, signal);
+    let disk: PassingName | undefined;
     try {
       refuseIfRunning(attempted, spec);
+      disk = passingName(spec.writable.path);
       const places = makePlaces(spec.directory, spec.uid);
       await undo.add("files", () => removePlaces(places));
       const { id, uid, shape } = spec;
@@ -221,7 +224,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
             kind: "restore",
             ramPath: snapshot.ramPath,
             stateDescriptor: inputDescriptor,
-            spec,
+            spec: { ...spec, writable: { ...spec.writable, path: disk.path } },
             romSlots,
             backing: backingChain(spec.writable.path, mostDiskLayers),
           },
@@ -269,6 +272,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       throw error;
     } finally {
       limit.cancel();
+      disk?.remove();
     }
   }
 

@@ -13,9 +13,11 @@ import type { Capture, CaptureTarget, Machine, MachineExit, MachineTimings } fro
 import type { RealAccelerator } from "./architecture.ts";
 import type { CapturedMachine } from "./capture.ts";
 import { readConsole } from "./console.ts";
+import { type Fold, foldDisk } from "./fold-disk.ts";
 import { exitOf, hasEnded, runStateOf } from "./guest-state.ts";
 import { connectQmp, type Qmp, type QmpEvent } from "./qmp.ts";
 import { type MachinePlaces, removePlaces } from "./record.ts";
+import { snapshotError } from "./suspend.ts";
 
 export interface MachineOptions {
   readonly clock: Clock;
@@ -157,6 +159,21 @@ export class QemuMachine implements Machine {
       },
     };
     return this.#options.beginCapture(machine, target, signal);
+  }
+
+  async foldDisk(disk: Fold, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#isCaptured) {
+      throw new UniError("wrong_state", `fold the disk of machine ${this.process.pid}: it is being captured`);
+    }
+    try {
+      await foldDisk(await this.#connection("fold the disk"), this.#options.clock, disk, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      throw snapshotError(`fold the disk of machine ${this.process.pid}`, error);
+    } finally {
+      this.#standStill();
+    }
   }
 
   async kill(): Promise<void> {
