@@ -16,6 +16,10 @@ function text(info: DaemonInfo): string {
     ["Data", info.data_dir],
     ["Socket", info.socket],
     ["REST API", info.listen ?? "off"],
+    [
+      "Registry",
+      info.listen === undefined ? "off" : `${info.listen}, any user name, a token as the password`,
+    ],
     ["Accelerator", acceleratorText(info)],
     ["VMM", `${vmm.name} ${vmm.version}`],
     ["Kernel", info.kernel],

@@ -123,5 +123,6 @@ function challenge(
 function originOf(request: FastifyRequest): string {
   const scheme = request.headers["x-forwarded-proto"] === "https" ? "https" : "http";
   const host = request.headers.host ?? "";
-  return `${scheme}://${/^[\w.:[\]-]+$/.test(host) ? host : request.host}`;
+  const { localAddress, localPort } = request.socket;
+  return `${scheme}://${/^[\w.:[\]-]+$/.test(host) ? host : `${localAddress}:${localPort}`}`;
 }
