@@ -6,6 +6,7 @@ import type { Pins } from "../images/pins/pins.ts";
 import type { Images } from "../images/port.ts";
 import { DeepSleep } from "../reconcilers/deep-sleep.ts";
 import { IdleWatch } from "../reconcilers/idle-watch.ts";
+import { sweepImages } from "../reconcilers/image-sweep.ts";
 import { ImageUpkeep } from "../reconcilers/image-upkeep.ts";
 import { instancesOf, type Users } from "./users.ts";
 import { type WakeOnPacketDependencies, wakeOnPacket } from "./wake-on-packet.ts";
@@ -29,6 +30,7 @@ const scarceDiskPart = 0.1;
 export function startStandingWork(deps: StandingWorkDependencies): { readonly close: () => Promise<void> } {
   const endWakes = wakeOnPacket(deps);
   const idle = new IdleWatch(deps);
+  const endSweeps = sweepImages(deps);
   const deep = new DeepSleep({
     ...deps,
     afterMs: deps.sleepToDiskAfterMs,
@@ -49,6 +51,7 @@ export function startStandingWork(deps: StandingWorkDependencies): { readonly cl
   return {
     async close() {
       endWakes();
+      await endSweeps();
       await idle.close();
       await deep.close();
       await upkeep.close();

@@ -82,9 +82,9 @@ export class Uploads {
       } catch (error) {
         // It may be ahead of the file, which is what counts.
         this.#hashes.delete(path);
-        if (!isNoSpace(error)) throw error;
-        await this.#remove(path);
-        throw noSpace(what, chunk.length ?? 1, undefined, error);
+        const isFull = isNoSpace(error);
+        if (isFull || (error instanceof UniError && error.code === "image_unsafe")) await this.#remove(path);
+        throw isFull ? noSpace(what, chunk.length ?? 1, undefined, error) : error;
       } finally {
         takenOver.removeEventListener("abort", cut);
       }
