@@ -78,16 +78,18 @@ test("a runtime with files is the root, or lies below it; a kernel alone runs wh
   assert.deepEqual({ code, stdout }, { code: 0, stdout: "from a ROM\n" });
 });
 
-test("a dynamic program runs with its libraries: C, and python3 with what is included", async () => {
+test("a dynamic program runs with its libraries: C by glibc and musl, and python3 with what is included", async () => {
   writeFileSync(
     local("dynamic.c"),
     '#include <math.h>\n#include <stdio.h>\nint main(int c, char **v) { printf("%.1f\\n", sqrt(c * 8)); return 3; }\n',
   );
-  const flags = ["-Wl,--no-as-needed", "-o", local("dynamic"), local("dynamic.c"), "-lm"];
-  const compiled = await runProgram("gcc", flags);
-  assert.equal(compiled.code, 0, compiled.stderr);
-  await uni.ok(["build", local("dynamic"), "--with-libs"]);
-  assert.deepEqual(await attached("dynamic", ["x"]), { code: 3, stdout: "4.0\n" });
+  for (const compiler of ["gcc", "musl-gcc"]) {
+    const flags = ["-Wl,--no-as-needed", "-o", local(compiler), local("dynamic.c"), "-lm"];
+    const compiled = await runProgram(compiler, flags);
+    assert.equal(compiled.code, 0, compiled.stderr);
+    await uni.ok(["build", local(compiler), "--with-libs"]);
+    assert.deepEqual(await attached(compiler, ["x"]), { code: 3, stdout: "4.0\n" }, compiler);
+  }
 
   const version = (
     await runProgram("python3", ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"])

@@ -118,7 +118,7 @@ function refuseMissingLibraries(image: Image, request: CreateInstanceRequest): v
   throw new UniError(
     "elf_dynamic",
     `create instance: ${program} of the image needs ${image.missing.join(", ")}, which the image does not have`,
-    { hint: "Link the program statically, or build an image that brings its libraries." },
+    { hint: "Build the program with its libraries (uni build PROGRAM --with-libs), or link it statically." },
   );
 }
 

@@ -69,7 +69,7 @@ async function checkElf(source: ByteSource, architecture: string, reference: str
   const loader = elf.interpreter === undefined ? [] : [`the loader ${elf.interpreter}`];
   const needs = [...loader, ...elf.libraries].join(", ");
   throw new UniError("elf_dynamic", `${what}: it is dynamically linked and needs ${needs}`, {
-    hint: "Link it statically (-static; CGO_ENABLED=0; a musl target), or build an image that brings its libraries.",
+    hint: "Say --with-libs to have them copied into the image, or link it statically (-static; CGO_ENABLED=0; a musl target).",
   });
 }
 
