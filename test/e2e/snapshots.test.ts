@@ -241,6 +241,11 @@ test("a template of another QEMU says why it cannot be used, and takes nothing a
   const refused = await uni.uni(["run", "--template", "base", "--name", "one"]);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /made by QEMU 1\.0/);
+  assert.match(
+    (await uni.refused(["run", "--template", "base", "--name", "two"])).message,
+    /made by QEMU 1\.0/,
+  );
+  await uni.ok(["rm", "two"]);
   writeFileSync(path, sleepMetaText(meta));
   await uni.ok(["start", "one"]);
   assert.equal((await memoryOf("one")).nonce, nonce, "it has lost nothing meanwhile");

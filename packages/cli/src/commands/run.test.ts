@@ -130,6 +130,15 @@ test("a refusal shows message and hint, and its status", async () => {
   });
 });
 
+test("one whose machine did not come up is an error, in JSON too, and the instance is told all the same", async () => {
+  const reason = "start instance 'web' with its memory: it was made by QEMU 1.0";
+  const script: Script = { "VM.Run": () => fakeVm({ state: "stopped", exit_reason: reason }) };
+  const { code, stdout, stderr } = await talk(script, ["run", "-o", "json", "--template", "base"]);
+  assert.equal(code, 1);
+  assert.equal(JSON.parse(stdout).name, "web");
+  assert.equal(JSON.parse(stderr).error.message, reason);
+});
+
 test("an instance that has ended already is pointed out", async () => {
   const { code, stdout, stderr } = await talk(
     { "VM.Run": () => fakeVm({ state: "stopped", exit_code: 127 }) },

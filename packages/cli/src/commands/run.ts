@@ -30,10 +30,17 @@ function noteState(out: Output, { name, state, exit_code, exit_reason }: VmInfo)
   );
 }
 
-/** Where the program could not even be started: a shell's words for why, or 1 when its machine did not come up. */
+/** Its machine did not come up: the instance is there, and says why. */
+function refuseFailed({ name, state, exit_code, exit_reason }: VmInfo): void {
+  if (state !== "stopped" || exit_code !== undefined) return;
+  throw new UniError("failed", exit_reason ?? `start instance '${name}': its machine did not come up`, {
+    hint: `The instance is kept. See: uni inspect ${name}`,
+  });
+}
+
+/** Where the program could not even be started: a shell's words for why. */
 function startStatus({ state, exit_code }: VmInfo): number {
-  if (state !== "stopped") return 0;
-  if (exit_code === undefined) return 1;
+  if (state !== "stopped" || exit_code === undefined) return 0;
   return exit_code === 126 || exit_code === 127 ? exit_code : 0;
 }
 
@@ -72,6 +79,7 @@ export const run: CommandModule = {
           makeInstances(context, { ...params, wait_s }, count),
         );
         await out.show(count === 1 ? vms[0] : vms, { text: () => vms.map((vm) => `${vm.name}\n`).join("") });
+        for (const vm of vms) refuseFailed(vm);
         for (const vm of vms) noteState(out, vm);
         return Math.max(...vms.map(startStatus));
       }),
