@@ -152,6 +152,10 @@ test("what cannot be built is refused before anything is sent", async () => {
     ["missing"],
     ["app", "-f", "nowhere"],
     ["app", "--secret", "src=x"],
+    ["./program", "--target", "last"],
+    ["root", "--no-cache"],
+    ["app", "--with-libs"],
+    ["app", "--platform", "linux/s390x"],
   ]) {
     const { code, stderr, calls } = await build(args);
     assert.ok(code === 64 || code === 66, args.join(" "));

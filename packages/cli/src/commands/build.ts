@@ -1,4 +1,5 @@
 import { architectureOf } from "@uni/contract/architecture";
+import { UniError } from "@uni/contract/errors";
 import type { ImageDetail } from "@uni/contract/rpc";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import { uploadTo } from "@uni/sdk/upload";
@@ -58,17 +59,37 @@ function buildParams(
   options: BuildOptions,
   env: NodeJS.ProcessEnv,
 ): RpcParams<"Image.Build"> {
-  const { target, buildArg, secret, cache } = options;
   const config = params.config ?? {};
   return {
     ...params,
     reference,
     ...(Object.keys(config).length === 0 ? { config: undefined } : {}),
+    ...(params.kind === "context" ? dockerfileParams(options, env) : {}),
+  };
+}
+
+function dockerfileParams({ target, buildArg, secret, cache }: BuildOptions, env: NodeJS.ProcessEnv) {
+  return {
     ...(target === undefined ? {} : { target }),
     ...(buildArg === undefined ? {} : { build_args: readEnvironment(buildArg, undefined, env) }),
     ...(secret === undefined ? {} : { secrets: readSecrets(secret, env) }),
     ...(cache ? {} : { no_cache: true }),
   };
+}
+
+/** Options that mean something to a Dockerfile alone. */
+function refuseIdle(options: BuildOptions, builds: readonly PlannedBuild[]): void {
+  if (builds.some(({ params }) => params.kind === "context")) return;
+  const { target, buildArg, secret, cache } = options;
+  const given = Object.entries({
+    target,
+    "build-arg": buildArg,
+    secret,
+    "no-cache": cache ? undefined : true,
+  });
+  const [idle] = given.find(([, value]) => value !== undefined) ?? [];
+  if (idle === undefined) return;
+  throw new UniError("exclusive", `building: --${idle} means something to a Dockerfile, and none is built`);
 }
 
 interface Built {
@@ -164,10 +185,13 @@ export const build: CommandModule = {
           const tag = options.tag ?? destinations.references[0];
           const plan = await planBuild(path, { ...options, tag, architecture, env });
           for (const note of plan.notes) out.note(`Note: ${printable(note)}`);
+          refuseIdle(options, plan.builds);
           const [main, ...roms] = plan.builds;
           const config = imageConfig(options, main.params.config ?? {}, env);
           const built = [await buildOne(context, { ...main, params: { ...main.params, config } }, options)];
-          for (const rom of roms) built.push(await buildOne(context, rom, options));
+          // A stage is one of the root's Dockerfile.
+          const romOptions = { ...options, target: undefined };
+          for (const rom of roms) built.push(await buildOne(context, rom, romOptions));
           await deliver(context, built, destinations);
           const images = built.map(({ image }) => image);
           await out.show(images.length === 1 ? images[0] : images, {
