@@ -18,6 +18,7 @@ const script = {
     status: "success",
     data: { certificates: [{ name: "star", common_name: "*.example.com", state: "valid" }] },
   }),
+  "Image.Pins": () => [{ url: "nginx", uuid: "00000000-0000-4000-8000-000000000007" }],
   "Kernel.List": () => [{ version: "6.1.0-1", source: "lean" }],
 };
 
@@ -42,6 +43,9 @@ test("names of instances, images, kernels, service groups and certificates", asy
   assert.deepEqual(await values("rm", "web", "d"), ["db"]);
   assert.deepEqual(await values("cp", "w"), ["web:", "worker:"]);
   assert.deepEqual(await values("run", "--name", "x", "he"), ["hello:latest"]);
+  assert.deepEqual(await values("image", "cat", "he"), ["hello:latest:/"]);
+  assert.deepEqual(await values("image", "unpin", ""), ["nginx"]);
+  assert.deepEqual(await values("save", "r"), ["redis:7"]);
   assert.deepEqual(await values("kernel", "use", ""), ["6.1.0-1"]);
   assert.deepEqual(await values("services", "update", "s"), ["shop", "site"]);
   assert.deepEqual(await values("services", "rm", "shop", "si"), ["site"]);

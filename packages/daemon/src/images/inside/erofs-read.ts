@@ -80,7 +80,8 @@ export async function openErofs(source: ByteSource): Promise<Erofs> {
 
 export async function readInode(fs: Erofs, id: number): Promise<Inode> {
   const at = fs.inodesStart + id * slotBytes;
-  const head = await exactly(fs, at, 32);
+  // One read for either form; the short one may be the last thing in the file.
+  const head = await exactly(fs, at, Math.max(32, Math.min(64, fs.source.size - at)));
   const format = head.readUInt16LE(0);
   const isExtended = (format & 1) === 1;
   const layout = (format >> 1) & 7;
@@ -90,7 +91,8 @@ export async function readInode(fs: Erofs, id: number): Promise<Inode> {
   const kindAndMode = head.readUInt16LE(4);
   const kind = kinds.get(kindAndMode & 0o170000);
   if (kind === undefined) throw erofsInvalid(`inode ${id} is of no known kind`);
-  const fields = isExtended ? readExtended(await exactly(fs, at, 64)) : readCompact(head, fs.time);
+  if (isExtended && head.length < 64) throw erofsInvalid("it points behind its own end");
+  const fields = isExtended ? readExtended(head) : readCompact(head, fs.time);
   const xattrCount = head.readUInt16LE(2);
   return {
     id,
