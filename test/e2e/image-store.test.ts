@@ -42,9 +42,9 @@ test("files of an image are listed, printed and copied out without a machine", a
 
 test("skopeo reads what is saved, in both formats, and it is loaded again as it was", async () => {
   const digest = await digestOf("busybox");
-  await uni.ok(["save", "busybox", "-f", local("oci.tar")]);
+  await uni.ok(["save", "busybox", "-o", local("oci.tar")]);
   assert.equal(JSON.parse(await skopeo("inspect", `oci-archive:${local("oci.tar")}`)).Digest, digest);
-  await uni.ok(["save", "busybox", "-f", local("docker.tar"), "--format", "docker"]);
+  await uni.ok(["save", "busybox", "-o", local("docker.tar"), "--format", "docker"]);
   assert.deepEqual(JSON.parse(await skopeo("inspect", `docker-archive:${local("docker.tar")}`)).RepoTags, []);
   await skopeo("copy", "--insecure-policy", `docker-archive:${local("docker.tar")}`, `dir:${local("dir")}`);
   await uni.ok(["tag", "busybox", "keeps:1"]);
@@ -58,7 +58,7 @@ test("a disk that is full of a save leaves no half file, and says so", async () 
   const directory = mkdtempSync(join(tmpdir(), "s-"));
   execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", directory]);
   try {
-    const { code } = await uni.refused(["save", "busybox", "-f", join(directory, "x.tar")]);
+    const { code } = await uni.refused(["save", "busybox", "-o", join(directory, "x.tar")]);
     assert.equal(code, "no_space");
     assert.deepEqual(readdirSync(directory), []);
   } finally {
@@ -129,7 +129,7 @@ test("a pinned image is neither removed nor pruned, and a new daemon knows of it
   assert.equal(refusal.code, "in_use");
   assert.match(refusal.message, /a pin/);
   await uni.ok(["image", "unpin", "busybox"]);
-  await uni.ok(["save", "busybox", "-f", local("again.tar")]);
+  await uni.ok(["save", "busybox", "-o", local("again.tar")]);
   await uni.ok(["rmi", "busybox"]);
   await uni.ok(["load", local("again.tar")]);
 });

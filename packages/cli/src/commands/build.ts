@@ -5,7 +5,6 @@ import type { RpcParams } from "@uni/contract/rpc-methods";
 import { uploadTo } from "@uni/sdk/upload";
 import { checkArchitecture } from "../build/architecture.ts";
 import { type Destinations, destinationOf, readDestinations } from "../build/destinations.ts";
-import { writeArchive } from "../build/output-archive.ts";
 import { planBuild } from "../build/plan.ts";
 import type { BuildConfig, PlannedBuild } from "../build/planned.ts";
 import { openUpload } from "../build/send.ts";
@@ -17,6 +16,8 @@ import { readSecrets } from "../parse/secrets.ts";
 import { progressLines } from "../progress-lines.ts";
 import { pushImage } from "../push-image.ts";
 import { printable } from "../render/escape.ts";
+import { formatBytes } from "../render/units.ts";
+import { saveArchive } from "../save-archive.ts";
 
 interface BuildOptions {
   readonly tag?: string;
@@ -129,7 +130,10 @@ async function deliver(
   { archives, references }: Destinations,
 ): Promise<void> {
   const names = built.map(({ name }) => name);
-  for (const archive of archives) await writeArchive(context, names, archive);
+  for (const file of archives) {
+    const bytes = await saveArchive(context, { references: names, format: "oci", file });
+    context.out.note(`Wrote ${file}, ${formatBytes(bytes)}.`);
+  }
   for (const reference of references) {
     for (const { name, suffix } of built) {
       const pushed = await pushImage(context, name, destinationOf(reference, suffix));

@@ -70,11 +70,14 @@ test("image cp unpacks a tree, or passes its tar on", async () => {
 test("save writes a whole file or none", async () => {
   const at = join(directory, "out.tar");
   const good: Script = { "Image.Save": () => sending("archive") };
-  const { code, calls } = await talk(good, ["save", "a", "b:2", "-f", at, "--format", "docker"]);
+  const { code, calls } = await talk(good, ["save", "a", "b:2", "-o", at, "--format", "docker"]);
   assert.equal(code, 0);
   assert.deepEqual(calls[0]?.params, { references: ["a", "b:2"], format: "docker" });
   assert.equal(readFileSync(at, "utf8"), "archive");
   assert.equal((await talk(good, ["save", "a"])).stdout, "archive");
+  const told = await talk(good, ["save", "a", "-o", at, "-o", "json"]);
+  assert.deepEqual(JSON.parse(told.stdout), { references: ["a"], file: at, bytes: 7 });
+  assert.equal((await talk(good, ["save", "a", "-o", at, "-o", "other.tar"])).code, 64);
   const broken: Script = {
     "Image.Save": () =>
       new Stream(async (peer) => {
@@ -83,7 +86,7 @@ test("save writes a whole file or none", async () => {
       }),
   };
   writeFileSync(at, "before");
-  assert.equal((await talk(broken, ["save", "a", "-f", at])).code, 66);
+  assert.equal((await talk(broken, ["save", "a", "-o", at])).code, 66);
   assert.equal(readFileSync(at, "utf8"), "before");
   assert.deepEqual(readdirSync(directory), ["out.tar"]);
 });
@@ -92,7 +95,7 @@ test("a file that cannot be written is named", async () => {
   const { code, stderr } = await talk({ "Image.Save": () => sending("x") }, [
     "save",
     "a",
-    "-f",
+    "-o",
     "/dev/full/x",
   ]);
   assert.notEqual(code, 0);
