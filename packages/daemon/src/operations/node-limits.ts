@@ -18,7 +18,7 @@ export interface Usage {
   readonly liveMemoryMb: number;
 }
 
-/** Templates are instances that are kept; checkpoints are bounded by the disk alone. */
+/** Templates are instances that are kept; checkpoints have a limit of their own (base/catalogue.ts). */
 export function usageOf(records: readonly InstanceRecord[], templates: number): Usage {
   const live = records.filter(({ status }) => status.state !== "stopped" && status.state !== "standby");
   return {
