@@ -18,7 +18,11 @@ const bans: readonly Ban[] = [
     pattern: /["']node:child_process["']/,
     instead: "packages/daemon/src/host/process.ts: no shell, no leaked environment, a deadline",
     applies: isProduct,
-    except: { "packages/daemon/src/host/process.ts": "is the seam" },
+    except: {
+      "packages/daemon/src/host/process.ts": "is the seam",
+      "packages/cli/src/credentials/helper.ts":
+        "runs the user's credential helper as the user: the daemon must not",
+    },
   },
   {
     what: "reading the time or setting timers",

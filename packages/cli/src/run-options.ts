@@ -1,4 +1,5 @@
 import { basename, resolve } from "node:path";
+import type { PullPolicy } from "@uni/contract/enums";
 import { UniError } from "@uni/contract/errors";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { RpcParams } from "@uni/contract/rpc-methods";
@@ -10,6 +11,7 @@ import { parseDirectory } from "./parse/directory.ts";
 import { readEnvironment } from "./parse/environment.ts";
 import { parseMemory } from "./parse/memory.ts";
 import { collectPublished, type Published } from "./parse/published.ts";
+import { parsePullPolicy } from "./parse/pull-policy.ts";
 import { parseRestart, type RestartPolicy } from "./parse/restart.ts";
 import { collectRom } from "./parse/rom.ts";
 import { parseSeconds } from "./parse/time-span.ts";
@@ -35,6 +37,7 @@ export interface RunOptions extends SleepOptions, ServiceGroupOptions {
   readonly stopTimeout?: number;
   readonly deleteLock?: boolean;
   readonly replicas?: number;
+  readonly pull: PullPolicy;
   readonly template?: string;
   readonly checkpoint?: string;
   readonly branch?: string;
@@ -46,6 +49,7 @@ const defaultMemoryMb = 256;
 /** The options of `run` and `create`: how an instance is to be. */
 export function addRunOptions(command: Command): Command {
   return addServiceGroupOptions(addSleepOptions(command))
+    .option("--pull <policy>", "pull the image: always, missing or never", parsePullPolicy, "if_not_present")
     .option("--template <name>", "in place of an image: a clone of this template")
     .option("--checkpoint <name>", "in place of an image: as an instance was at this checkpoint")
     .option("--branch <instance>", "in place of an image: a copy of this instance as it is now")

@@ -63,6 +63,7 @@ export const RunParams = request({
   ),
   scale_to_zero: CreateInstanceRequest.properties.scale_to_zero,
   auto_remove: Type.Optional(Type.Boolean({ description: "Delete it once it stops" })),
+  pull_policy: CreateInstanceRequest.properties.pull_policy,
   service_group: CreateInstanceRequest.properties.service_group,
   roms: CreateInstanceRequest.properties.roms,
   port_maps: Type.Optional(list(PortMapping, "Ports published on the host", limits.ports)),

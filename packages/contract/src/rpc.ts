@@ -253,6 +253,8 @@ export interface DaemonInfo {
   readonly network: { readonly pool: string; readonly gateway: string };
   readonly instances: { readonly total: number; readonly running: number };
   readonly images: number;
+  /** Images without a host in their name come from it. */
+  readonly default_registry: string;
 }
 
 export interface DoctorCheck {

@@ -15,6 +15,7 @@ export function createRequestOf(params: RpcParams<"VM.Run">): CreateInstanceRequ
   const request: CreateInstanceRequest = {
     name: params.name,
     image: params.image ?? params.image_path,
+    pull_policy: params.pull_policy,
     template: params.template === undefined ? undefined : referenceOf(params.template),
     branch_from: params.branch_from === undefined ? undefined : referenceOf(params.branch_from),
     checkpoint: params.checkpoint === undefined ? undefined : referenceOf(params.checkpoint),

@@ -1,5 +1,5 @@
 import type { CommandModule } from "../define.ts";
-import { makeInstances } from "../make-instances.ts";
+import { pullAndMake } from "../pull-and-make.ts";
 import { addRunOptions, type RunOptions, runParams } from "../run-options.ts";
 
 export const create: CommandModule = {
@@ -12,7 +12,11 @@ export const create: CommandModule = {
     addRunOptions(command).action(
       act(async (context, image: string | undefined, args: string[], options: RunOptions) => {
         const params = { ...runParams(image, args, options, context.env), autostart: false };
-        const vms = await makeInstances(context, params, options.replicas ?? 1);
+        const vms = await pullAndMake(context, params, {
+          count: options.replicas ?? 1,
+          pull: options.pull,
+          doing: `creating ${image ?? options.name ?? "it"}`,
+        });
         await context.out.show(vms.length === 1 ? vms[0] : vms, {
           text: () => vms.map((vm) => `${vm.name}\n`).join(""),
         });

@@ -15,7 +15,7 @@ test("run prints the name and asks for a quarter of a gigabyte", async () => {
   const { code, stdout, stderr, calls } = await talk(running, ["run", "hello"]);
   assert.deepEqual([code, stdout, stderr], [0, "web\n", ""]);
   assert.deepEqual(calls, [
-    { method: "VM.Run", params: { image: "hello", memory: 256, vcpus: 1, wait_s: 60 } },
+    { method: "VM.Run", params: { image: "hello", memory: 256, vcpus: 1, wait_s: 60, pull_policy: "never" } },
   ]);
 });
 
@@ -68,6 +68,7 @@ test("run passes every option on", async () => {
       ],
       grace_period_s: 5,
       wait_s: 60,
+      pull_policy: "never",
     });
   } finally {
     rmSync(directory, { recursive: true });

@@ -2,10 +2,9 @@ import { UniError } from "@uni/contract/errors";
 import type { VmInfo } from "@uni/contract/rpc";
 import type { CommandModule } from "../define.ts";
 import { followToEnd } from "../follow.ts";
-import { makeInstances } from "../make-instances.ts";
 import type { Output } from "../output.ts";
 import { parseSeconds } from "../parse/time-span.ts";
-import { withSpinner } from "../progress.ts";
+import { pullAndMake } from "../pull-and-make.ts";
 import { printable } from "../render/escape.ts";
 import { addRunOptions, type RunOptions, runParams } from "../run-options.ts";
 
@@ -63,21 +62,18 @@ export const run: CommandModule = {
     addRunOptions(command).action(
       act(async (context, image: string | undefined, args: string[], options: Options) => {
         const { out } = context;
-        const count = options.replicas ?? 1;
+        const { replicas: count = 1, pull } = options;
+        const doing = `starting ${image ?? options.name ?? "it"}`;
         const params = runParams(image, args, options, context.env);
         if (options.attach === true && options.detach !== true) {
           if (count > 1)
             throw new UniError("exclusive", "running: --attach and --replicas do not go together");
           // Without waiting: nothing that it prints or how it ends is missed, even with --rm.
-          const [vm] = await withSpinner(out, `starting ${image ?? options.name ?? "it"}`, () =>
-            makeInstances(context, params, 1),
-          );
+          const [vm] = await pullAndMake(context, params, { count: 1, pull, doing });
           return followToEnd(context, vm?.id ?? "");
         }
         const wait_s = Math.round(options.timeout);
-        const vms = await withSpinner(out, `starting ${image ?? options.name ?? "it"}`, () =>
-          makeInstances(context, { ...params, wait_s }, count),
-        );
+        const vms = await pullAndMake(context, { ...params, wait_s }, { count, pull, doing });
         await out.show(count === 1 ? vms[0] : vms, { text: () => vms.map((vm) => `${vm.name}\n`).join("") });
         for (const vm of vms) refuseFailed(vm);
         for (const vm of vms) noteState(out, vm);

@@ -5,11 +5,20 @@ import { plainText, request, words } from "../schema.ts";
 
 export const ImageSpec = request({
   url: plainText("Image reference", limits.pathLength),
-  credentials: Type.Optional(Type.String({ description: "For the registry; never shown again" })),
-  headers: Type.Optional(
-    Type.Record(Type.String(), Type.String(), { description: "Extra headers for the pull" }),
+  credentials: Type.Optional(
+    Type.String({
+      maxLength: 65_536,
+      description:
+        "For the registry: user:password, or the base64 of that. Kept until the image is here; never shown",
+    }),
   ),
-  pull_policy: Type.Optional(words(pullPolicies)),
+  headers: Type.Optional(
+    Type.Record(Type.String(), Type.String(), {
+      description: "Extra headers for the registry, at most 32",
+      maxProperties: 32,
+    }),
+  ),
+  pull_policy: Type.Optional(words(pullPolicies, "Default if_not_present")),
   merge_requests: Type.Optional(Type.Boolean({ description: "Join a pull that is already under way" })),
 });
 export type ImageSpec = Static<typeof ImageSpec>;

@@ -7,6 +7,7 @@ import {
   mutableInstanceProperties,
   mutableOperations,
   pendingUpdateStatuses,
+  pullPolicies,
   restartPolicies,
   scaleToZeroPolicies,
   schedPriorities,
@@ -76,6 +77,9 @@ export const Hostname = Type.String({ pattern: hostnamePattern, description: "A 
 export const CreateInstanceRequest = request({
   name: Type.Optional(nameText("Unique per account; default <image>-<5 letters and digits>")),
   image: Type.Optional(ImageReference),
+  pull_policy: Type.Optional(
+    words(pullPolicies, "Of the image, unless that says it itself; default if_not_present"),
+  ),
   args: Type.Optional(
     Type.Union([ArgumentList, Type.String({ maxLength: limits.argumentBytes, pattern: noNulPattern })]),
   ),

@@ -1,36 +1,28 @@
 /** What a create request may not combine, and which of its members belong to features that are not there yet. */
 import { UniError } from "@uni/contract/errors";
 import { limits } from "@uni/contract/limits";
-import type { ImageReference } from "@uni/contract/resources/image-spec";
 import { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import { refuseMixedSources, refuseTemplateContradictions, sourceOf } from "./create-sources.ts";
+import { readImage } from "./image-rules.ts";
 import { readRoms } from "./rom-rules.ts";
 import { validate } from "./validate.ts";
 import { waitMs } from "./waiting.ts";
 
-/** The request in one form: image a string, args a list, tags without repeats; or the reason why it is refused. */
-export function readCreateRequest(given: CreateInstanceRequest, depth = 0): CreateInstanceRequest {
+/** The request in one form: image a string where nothing is said of its pull, args a list, tags without repeats; or the reason why it is refused. */
+export function readCreateRequest(request: CreateInstanceRequest, depth = 0): CreateInstanceRequest {
+  const { pull_policy: policy, ...given } = request;
   refuseContradictions(given);
   refuseUnsupported(given);
   const isOfImage = sourceOf(given) === undefined;
   if (isOfImage && given.image === undefined) throw new UniError("invalid_value", "Missing member 'image'");
   return {
     ...given,
-    ...(given.image === undefined ? {} : { image: imageUrl(given.image) }),
+    ...(given.image === undefined ? {} : { image: readImage(given.image, policy) }),
     ...(given.template === undefined ? {} : { template: readTemplate(given.template, depth) }),
     ...(typeof given.args === "string" ? { args: [given.args] } : {}),
     ...(given.roms === undefined ? {} : { roms: readRoms(given.roms) }),
     ...(given.tags === undefined ? {} : { tags: [...new Set(given.tags)] }),
   };
-}
-
-/** The reference of an image; instructions for a pull are refused, for nothing is pulled yet. */
-export function imageUrl(image: ImageReference): string {
-  if (typeof image === "string") return image;
-  if (image.credentials !== undefined) throw notSupported("credentials");
-  if (image.headers !== undefined) throw notSupported("headers");
-  if (image.pull_policy === "always") throw notSupported("pull_policy");
-  return image.url;
 }
 
 export function notSupported(member: string): UniError {

@@ -209,6 +209,7 @@ function fakeNode(entries: Map<string, Entry>, state: State, listeners: Set<Pass
       network: { pool: "10.0.0.0/16", gateway: "169.254.0.1" },
       instances: { total: entries.size, running: 0 },
       images: 1,
+      default_registry: "registry.example.com",
     }),
     diskUsage: async () => ({ kinds: [{ kind: "images", count: 1, bytes: 4096 }], total_bytes: 4096 }),
     doctor: async () => ({

@@ -182,7 +182,10 @@ test("the other operations refuse as well", async (context) => {
     [set("memory_mb", "set", 1), "Member 'value' must be between 16 and 1048576, not 1"],
     [set("delete_lock", "del", true), "Member 'value' must be left out"],
     [set("env", "add", ["A"]), "Member 'value' must be of type object, not array"],
-    [set("image", "set", { url: "hello", credentials: "x" }), "Member 'credentials' is not supported yet"],
+    [
+      set("image", "set", { url: "hello", credentials: "x" }),
+      "Member 'credentials' is neither 'user:password' nor the base64 of that",
+    ],
     [
       set("volumes", "set", []),
       "Member 'prop' must be one of 'image', 'args', 'env', 'memory_mb', 'vcpus', 'scale_to_zero', 'tags', 'delete_lock', 'schedules', 'autokill', 'hostname', 'roms', 'dependencies', 'sched_priority', 'plugins', 'annotations', 'ports', not 'volumes'",

@@ -2,9 +2,9 @@
 import { UniError } from "@uni/contract/errors";
 import { limits } from "@uni/contract/limits";
 import type { InlineFile, RomPart } from "@uni/contract/resources/instance-parts";
-import { imageUrl } from "./create-rules.ts";
+import { readImage } from "./image-rules.ts";
 
-/** In one form: image a string, paths relative and without dots. */
+/** In one form: image a string where nothing is said of its pull, paths relative and without dots. */
 export function readRoms(parts: readonly RomPart[]): RomPart[] {
   const names = new Set<string>();
   return parts.map((part) => {
@@ -14,7 +14,7 @@ export function readRoms(parts: readonly RomPart[]): RomPart[] {
       throw new UniError("exclusive", `ROM '${part.name}' needs one of 'image' and 'files'`);
     }
     if (part.at !== undefined) refuseMountPoint(part, part.at);
-    if (part.image !== undefined) return { ...part, image: imageUrl(part.image) };
+    if (part.image !== undefined) return { ...part, image: readImage(part.image) };
     return { ...part, files: readFiles(part, part.files ?? []) };
   });
 }

@@ -52,6 +52,7 @@ function toCreateRequest(params: RunParams): CreateInstanceRequest {
   const given: CreateInstanceRequest = {
     name: params.name,
     image: params.image ?? params.image_path,
+    pull_policy: params.pull_policy,
     template: referenceIn(params.template),
     branch_from: referenceIn(params.branch_from),
     checkpoint: referenceIn(params.checkpoint),

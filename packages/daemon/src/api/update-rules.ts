@@ -4,7 +4,8 @@ import type { ImageReference } from "@uni/contract/resources/image-spec";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import { type UpdateValue, updateValues } from "@uni/contract/resources/instance-update";
-import { imageUrl, notSupported } from "./create-rules.ts";
+import { notSupported } from "./create-rules.ts";
+import { readImage } from "./image-rules.ts";
 import { readRoms } from "./rom-rules.ts";
 import { validate } from "./validate.ts";
 
@@ -32,7 +33,7 @@ export function readValue(
 }
 
 function normalise(prop: InstanceUpdate["prop"], op: InstanceUpdate["op"], value: unknown): unknown {
-  if (prop === "image") return imageUrl(value as ImageReference);
+  if (prop === "image") return readImage(value as ImageReference);
   if (prop === "tags") return [...new Set(value as readonly string[])];
   if (prop === "roms" && op !== "del") return readRoms(value as readonly RomPart[]);
   const isList = prop === "args" || (["env", "annotations", "roms"].includes(prop) && op === "del");

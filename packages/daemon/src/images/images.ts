@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
 import type { Clock } from "../base/clock.ts";
+import { withDeadline } from "../base/deadline.ts";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Log } from "../base/log.ts";
 import { ensureDirectory } from "../host/files.ts";
@@ -25,7 +26,7 @@ import { PartialBlobs } from "./partial-blobs.ts";
 import { hostArchitecture } from "./platform.ts";
 import type { Image, ImageConfig, Images } from "./port.ts";
 import { type PulledReferences, prunePulled } from "./prune-pulled.ts";
-import { createPull } from "./pull/pull-image.ts";
+import { createPull, findHere } from "./pull/pull-image.ts";
 import { pushImage } from "./push/push-image.ts";
 import { canonicalReference } from "./reference.ts";
 import type { Remote } from "./remote/client.ts";
@@ -42,6 +43,8 @@ import { searchRepositories } from "./search.ts";
 import { sweep } from "./sweep.ts";
 import { imagesUsage } from "./usage.ts";
 
+export const pullTimeoutMs = 60_000;
+
 export interface ImagesOptions {
   readonly clock: Clock;
   readonly log: Log;
@@ -53,6 +56,8 @@ export interface ImagesOptions {
   readonly pulled: PulledReferences;
   /** Its caller closes it. */
   readonly remote: Remote;
+  /** How long an instance waits for its image. */
+  readonly pullTimeoutMs?: number;
   /** Of this machine, unless a test says otherwise. */
   readonly architecture?: string;
   readonly limits?: Partial<ImageLimits>;
@@ -83,6 +88,7 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
   ];
   const ownHosts = options.ownHosts ?? (() => []);
   const local = (reference: string) => withoutOwnHost(reference, ownHosts());
+  const isOwn = (reference: string) => local(reference) !== reference;
   const canonical = (reference: string) => canonicalReference(local(reference));
   const pull = createPull(room, options.remote);
   const supply: Supply = {
@@ -101,11 +107,23 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
     resume: () => preparation.resume(),
     close: () => preparation.close(),
     resolve: async (reference) => toImage(room, await resolveImage(room, local(reference))),
-    // What is in this machine's own registry is here.
-    pull: async (reference, request, how) =>
-      local(reference) === reference
-        ? byDigest(await pull(reference, request, how))
-        : toImage(room, await resolveImage(room, local(reference))),
+    find: async (reference) => {
+      const row = await findHere(room, local(reference), { elsewhere: !isOwn(reference) });
+      return row === undefined ? undefined : toImage(room, row);
+    },
+    async pull(reference, request, how) {
+      // What is in this machine's own registry is here.
+      if (isOwn(reference)) return toImage(room, await resolveImage(room, local(reference)));
+      if (request.forInstance !== true) return byDigest(await pull(reference, request, how));
+      const attempted = `pull ${reference} for an instance`;
+      const bounds = {
+        clock: room.clock,
+        ms: options.pullTimeoutMs ?? pullTimeoutMs,
+        attempted,
+        signal: how.signal,
+      };
+      return byDigest(await withDeadline(bounds, (signal) => pull(reference, request, { ...how, signal })));
+    },
     list: async () => (await room.catalogue.list()).map((row) => toImage(room, row)),
     history: (reference) => imageHistory(room, local(reference)),
     save: (references, format, signal) =>

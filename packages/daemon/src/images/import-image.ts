@@ -4,6 +4,7 @@
  */
 import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
+import { sideBySide } from "../base/side-by-side.ts";
 import type { ImageRow } from "../store/images.ts";
 import { digestOf } from "./digest.ts";
 import { fetchBlob } from "./fetch-blob.ts";
@@ -159,20 +160,15 @@ async function ingestLayers(
 ): Promise<void> {
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
-  const left = [...new Map(layers.map((layer) => [layer.digest, layer])).values()].reverse();
-  const work = async (): Promise<void> => {
-    for (let layer = left.pop(); layer !== undefined; layer = left.pop()) {
+  const each = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
+  await sideBySide(each, layersAtOnce, async (layer) => {
+    try {
       await ingestLayer(room, layer, source, { ...options, signal });
-    }
-  };
-  const workers = Array.from({ length: layersAtOnce }, () =>
-    work().catch((error: unknown) => {
+    } catch (error) {
       failed.abort(error);
       throw error;
-    }),
-  );
-  await Promise.allSettled(workers);
-  signal.throwIfAborted();
+    }
+  });
 }
 
 async function ingestLayer(

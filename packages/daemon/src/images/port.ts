@@ -99,6 +99,8 @@ export interface PullRequest {
   /** For this pull alone; else those that are kept for the registry. */
   readonly credentials?: { readonly username: string; readonly password: string } | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** It ends after the time that instances wait for their images. */
+  readonly forInstance?: boolean | undefined;
   /** Join a pull of the same that is under way; standard: yes. */
   readonly mergeRequests?: boolean | undefined;
 }
@@ -141,6 +143,8 @@ export interface ImagesUsage {
 export interface Images {
   /** `name`, `name:tag`, `name@sha256:…`, `sha256:…` or an unambiguous digest prefix of 6 or more digits; else `image_not_found`, with near names in the hint. */
   resolve(reference: string): Promise<Image>;
+  /** Like `resolve`; undefined: it is not here, and may be had from a registry. */
+  find(reference: string): Promise<Image | undefined>;
   /**
    * The image of a reference, from a registry if its policy says so or it is not here. Callers at the same time share the
    * work; it ends when the last of them has aborted.

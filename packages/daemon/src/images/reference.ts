@@ -1,6 +1,7 @@
 /** Names of images, by the grammar of the distribution project's reference package. */
 import { UniError } from "@uni/contract/errors";
 import { type Digest, isDigest } from "@uni/contract/ids";
+import { impliedHost, splitName } from "@uni/contract/image-names";
 
 export interface ImageReference {
   /** Host, if any, and path. */
@@ -15,8 +16,7 @@ const host =
 const tagPattern = /^\w[\w.-]{0,127}$/;
 const maxNameLength = 255;
 
-/** The host and path that Docker's tools put before a plain name, and that people leave out. */
-export const impliedHost = ["docker", "io"].join(".");
+/** What of a name is left out: the host that a plain name means, and the path there. */
 const impliedHosts: ReadonlySet<string> = new Set([impliedHost, `index.${impliedHost}`]);
 const impliedPath = "library/";
 
@@ -52,11 +52,8 @@ export function canonicalIfAny(text: string): string | undefined {
 }
 
 function readName(name: string, text: string): string {
-  const slash = name.indexOf("/");
-  const first = slash === -1 ? "" : name.slice(0, slash);
-  const hasHost = /[.:A-Z]/.test(first) || first === "localhost";
-  const path = hasHost ? name.slice(slash + 1) : name;
-  if (hasHost && !host.test(first)) throw badReference(text, `"${first}" is not a host name`);
+  const { host: first, path } = splitName(name);
+  if (first !== undefined && !host.test(first)) throw badReference(text, `"${first}" is not a host name`);
   if (path === "") throw badReference(text, "it has no name");
   for (const part of path.split("/")) {
     if (component.test(part)) continue;
@@ -69,7 +66,7 @@ function readName(name: string, text: string): string {
   }
   if (name.length > maxNameLength)
     throw badReference(text, `its name is longer than ${maxNameLength} characters`);
-  if (!hasHost) return path;
+  if (first === undefined) return path;
   if (!impliedHosts.has(first)) return name;
   return path.startsWith(impliedPath) ? path.slice(impliedPath.length) : path;
 }

@@ -83,7 +83,7 @@ test("what was asked for is kept in one form", () => {
 });
 
 test("an image without a program needs one in the request", () => {
-  const bare = { ...image, hasProgram: false };
+  const bare = { ...image, image: { ...image.image, config: { entrypoint: [], cmd: [] } } };
   for (const request of [{}, { args: [] }, { entrypoint: [] }] satisfies CreateInstanceRequest[]) {
     assert.throws(() => makeSpec(request, bare), /names no program/);
   }

@@ -18,10 +18,15 @@ const notYet = [
   "gateway",
 ] as const satisfies readonly (keyof CreateInstanceRequest)[];
 
-export interface ResolvedImage {
+export interface WantedImage {
   readonly reference: string;
-  readonly digest: Digest;
-  readonly hasProgram: boolean;
+  /** Undefined: it is to be pulled first. */
+  readonly image: { readonly digest: Digest; readonly config: ProgramConfig } | undefined;
+}
+
+interface ProgramConfig {
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
 }
 
 /** Refusals that need no image; called before anything is looked up. */
@@ -83,24 +88,18 @@ export function refusePassing({ features, restartPolicy, scaleToZero }: Settings
   if (scaleToZero !== null) refuseSleepOfPassing({ features }, scaleToZero);
 }
 
-export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): InstanceSpec {
+export function makeSpec(request: CreateInstanceRequest, { reference, image }: WantedImage): InstanceSpec {
   const settings = settingsOf(request);
   refusePassing(settings);
   const memoryMb = request.memory_mb ?? limits.memoryMb.default;
   const args = typeof request.args === "string" ? [request.args] : (request.args ?? null);
   const entrypoint = request.entrypoint ?? null;
-  if (!image.hasProgram && (args ?? []).length === 0 && (entrypoint ?? []).length === 0) {
-    throw new UniError(
-      "invalid_value",
-      `create instance: image '${image.reference}' names no program to run`,
-      {
-        hint: "Give the program as arguments: uni run IMAGE PROGRAM ARGS…",
-      },
-    );
-  }
+  if (image !== undefined)
+    checkProgram({ imageReference: reference, args, entrypoint }, image, "create instance");
   return {
-    imageReference: image.reference,
-    imageDigest: image.digest,
+    imageReference: reference,
+    imageDigest: image?.digest ?? null,
+    media: null,
     args,
     entrypoint,
     env: request.env ?? {},
@@ -116,6 +115,19 @@ export function makeSpec(request: CreateInstanceRequest, image: ResolvedImage): 
     scaledFor: null,
     replaces: null,
   };
+}
+
+/** The image names a program, or the instance does. */
+export function checkProgram(
+  { imageReference, args, entrypoint }: Pick<InstanceSpec, "imageReference" | "args" | "entrypoint">,
+  { config }: { readonly config: ProgramConfig },
+  attempted: string,
+): void {
+  if (config.entrypoint.length + config.cmd.length > 0) return;
+  if ((args ?? []).length > 0 || (entrypoint ?? []).length > 0) return;
+  throw new UniError("invalid_value", `${attempted}: image '${imageReference}' names no program to run`, {
+    hint: "Give the program as arguments: uni run IMAGE PROGRAM ARGS…",
+  });
 }
 
 export function settingsOf(request: CreateInstanceRequest): Settings {

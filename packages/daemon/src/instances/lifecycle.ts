@@ -3,12 +3,13 @@
  * at any step and must then leave nothing behind of what it began.
  */
 import type { Digest } from "@uni/contract/ids";
+import type { ImageReference } from "@uni/contract/resources/image-spec";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { GuestChannel, GuestEvent } from "../guest/port.ts";
 import type { SaveOptions } from "../store/instances.ts";
 import type { Machine } from "../vmm/port.ts";
 import type { PortWish } from "./port-changes.ts";
-import type { InstancePort, InstanceRecord, InstanceStatus } from "./record.ts";
+import type { InstancePort, InstanceRecord, InstanceSpec, InstanceStatus } from "./record.ts";
 import type { Rom } from "./roms.ts";
 
 export interface LiveInstance {
@@ -90,6 +91,9 @@ export interface Lifecycle extends SleepLifecycle {
   release(live: LiveInstance): Promise<void>;
   /** Disks, log and directories gone. */
   erase(record: InstanceRecord): Promise<void>;
-  resolveImage(reference: string): Promise<ChangedImage>;
+  /** Pulls what is missing of it; says how its specification is then. */
+  bringMedia(record: InstanceRecord, signal: AbortSignal): Promise<Partial<InstanceSpec>>;
+  /** Waits for its registry if it is not here. */
+  resolveImage(image: ImageReference): Promise<ChangedImage>;
   resolveRoms(parts: readonly RomPart[]): Promise<ResolvedRoms>;
 }

@@ -38,6 +38,39 @@ test("a start that fails says why and can be tried again", async () => {
   });
 });
 
+const instructions = {
+  policy: "if_not_present",
+  credentials: null,
+  headers: {},
+  mergeRequests: true,
+} as const;
+const missing = { imageDigest: null, media: { image: { pull: instructions, byLabels: true }, roms: [] } };
+
+test("the image is brought before the first start, and once", async () => {
+  await withInstance(missing, async (all) => {
+    await running(all);
+    const { spec } = all.registry.get(id);
+    assert.deepEqual([spec.media, typeof spec.imageDigest], [null, "string"]);
+    await all.owners.of(id).stop({ force: true, graceMs: 0 });
+    await running(all);
+    assert.deepEqual(all.world.calls, ["bring media", "start run", "end", "start run"]);
+  });
+});
+
+test("an image that cannot be had: stopped with code 1, and no restart policy tries again", async () => {
+  for (const restartPolicy of ["always", "on-failure"] as const) {
+    await withInstance({ ...missing, restartPolicy }, async (all) => {
+      all.world.failMedia = new Error("the registry is gone");
+      await assert.rejects(all.owners.of(id).start(), /the registry is gone/);
+      const { status, spec } = all.registry.get(id);
+      assert.deepEqual([status.state, status.stopCode, status.restart], ["stopped", 1, null]);
+      assert.match(status.exitReason ?? "", /the registry is gone/);
+      assert.ok(spec.media !== null, "another start tries again");
+      assert.deepEqual(all.world.calls, ["bring media"]);
+    });
+  }
+});
+
 test("a stop interrupts a start, and a force interrupts a stop that waits", async () => {
   await withInstance({}, async (all) => {
     all.world.holdStart = new Promise(() => {});

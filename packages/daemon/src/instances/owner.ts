@@ -330,16 +330,22 @@ export class InstanceOwner {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { lifecycle, registry } = this.#deps;
-    const record = this.#record();
+    let record = this.#record();
+    let hasMedia = true;
     try {
       await this.#journal.startRun();
       if (record.status.intent !== "run") throw interruptedBy("a stop");
+      if (record.spec.media !== null) {
+        hasMedia = false;
+        record = await registry.change(this.#id, { spec: await lifecycle.bringMedia(record, signal) });
+        hasMedia = true;
+      }
       this.#attachLive(await lifecycle.start(record, "run", this.#hooks(), signal));
     } catch (thrown) {
       const error = toUniError(thrown, `start instance '${record.name}'`);
       if (registry.find(this.#id)?.status.intent !== "run") await this.#settle({ kind: "interrupted" });
       else {
-        const kind = error.code === "image_not_found" ? "no-medium" : "failed";
+        const kind = !hasMedia || error.code === "image_not_found" ? "no-medium" : "failed";
         await this.#settle({ kind, message: error.message });
       }
       throw error;

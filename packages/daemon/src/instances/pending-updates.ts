@@ -1,9 +1,11 @@
 /** Changes of an instance: at once where they may, else kept until it is stopped. */
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
+import type { ImageReference } from "@uni/contract/resources/image-spec";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { Lifecycle } from "./lifecycle.ts";
+import { missingMedia } from "./media.ts";
 import type { InstanceRecord, InstanceSpec, PendingUpdate } from "./record.ts";
 import type { Registry } from "./registry.ts";
 import { isPendingRoms } from "./roms.ts";
@@ -34,7 +36,9 @@ async function changeOrKeep(
   // Nothing is awaited between reading the record and changing it: two changes at once both hold.
   const { spec, status } = registry.get(id);
   const patch = image ?? applyUpdate(spec, update);
-  const { prop, op, value } = update;
+  const { prop, op } = update;
+  // How it was pulled is nobody's to see.
+  const value = image === undefined ? update.value : image.imageReference;
   // What failed was seen by whoever tries anew.
   const updates = status.updates.filter((each) => each.prop !== prop || each.status !== "failed");
   if (isImmediate(update) || status.state === "stopped") {
@@ -100,6 +104,7 @@ async function newImage(
       `${update.op} the image of instance '${record.name}': it can only be set`,
     );
   }
-  const image = await lifecycle.resolveImage(update.value as string);
-  return { imageReference: image.reference, imageDigest: image.digest };
+  const image = await lifecycle.resolveImage(update.value as ImageReference);
+  const media = missingMedia(null, record.spec.media?.roms ?? []);
+  return { imageReference: image.reference, imageDigest: image.digest, media };
 }

@@ -7,6 +7,7 @@ import type {
 } from "@uni/contract/enums";
 import type { AccountId, Digest, InstanceId, ServiceGroupId } from "@uni/contract/ids";
 import type { BecomingKind, ChildState, GuestEvent } from "../guest/port.ts";
+import type { MissingMedia } from "./media.ts";
 import type { AttachedRom, Rom } from "./roms.ts";
 
 export interface InstancePort {
@@ -66,7 +67,10 @@ export interface Ancestor {
 /** What the owner asked for. Null: the image's own value holds. */
 export interface InstanceSpec {
   readonly imageReference: string;
-  readonly imageDigest: Digest;
+  /** Null until it has been pulled. */
+  readonly imageDigest: Digest | null;
+  /** What is to be pulled before its first start; null: all of it is here. */
+  readonly media: MissingMedia | null;
   readonly args: readonly string[] | null;
   readonly entrypoint: readonly string[] | null;
   readonly env: Readonly<Record<string, string>>;

@@ -160,6 +160,7 @@ function fromRow(row: rows.InstanceRow): InstanceRecord {
     createdAt: row.created_at,
     // What a record of an older version does not have yet.
     spec: {
+      media: null,
       scaleToZero: null,
       roms: [],
       lineage: [],

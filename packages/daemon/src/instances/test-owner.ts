@@ -118,7 +118,11 @@ export class OwnerWorld {
       },
       erase: alive,
       resolveRoms: resolveNothing,
-      resolveImage: async (reference) => ({ reference, digest: digestOf("1") }),
+      bringMedia: async () => ({ media: null }),
+      resolveImage: async (given) => ({
+        reference: typeof given === "string" ? given : given.url,
+        digest: digestOf("1"),
+      }),
       ...neverSleeps,
     };
   }

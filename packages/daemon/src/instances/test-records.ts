@@ -12,7 +12,10 @@ import type { Rom } from "./roms.ts";
 export const account = asAccountId("11111111-1111-4111-8111-111111111111");
 export const otherAccount = asAccountId("22222222-2222-4222-8222-222222222222");
 export const digestOf = (digit: string): Digest => `sha256:${digit.repeat(64)}` as Digest;
-export const image = { reference: "hello:latest", digest: digestOf("0"), hasProgram: true };
+export const image = {
+  reference: "hello:latest",
+  image: { digest: digestOf("0"), config: { entrypoint: [], cmd: ["serve"] } },
+};
 
 export const idOf = (number: number): InstanceId =>
   asInstanceId(`00000000-0000-4000-8000-${number.toString(16).padStart(12, "0")}`);

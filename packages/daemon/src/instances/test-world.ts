@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { asAccountId, asInstanceId, type Digest } from "@uni/contract/ids";
+import type { ImageReference } from "@uni/contract/resources/image-spec";
 import { silentLog } from "../base/log.ts";
 import { ManualClock } from "../base/manual-clock.ts";
 import type { GuestEvent } from "../guest/port.ts";
@@ -18,7 +19,7 @@ import { OutputFeed } from "./output-feed.ts";
 import { Owners } from "./owners.ts";
 import { type InstancePort, type InstanceRecord, type InstanceSpec, neverStarted } from "./record.ts";
 import { Registry } from "./registry.ts";
-import { resolveNothing } from "./test-records.ts";
+import { image, resolveNothing } from "./test-records.ts";
 
 const account = asAccountId("a");
 export const id = asInstanceId("00000000-0000-4000-8000-0000000000aa");
@@ -159,8 +160,17 @@ export class FakeWorld implements Lifecycle {
   }
 
   readonly resolveRoms = resolveNothing;
+  /** What bringing its media fails with. */
+  failMedia: Error | undefined;
 
-  async resolveImage(reference: string) {
+  async bringMedia(): Promise<Partial<InstanceSpec>> {
+    this.calls.push("bring media");
+    if (this.failMedia !== undefined) throw this.failMedia;
+    return { imageDigest: image.image.digest, media: null };
+  }
+
+  async resolveImage(given: ImageReference) {
+    const reference = typeof given === "string" ? given : given.url;
     return { reference, digest: `sha256:${"1".repeat(64)}` as Digest };
   }
 
@@ -222,7 +232,6 @@ export async function withInstance(
     return { registry, owners };
   };
   const { registry, owners } = await open();
-  const image = { reference: "hello:latest", digest: `sha256:${"0".repeat(64)}` as Digest, hasProgram: true };
   const whole = { ...makeSpec({}, image), ...spec };
   await registry.insert([
     { id, account, name: "web", address: "10.0.0.1", createdAt: 1, spec: whole, status: neverStarted },

@@ -3,6 +3,7 @@ import { UniError } from "@uni/contract/errors";
 import { limits } from "@uni/contract/limits";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import type { ScaleToZeroPart } from "@uni/contract/resources/instance-parts";
+import { missingMedia } from "./media.ts";
 import type { InstanceSpec } from "./record.ts";
 import { mergeRoms, type Rom } from "./roms.ts";
 import { readScaleToZero, refuseSleepOfPassing } from "./scale-to-zero.ts";
@@ -37,7 +38,7 @@ export function applyUpdate(spec: InstanceSpec, update: InstanceUpdate): Partial
     case "hostname":
       return { hostname: op === "del" ? null : (value as string) };
     case "roms":
-      return { roms: changeRoms(spec.roms, op, value) };
+      return { roms: changeRoms(spec.roms, op, value), media: changeMissingRoms(spec.media, op, value) };
     default:
       throw new UniError("not_supported", `change '${prop}' of an instance: not supported by this version`);
   }
@@ -59,6 +60,23 @@ function changeRoms(roms: readonly Rom[], op: InstanceUpdate["op"], value: unkno
   if (op !== "del") return mergeRoms(op === "add" ? roms : [], value as readonly Rom[]);
   const names = value as readonly string[] | undefined;
   return names === undefined ? [] : roms.filter(({ name }) => !names.includes(name));
+}
+
+function changeMissingRoms(
+  media: InstanceSpec["media"],
+  op: InstanceUpdate["op"],
+  value: unknown,
+): InstanceSpec["media"] {
+  if (media === null) return null;
+  const all = op === "set" || value === undefined;
+  const names =
+    op === "del"
+      ? (value as readonly string[] | undefined)
+      : (value as readonly Rom[]).map(({ name }) => name);
+  return missingMedia(
+    media.image,
+    all ? [] : media.roms.filter(({ name }) => names?.includes(name) !== true),
+  );
 }
 
 function changeList(list: readonly string[], op: InstanceUpdate["op"], value: unknown): readonly string[] {

@@ -1,7 +1,7 @@
 /** An instance as the wire shows it. */
 import type { Accelerator, MutableInstanceProperty } from "@uni/contract/enums";
 import type { Instance } from "@uni/contract/resources/instance";
-import type { InstanceRecord, ScaleToZero } from "./record.ts";
+import type { InstanceRecord, InstanceSpec, ScaleToZero } from "./record.ts";
 import type { Rom } from "./roms.ts";
 
 export interface ViewContext {
@@ -25,7 +25,7 @@ export function viewInstance(record: InstanceRecord, context: ViewContext): Inst
     private_ip: record.address,
     gateway: context.gateway,
     nameserver: spec.nameserver ?? undefined,
-    image: `${spec.imageReference.split("@")[0]}@${spec.imageDigest}`,
+    image: resolvedReference(spec),
     image_ref: spec.imageReference,
     memory_mb: spec.memoryMb,
     vcpus: spec.vcpus,
@@ -63,7 +63,7 @@ export function viewInstance(record: InstanceRecord, context: ViewContext): Inst
       { uuid: record.id, name: `${record.name}-eth0`, private_ip: record.address, mac, tap_name: tap },
     ],
     service_group: context.serviceGroup,
-    roms: spec.roms.length === 0 ? undefined : viewRoms(spec.roms),
+    roms: romsOf(spec),
     tags: [...spec.tags],
     annotations: { ...spec.annotations },
     delete_lock: spec.deleteLock,
@@ -81,6 +81,23 @@ export function viewInstance(record: InstanceRecord, context: ViewContext): Inst
     accelerator: (status.accelerator ?? undefined) as Accelerator | undefined,
     kernel: status.kernel ?? undefined,
   };
+}
+
+/** With the digest, once that is known. */
+export const resolvedReference = ({
+  imageReference,
+  imageDigest,
+}: Pick<InstanceSpec, "imageReference" | "imageDigest">): string =>
+  imageDigest === null ? imageReference : `${imageReference.split("@")[0]}@${imageDigest}`;
+
+function romsOf({ roms, media }: InstanceSpec): Instance["roms"] {
+  const missing = (media?.roms ?? []).map(({ name, at, reference }) => ({
+    name,
+    ...(at === null ? {} : { at }),
+    image: reference,
+  }));
+  const all = [...viewRoms(roms), ...missing];
+  return all.length === 0 ? undefined : all;
 }
 
 /** Without the content of files, which may be 8 MiB. */

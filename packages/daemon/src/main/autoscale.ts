@@ -2,6 +2,7 @@
 import { messages } from "@uni/contract/envelope";
 import { UniError } from "@uni/contract/errors";
 import type { AccountId, ServiceGroupId } from "@uni/contract/ids";
+import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { AutoscalePort, Reference } from "../api/port.ts";
 import type { Configurations } from "../autoscale/configurations.ts";
 import { configurationOf, withPolicy } from "../autoscale/policies.ts";
@@ -83,7 +84,7 @@ export function createAutoscalePort({
       } finally {
         resolved.release();
       }
-      const madeOf = { template: id, roms };
+      const madeOf = { template: id, roms: roms.map(withoutInstructions) };
       return change(group, (before) => configurationOf(request, madeOf, before?.policies ?? []));
     },
     async delete(account, reference) {
@@ -111,3 +112,7 @@ export function createAutoscalePort({
     },
   };
 }
+
+/** The image is here now: how it was pulled is nobody's to see. */
+const withoutInstructions = (part: RomPart): RomPart =>
+  part.image === undefined || typeof part.image === "string" ? part : { ...part, image: part.image.url };

@@ -123,6 +123,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     repositories: createRepositoryCatalogue(db),
     ownHosts: () => registryHosts(surroundings.address()),
     pulled: createPulledReferences(db),
+    pullTimeoutMs: config.pullTimeoutMs,
   });
   await undo.add("images", () => images.close());
   const pins = await Pins.open({

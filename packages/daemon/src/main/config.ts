@@ -33,6 +33,8 @@ export interface Config {
   /** Undefined: the local authority issues all that is not uploaded. */
   readonly acme: AcmeOptions | undefined;
   readonly registries: RegistryOptions;
+  /** How long an instance waits for its image. */
+  readonly pullTimeoutMs: number;
 }
 
 export const usage = `Usage: unid [options]
@@ -126,6 +128,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
       domain: readHostName(values.domain ?? env.UNI_DOMAIN ?? defaultDomain, false),
       acme: readAcmeOptions(values, env),
       registries: readRegistryOptions(values, env),
+      pullTimeoutMs: readSeconds("wait for images", values["pull-timeout"] ?? env.UNI_PULL_TIMEOUT ?? "60"),
     },
   };
 }

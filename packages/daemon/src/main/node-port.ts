@@ -68,6 +68,7 @@ export function createNodePort(deps: NodeDependencies): NodePort {
           running: registry.all().filter((record) => record.status.state === "running").length,
         },
         images: (await images.list()).length,
+        default_registry: deps.config.registries.defaultRegistry,
       };
     },
     diskUsage: () =>

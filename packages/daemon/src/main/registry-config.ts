@@ -6,6 +6,7 @@ export const registryOptionNames = {
   "default-registry": { type: "string" },
   "insecure-registries": { type: "string" },
   "registry-mirror": { type: "string", multiple: true },
+  "pull-timeout": { type: "string" },
 } as const;
 
 export const registryUsage = `Registries that images come from:
@@ -15,6 +16,7 @@ export const registryUsage = `Registries that images come from:
                                 (UNI_INSECURE_REGISTRIES, default none)
   --registry-mirror HOST=URL,…  asked before HOST, in this order; repeatable
                                 (UNI_REGISTRY_MIRROR, with spaces between several)
+  --pull-timeout SECONDS  how long an instance waits for its image (UNI_PULL_TIMEOUT, default 60)
 `;
 
 type Values = {

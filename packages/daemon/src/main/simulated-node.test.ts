@@ -54,7 +54,7 @@ test("the life of an instance through the socket", async () => {
     const [stats] = await daemon.call("VM.Stats", { id: "web" });
     assert.deepEqual([stats.name, stats.source, stats.processes], ["web", "guest", 2]);
     await assert.rejects(run(daemon, "web"), /the name is taken/);
-    await assert.rejects(run(daemon, "other", { image: "nothing" }), /no such image/);
+    await assert.rejects(run(daemon, "other", { image: "nothing", pull_policy: "never" }), /no such image/);
     assert.equal((await daemon.call("VM.Stop", { id: "web" })).state, "stopped");
     assert.equal((await daemon.call("VM.Inspect", { id: "web" })).exit_code, 143);
     await daemon.call("VM.Start", { id: "web" });

@@ -223,6 +223,7 @@ export async function startDaemon(
     edgeProxies: [],
     acme: undefined,
     registries: standardOptions,
+    pullTimeoutMs: 60_000,
   };
   const drains = new Drains();
   const configurations = await Configurations.open(db);

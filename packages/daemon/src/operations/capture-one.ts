@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import type { HeldInstance } from "../instances/held.ts";
+import { knownImage } from "../instances/media.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Capture, Machine } from "../vmm/port.ts";
 import { nextName, overlayName } from "../volumes/disk-layers.ts";
@@ -38,6 +39,8 @@ export async function openSource(
   const { state, intent, sleep } = record.status;
   const live = held.live();
   if (state === "running" && live !== undefined) return { held, record, machine: live.machine, runs: true };
+  if (record.spec.media !== null)
+    knownImage({ ...record.spec, imageDigest: null }, `capture instance '${record.name}'`);
   const rests = state === "stopped" && intent !== "delete";
   if (rests || (state === "standby" && sleep?.tier === "off")) {
     return { held, record, machine: undefined, runs: false };
@@ -69,7 +72,7 @@ async function openSleeper(
   { signal, after }: Steps,
 ): Promise<Machine> {
   const vmm = await deps.vmm();
-  const image = await deps.images.resolve(record.spec.imageDigest);
+  const image = await deps.images.resolve(knownImage(record.spec, `resume instance '${record.name}'`));
   const { boot } = await (record.status.kernel === null
     ? deps.currentKernel()
     : deps.kernelOf(record.status.kernel));

@@ -103,6 +103,7 @@ export function createFakeImages(): Images {
   return {
     resolve,
     pull: resolve,
+    find: (reference) => resolve(reference).catch(() => undefined),
     list: async () => [fakeImage],
     open: no,
     push: no,

@@ -44,9 +44,9 @@ async function withCreate(
       saved,
       images: {
         ...createFakeImages(),
-        resolve: async (reference: string) => {
-          const image = await createFakeImages().resolve(reference);
-          return { ...image, config: { ...image.config, labels } };
+        find: async (reference: string) => {
+          const image = await createFakeImages().find(reference);
+          return image === undefined ? undefined : { ...image, config: { ...image.config, labels } };
         },
       },
       romFiles,
@@ -89,7 +89,12 @@ const live = recordOf(1, {
 });
 const refused: readonly [what: string, CreateInstanceRequest, code: string, message: RegExp][] = [
   ["a name that is taken", { image: "hello", name: "web" }, "already_exists", /the name is taken/],
-  ["an image that is not there", { image: "nothing" }, "image_not_found", /nothing/],
+  [
+    "an image that is not there",
+    { image: { url: "nothing", pull_policy: "never" } },
+    "image_not_found",
+    /nothing/,
+  ],
   [
     "a port that a live instance has",
     { image: "hello", autostart: true, ports: [{ host_port: 80, guest_port: 1 }] },

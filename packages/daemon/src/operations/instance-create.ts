@@ -2,18 +2,19 @@
 import { randomUUID } from "node:crypto";
 import { UniError } from "@uni/contract/errors";
 import { type AccountId, asInstanceId } from "@uni/contract/ids";
-import { sleepOfLabels } from "@uni/contract/image-labels";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { Clock } from "../base/clock.ts";
 import type { KeyedQueue } from "../base/keyed-queue.ts";
-import type { Image } from "../images/port.ts";
 import { checkCreateRequest, makeSpec } from "../instances/create-spec.ts";
+import { missingMedia } from "../instances/media.ts";
 import { generatedName, withSuffix } from "../instances/names.ts";
 import { type InstanceRecord, type InstanceSpec, neverStarted, type Origin } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
 import type { Network } from "../network/port.ts";
 import type { SavedInstances } from "../snapshots/saved-instances.ts";
 import { liveAttachments } from "./attachments.ts";
+import { findImage, splitRoms } from "./bring-media.ts";
+import { asksLabels, imageDefaults, refuseMissingLibraries } from "./image-defaults.ts";
 import { checkLimits, type NodeLimits } from "./node-limits.ts";
 import { type RomDependencies, resolveRoms } from "./rom-contents.ts";
 
@@ -42,13 +43,18 @@ export async function createInstances(
     });
   }
   if (request.name !== undefined) refuseTakenName(deps.registry, account, request.name);
-  const reference = typeof request.image === "string" ? request.image : request.image.url;
-  const image = await deps.images.resolve(reference);
-  refuseMissingLibraries(image, request);
-  const hasProgram = image.config.entrypoint.length + image.config.cmd.length > 0;
-  const made = makeSpec(withImageDefaults(request, image), { reference, digest: image.digest, hasProgram });
-  const { roms, release } = await resolveRoms(deps, request.roms ?? []);
-  const spec = { ...made, roms, ...more };
+  const found = await findImage(deps.images, request.image);
+  const { reference, image, pull } = found;
+  if (image !== undefined) refuseMissingLibraries(image, request.entrypoint, "create instance");
+  const byLabels = asksLabels(request);
+  const made = {
+    ...makeSpec(request, found),
+    ...(image !== undefined && byLabels ? imageDefaults(image) : {}),
+  };
+  const { here, missing } = await splitRoms(deps.images, request.roms ?? []);
+  const media = missingMedia(image === undefined ? { pull, byLabels } : null, missing);
+  const { roms, release } = await resolveRoms(deps, here);
+  const spec = { ...made, roms, media, ...more };
   const inserted = insertInstances(deps, account, request, { spec, origin: null, namedAfter: reference });
   return inserted.finally(release);
 }
@@ -103,23 +109,6 @@ async function insertNow(
   });
   // A start syncs what was written before it.
   return deps.registry.insert(records, { synced: request.autostart !== true });
-}
-
-/** How its labels say that instances are to sleep, where the request says nothing of it and they can. */
-function withImageDefaults(request: CreateInstanceRequest, image: Image): CreateInstanceRequest {
-  if (request.scale_to_zero !== undefined || request.features?.includes("delete-on-stop")) return request;
-  return { ...request, scale_to_zero: sleepOfLabels(image.config.labels) };
-}
-
-/** A program of the owner's own choice is looked at by the guest, when it starts. */
-function refuseMissingLibraries(image: Image, request: CreateInstanceRequest): void {
-  if (image.missing === undefined || image.missing.length === 0 || request.entrypoint !== undefined) return;
-  const program = [...image.config.entrypoint, ...image.config.cmd][0] ?? "";
-  throw new UniError(
-    "elf_dynamic",
-    `create instance: ${program} of the image needs ${image.missing.join(", ")}, which the image does not have`,
-    { hint: "Build the program with its libraries (uni build PROGRAM --with-libs), or link it statically." },
-  );
 }
 
 function refuseTakenName(registry: Registry, account: AccountId, name: string): void {

@@ -8,9 +8,11 @@ import { Teardown } from "../base/teardown.ts";
 import type { GuestChannel, GuestConfig } from "../guest/port.ts";
 import { removeTree } from "../host/files.ts";
 import type { Lifecycle, LiveInstance, StartHooks } from "../instances/lifecycle.ts";
+import { knownImage } from "../instances/media.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import { planRoms } from "../instances/roms.ts";
 import { attachmentOf } from "./attachments.ts";
+import { bringMedia, findOrPull } from "./bring-media.ts";
 import { guestConfig } from "./guest-config.ts";
 import { createSleepLifecycle } from "./instance-sleep.ts";
 import {
@@ -55,8 +57,9 @@ export function createLifecycle(deps: LifecycleDependencies): Lifecycle {
       await removeTree(deps.directories.machine(record.id));
       await removeTree(deps.directories.instance(record.id));
     },
-    async resolveImage(reference) {
-      const image = await deps.images.resolve(reference);
+    bringMedia: (record, signal) => bringMedia(deps.images, record, signal),
+    async resolveImage(given) {
+      const { reference, image } = await findOrPull(deps.images, given, new AbortController().signal);
       return { reference, digest: image.digest };
     },
     resolveRoms: (parts) => resolveRoms(deps, parts),
@@ -80,7 +83,7 @@ async function startMachine(
   const synced = hooks.synced();
   synced.catch(() => {}); // Awaited below, if the start comes so far.
   try {
-    const image = await images.resolve(record.spec.imageDigest);
+    const image = await images.resolve(knownImage(record.spec, `start instance '${record.name}'`));
     const vmm = await deps.vmm();
     const kernel = await deps.currentKernel();
     // Whoever only looks at its files needs none, and finds them even if one cannot be mounted.

@@ -7,6 +7,7 @@ import { Laps } from "../base/laps.ts";
 import { Teardown } from "../base/teardown.ts";
 import { removeTree } from "../host/files.ts";
 import type { LiveInstance, SleepLifecycle, StartHooks } from "../instances/lifecycle.ts";
+import { knownImage } from "../instances/media.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import { planRoms } from "../instances/roms.ts";
 import type { Attachment } from "../network/port.ts";
@@ -114,7 +115,7 @@ async function resumeMachine(
   try {
     const laps = new Laps(deps.clock);
     const vmm = await deps.vmm();
-    const image = await deps.images.resolve(record.spec.imageDigest);
+    const image = await deps.images.resolve(knownImage(record.spec, `resume instance '${record.name}'`));
     const { boot } = await (record.status.kernel === null
       ? deps.currentKernel()
       : deps.kernelOf(record.status.kernel));

@@ -6,13 +6,19 @@ import type { RomFiles } from "../images/rom-files.ts";
 import type { ResolvedRoms } from "../instances/lifecycle.ts";
 import type { AttachedRom, Rom, RomContent } from "../instances/roms.ts";
 import type { RomSpec } from "../vmm/port.ts";
+import { findOrPull } from "./bring-media.ts";
 
 export interface RomDependencies {
   readonly images: Images;
   readonly romFiles: RomFiles;
 }
 
-export async function resolveRoms(deps: RomDependencies, parts: readonly RomPart[]): Promise<ResolvedRoms> {
+/** Waits for a registry where images are not here. */
+export async function resolveRoms(
+  deps: RomDependencies,
+  parts: readonly RomPart[],
+  signal: AbortSignal = new AbortController().signal,
+): Promise<ResolvedRoms> {
   const releases: (() => void)[] = [];
   const release = () => {
     for (const each of releases.splice(0)) each();
@@ -21,9 +27,8 @@ export async function resolveRoms(deps: RomDependencies, parts: readonly RomPart
     const roms: Rom[] = [];
     for (const { name, at = null, image, files = [] } of parts) {
       if (image !== undefined) {
-        const reference = typeof image === "string" ? image : image.url;
-        const { digest } = await deps.images.resolve(reference);
-        roms.push({ name, at, content: `image:${digest}`, source: { image: reference } });
+        const { reference, image: found } = await findOrPull(deps.images, image, signal);
+        roms.push({ name, at, content: `image:${found.digest}`, source: { image: reference } });
         continue;
       }
       const given = files.map(({ path, encoding, data }) => ({

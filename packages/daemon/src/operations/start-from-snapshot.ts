@@ -11,6 +11,7 @@ import { Teardown } from "../base/teardown.ts";
 import type { GuestBecoming, GuestRom } from "../guest/port.ts";
 import type { ImageConfig } from "../images/port.ts";
 import type { LiveInstance, StartHooks } from "../instances/lifecycle.ts";
+import { knownImage } from "../instances/media.ts";
 import type { InstanceRecord, InstanceStatus, Origin, SnapshotFacts } from "../instances/record.ts";
 import { planRoms, romsInUse } from "../instances/roms.ts";
 import type { Machine, Vmm } from "../vmm/port.ts";
@@ -51,7 +52,7 @@ export async function startFromSnapshot(
     const vmm = await deps.vmm();
     const directory = deps.directories.snapshot(origin.snapshot.id);
     requireGood(vmm, directory, record.name);
-    const image = await deps.images.resolve(record.spec.imageDigest);
+    const image = await deps.images.resolve(knownImage(record.spec, `resume instance '${record.name}'`));
     const { version, boot } = await (origin.snapshot.kernel === null
       ? deps.currentKernel()
       : deps.kernelOf(origin.snapshot.kernel));

@@ -141,5 +141,11 @@ const fromRow = (row: rows.SavedRow): SavedInstance => ({
   kind: row.kind as SavedKind,
   name: row.name,
   createdAt: row.created_at,
-  content: JSON.parse(row.content) as SavedContent,
+  content: readContent(row.content),
 });
+
+/** With what one of an older version does not have yet. */
+function readContent(text: string): SavedContent {
+  const content = JSON.parse(text) as SavedContent;
+  return { ...content, spec: { ...content.spec, media: content.spec.media ?? null } };
+}

@@ -1,6 +1,7 @@
 /** A template or checkpoint as the wire shows it: an instance without machine and address. */
 import type { Accelerator } from "@uni/contract/enums";
 import type { Instance } from "@uni/contract/resources/instance";
+import { resolvedReference } from "../instances/view.ts";
 import type { SavedInstance } from "./record.ts";
 
 export function viewSaved({ id, name, createdAt, kind, content }: SavedInstance): Instance {
@@ -11,7 +12,7 @@ export function viewSaved({ id, name, createdAt, kind, content }: SavedInstance)
     name,
     created_at: new Date(createdAt).toISOString(),
     state: kind,
-    image: `${spec.imageReference.split("@")[0]}@${spec.imageDigest}`,
+    image: resolvedReference(spec),
     image_ref: spec.imageReference,
     memory_mb: spec.memoryMb,
     vcpus: spec.vcpus,

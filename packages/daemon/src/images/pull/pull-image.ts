@@ -1,8 +1,10 @@
 /** Pulls by their policies: what is asked of the store, what of a registry, and what is shared with who asks at the same time. */
 import { createHash } from "node:crypto";
 import { UniError } from "@uni/contract/errors";
-import type { Digest } from "@uni/contract/ids";
+import { type Digest, isDigest } from "@uni/contract/ids";
+import type { ImageRow } from "../../store/images.ts";
 import { importImage } from "../import-image.ts";
+import { nearNames } from "../near-names.ts";
 import type { ImageOptions, Progress, PullRequest } from "../port.ts";
 import { type ImageReference, parseReference } from "../reference.ts";
 import type { Remote } from "../remote/client.ts";
@@ -21,11 +23,13 @@ export function createPull(room: Room, remote: Remote): Pull {
   const apart = new Map<string, number>();
 
   const fetch = (wanted: Wanted) => (caller: Caller<Progress>) =>
-    fetchImage(room, remote, wanted, { signal: caller.signal, onProgress: caller.onReport });
+    fetchImage(room, remote, wanted, { signal: caller.signal, onProgress: caller.onReport }).catch((error) =>
+      withNearNames(room, wanted, error),
+    );
 
   return async (text, request, options) => {
-    const here = request.policy === "always" ? undefined : await findStored(room, text);
-    if (here !== undefined) return here;
+    const here = request.policy === "always" ? undefined : await findHere(room, text, { elsewhere: true });
+    if (here !== undefined) return here.digest;
     if (request.policy === "never") throw notHere(text);
     const wanted: Wanted = { text, reference: readReference(text), request };
     const key = keyOf(wanted);
@@ -92,12 +96,19 @@ async function findUnchanged(
   return row !== undefined && (await room.roots.size(row.root)) !== undefined ? row.digest : undefined;
 }
 
-async function findStored(room: Room, text: string): Promise<Digest | undefined> {
+/** Undefined: it is not here, and may be had elsewhere. */
+export async function findHere(
+  room: Room,
+  text: string,
+  { elsewhere }: { readonly elsewhere: boolean },
+): Promise<ImageRow | undefined> {
   try {
-    return (await resolveImage(room, text)).digest;
+    return await resolveImage(room, text);
   } catch (error) {
-    if (error instanceof UniError && error.code === "image_not_found") return undefined;
-    throw error;
+    const isMissing = error instanceof UniError && error.code === "image_not_found";
+    if (!isMissing || !elsewhere || isDigest(text)) throw error;
+    readReference(text);
+    return undefined;
   }
 }
 
@@ -119,6 +130,18 @@ const notHere = (text: string): UniError =>
       hint: "Pull it with uni pull, or with another pull policy than never.",
     },
   );
+
+/** Whoever misspelt the name of an image that is here hears of a registry; and of what is here. */
+async function withNearNames(room: Room, { text }: Wanted, error: unknown): Promise<never> {
+  const isElsewhere =
+    error instanceof UniError && ["image_not_found", "registry_denied", "unreachable"].includes(error.code);
+  if (!isElsewhere) throw error;
+  const here = (await room.catalogue.references()).map(({ reference }) => reference);
+  const near = nearNames(text, here).filter((name) => name !== text);
+  if (near.length === 0) throw error;
+  const hint = `Here there is ${near.join(", ")}. ${error.hint ?? ""}`.trim();
+  throw new UniError(error.code, error.message, { hint, cause: error.cause });
+}
 
 /** Only who may see the same shares: that is who says the same to the registry. */
 function keyOf({ reference, request }: Wanted): string {

@@ -1,10 +1,10 @@
 /** An image, or whatever else its name means, to a registry. */
 import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
+import { splitName } from "@uni/contract/image-names";
 import { sideBySide } from "../../base/side-by-side.ts";
 import type { ImageOptions, Pushed, PushRequest } from "../port.ts";
 import { type ImageReference, parseReference } from "../reference.ts";
-import { splitName } from "../remote/address.ts";
 import type { Remote, Repository } from "../remote/client.ts";
 import { bytesBody } from "../remote/exchange.ts";
 import { plain } from "../remote/failures.ts";

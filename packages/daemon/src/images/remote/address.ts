@@ -1,6 +1,7 @@
 /** Which host serves an image of some name, and what the image is called there. */
 import { UniError } from "@uni/contract/errors";
-import { type ImageReference, impliedHost } from "../reference.ts";
+import { impliedHost, splitName } from "@uni/contract/image-names";
+import type { ImageReference } from "../reference.ts";
 
 export interface RegistryOptions {
   /** Serves images whose name has no host. */
@@ -66,14 +67,6 @@ export function addressOfHost(registry: string, options: RegistryOptions): Addre
     repository: "",
     isMirror: false,
   };
-}
-
-/** A host is told from the first part of a path by a dot, a colon or a capital letter in it. */
-export function splitName(name: string): { readonly host: string | undefined; readonly path: string } {
-  const slash = name.indexOf("/");
-  const first = slash === -1 ? "" : name.slice(0, slash);
-  const isHost = /[.:A-Z]/.test(first) || first === "localhost";
-  return isHost ? { host: first, path: name.slice(slash + 1) } : { host: undefined, path: name };
 }
 
 export const isLoopback = (hostname: string): boolean =>

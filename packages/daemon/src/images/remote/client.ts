@@ -3,6 +3,7 @@
  * its answer (authentication, redirects, mirrors, repeats). What comes back is not trusted: whoever asks checks digests.
  */
 import { UniError } from "@uni/contract/errors";
+import { faultOfHeaders } from "@uni/contract/pull-headers";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { ImageReference } from "../reference.ts";
@@ -17,7 +18,7 @@ import { type Credentials, Tokens } from "./authorization.ts";
 import { openConnections } from "./connections.ts";
 import { Endpoint, type EndpointRequest } from "./endpoint.ts";
 import { type Answer, patience } from "./exchange.ts";
-import { plain, statusFailure } from "./failures.ts";
+import { statusFailure } from "./failures.ts";
 import { withRetries } from "./retry.ts";
 import { certificateDirectories } from "./trust.ts";
 
@@ -145,29 +146,9 @@ async function expect(
   throw await statusFailure(attempted, address.registry, answer);
 }
 
-/** What the transport itself says in a request is its own. */
-const reserved =
-  /^(?:accept.*|authorization|connection|content-.*|cookie|expect|host|if-.*|keep-alive|proxy-.*|range|te|trailer|transfer-encoding|upgrade)$/;
-const mostHeaders = 32;
-const longestHeader = 4096;
-
 function checkHeaders(headers: Readonly<Record<string, string>>, attempted: string): Record<string, string> {
-  const entries = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
-  if (entries.length > mostHeaders) {
-    throw new UniError("too_many", `${attempted}: more than ${mostHeaders} headers`);
-  }
-  for (const [name, value] of entries) {
-    const isBad = !/^[a-z0-9!#$%&'*+.^_`|~-]{1,100}$/.test(name) || !/^[\t\x20-\x7e]*$/.test(value);
-    if (isBad || value.length > longestHeader) {
-      throw new UniError(
-        "invalid_value",
-        `${attempted}: the header '${plain(name)}' is none that can be sent`,
-      );
-    }
-    if (!reserved.test(name)) continue;
-    throw new UniError("invalid_value", `${attempted}: the header '${name}' cannot be given`, {
-      hint: name === "authorization" ? "Give credentials instead." : "It belongs to the protocol.",
-    });
-  }
-  return Object.fromEntries(entries);
+  const fault = faultOfHeaders(headers);
+  if (fault !== undefined)
+    throw new UniError("invalid_value", `${attempted}: a header cannot be given: ${fault}`);
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }

@@ -3,15 +3,7 @@ import { UniError } from "@uni/contract/errors";
 import type { Answer } from "./exchange.ts";
 
 /** A fault of the connection that may be gone at the next try. */
-const passing: ReadonlySet<string> = new Set([
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
-  "EAI_AGAIN",
-  "ENETUNREACH",
-  "EHOSTUNREACH",
-  "UND_ERR_SOCKET",
-]);
+const passing: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT"]);
 const trust = /CERT|SELF_SIGNED|ISSUER|SIGNATURE|ALTNAME/;
 const tls = /^(?:EPROTO|ERR_SSL|ERR_TLS)/;
 
