@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { imageArchive } from "../../../../test/kit/image-archive.ts";
+import { imageArchive, imageBlobs } from "../../../../test/kit/image-archive.ts";
+import { withRegistry } from "../../../../test/kit/registry-pulls.ts";
 import { makeTar } from "../../../../test/kit/tar-writer.ts";
 import { ManualClock } from "../base/manual-clock.ts";
 import type { PrunePulled } from "./port.ts";
@@ -95,4 +96,18 @@ test("what goes leaves nothing behind", () =>
     await prune();
     assert.deepEqual(storedFiles(directory), { blobs: [], roots: [], scratch: [] });
     assert.deepEqual(await options.pulled.list(), []);
+  }));
+
+test("a pull marks its name, and a pull from the store marks nothing", () =>
+  withRegistry(async ({ registry, images, options, pull }) => {
+    registry.add(imageBlobs({ layers: [makeTar([{ name: "x" }])] }), "1");
+    await images.load(stream(imageArchive({ layers: [makeTar([{ name: "y" }])] })), "local:1", quietly());
+    const { digest } = await pull();
+    await pull();
+    await images.pull("local:1", { policy: "if_not_present" }, quietly());
+    const marked = await options.pulled.list();
+    assert.deepEqual(
+      marked.map((each) => [each.reference, each.digest]),
+      [[`${registry.host}/team/web:1`, digest]],
+    );
   }));
