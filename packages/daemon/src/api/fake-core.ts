@@ -112,6 +112,7 @@ function fakeImages(state: State): ImagesPort {
       if (!pinned.delete(uuid)) throw new UniError("not_found", `unpin '${uuid}': there is no such pin`);
       return { uuid, name: fakeImage };
     },
+    details: async () => [detail],
     detail: async (reference) => known(reference),
     history: async (reference) => [
       { created_by: "COPY hello /", digest: known(reference).digest, size_bytes: 9 },

@@ -37,6 +37,8 @@ export interface ImagesPort {
   pins(account: AccountId): Promise<readonly PinnedImage[]>;
   unpin(account: AccountId, uuid: string): Promise<{ readonly uuid: string; readonly name: string }>;
   search(term: string): Promise<readonly FoundRepository[]>;
+  /** Of all that the node has. */
+  details(): Promise<readonly ImageDetail[]>;
   detail(reference: string): Promise<ImageDetail>;
   history(reference: string): Promise<readonly ImageLayer[]>;
   /** A directory's entries, and with `recursive` all below; of anything else that alone. */

@@ -1,5 +1,4 @@
-import { UniError } from "@uni/contract/errors";
-import type { ImageDetail, Progress } from "@uni/contract/rpc";
+import type { Progress } from "@uni/contract/rpc";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import { frameKinds } from "@uni/contract/stream-frames";
 import type { FrameChannel } from "./frame-channel.ts";
@@ -11,11 +10,7 @@ export const reportTo = (channel: FrameChannel) => (progress: Progress) =>
 
 export function imageMethods(images: ImagesPort) {
   return {
-    "Image.List": async (_params: RpcParams<"Image.List">, { account }: RpcContext): Promise<RpcAnswer> => {
-      const all = await images.list(account, {});
-      const details = await Promise.all(all.map(({ digest, url }) => detailIfThere(images, digest ?? url)));
-      return value(details.filter((detail) => detail !== undefined));
-    },
+    "Image.List": async (): Promise<RpcAnswer> => value(await images.details()),
     "Image.Get": async ({ reference }: RpcParams<"Image.Get">): Promise<RpcAnswer> =>
       value(await images.detail(reference)),
     "Image.History": async ({ reference }: RpcParams<"Image.History">): Promise<RpcAnswer> =>
@@ -59,14 +54,4 @@ export function imageMethods(images: ImagesPort) {
     "Image.CopyOut": ({ follow_link = false, ...place }: RpcParams<"Image.CopyOut">): RpcAnswer =>
       frames((channel) => sendBytes(channel, images.copyOut(place, follow_link, channel.signal))),
   };
-}
-
-/** An image can be removed while the others are looked at. */
-async function detailIfThere(images: ImagesPort, reference: string): Promise<ImageDetail | undefined> {
-  try {
-    return await images.detail(reference);
-  } catch (error) {
-    if (error instanceof UniError && error.code === "image_not_found") return undefined;
-    throw error;
-  }
 }

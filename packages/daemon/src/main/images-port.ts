@@ -25,6 +25,7 @@ export function createImagesPort(
     list: async (account, filter) => listFor(await images.list(), { account, filter }, deps),
     store: async (filter) => listStore(await images.list(), filter, deps),
     ...createPinsPort(images, deps.pins),
+    details: async () => (await images.list()).map(detail),
     detail: async (reference) => detail(await images.resolve(reference)),
     history: (reference) => images.history(reference),
     async *files({ reference, path }, recursive, signal) {
