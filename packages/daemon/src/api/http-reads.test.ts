@@ -105,6 +105,8 @@ test("images are pinned, waited for and unpinned; each failure stays with its it
   assert.equal((await send("GET", "/v1/images")).json.data.images[0].persistent, true);
   const zero = await send("POST", "/v1/images", [{ url: "hello", timeout_s: 0 }]);
   assert.deepEqual([zero.status, zero.json.message], [400, "Member 'timeout_s' must not be 0"]);
+  const secret = await send("POST", "/v1/images", [{ url: "hello", timeout_s: 1, credentials: "s3cret" }]);
+  assert.deepEqual([secret.status, /s3cret/.test(JSON.stringify(secret.json))], [400, false]);
   const { uuid } = ready;
   assert.equal((await send("DELETE", "/v1/images", [{ uuid }])).json.data.images[0].name, "hello");
   assert.equal((await send("DELETE", "/v1/images", [{ uuid }])).json.data.images[0].error, 8);

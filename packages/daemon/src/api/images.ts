@@ -3,6 +3,7 @@ import type { ImagesQuery } from "@uni/contract/operations";
 import type { PinImageItem, UnpinImageItem } from "@uni/contract/resources/image";
 import type { Static } from "typebox";
 import type { Call } from "./call.ts";
+import { readImage } from "./image-rules.ts";
 import type { ImagesPort } from "./images-port.ts";
 import { type Answer, items } from "./outcome.ts";
 import { attempt, readUuid } from "./references.ts";
@@ -25,6 +26,7 @@ export async function pinImages(images: ImagesPort, call: Call): Promise<Answer>
       hint: "-1 waits for as long as a pull may take.",
     });
   }
+  for (const { timeout_s: _, autokill: __, ...image } of wanted) readImage(image);
   const pinned = wanted.map((item) =>
     attempt(call.log, {}, async () => ({
       status: "success" as const,

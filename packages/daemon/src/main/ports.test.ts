@@ -6,6 +6,7 @@ import { UniError } from "@uni/contract/errors";
 import type { AccountId } from "@uni/contract/ids";
 import type { Pins } from "../images/pins/pins.ts";
 import type { Images } from "../images/port.ts";
+import { standardOptions } from "../images/remote/address.ts";
 import { account, digestOf, otherAccount, recordOf, withRegistry } from "../instances/test-records.ts";
 import type { Kernel } from "../kernels/kernel.ts";
 import type { Kernels } from "../kernels/kernels.ts";
@@ -225,7 +226,7 @@ test("node: quotas count the account's own, and information is there without a m
       saved: await SavedInstances.open(db),
       limits,
       images: createFakeImages(),
-      config: { dataDirectory: "/data", socketPath: "/run/s" },
+      config: { dataDirectory: "/data", socketPath: "/run/s", registries: standardOptions },
       services: { countOf: () => ({ groups: 2, ports: 3 }) },
       startedAt: 0,
       address: () => undefined,
