@@ -232,6 +232,24 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/pull.ts")).pull,
   },
   {
+    name: "login",
+    group: images,
+    summary: "keep credentials of a registry, for pulls and pushes",
+    load: async () => (await import("./commands/login.ts")).login,
+  },
+  {
+    name: "logout",
+    group: images,
+    summary: "forget credentials of a registry",
+    load: async () => (await import("./commands/logout.ts")).logout,
+  },
+  {
+    name: "registries",
+    group: images,
+    summary: "list registries whose credentials are kept, or check them",
+    load: async () => (await import("./commands/registries.ts")).registries,
+  },
+  {
     name: "load",
     group: images,
     summary: "load images from an OCI or Docker archive",

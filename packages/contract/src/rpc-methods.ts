@@ -16,6 +16,7 @@ import type {
   KernelCheck,
   KernelInfo,
   LogLine,
+  RegistryInfo,
   SavedInfo,
   StatusOk,
   VmDetail,
@@ -35,11 +36,13 @@ import {
   KillParams,
   ListParams,
   LoadParams,
+  LoginParams,
   LogsParams,
   NoParams,
   PruneParams,
   PullParams,
   PushParams,
+  RegistryParams,
   RemoveParams,
   RewindParams,
   RunParams,
@@ -127,6 +130,10 @@ export const rpcMethods = {
   "Image.Files": frames(ImageFilesParams, "What is in a directory of an image"),
   "Image.ReadFile": frames(ImageReadParams, "A file of an image"),
   "Image.CopyOut": frames(ImageCopyOutParams, "A tar of a file or tree of an image"),
+  "Registry.Login": reply(LoginParams, "Keep credentials of a registry, for pulls and pushes"),
+  "Registry.Logout": reply(RegistryParams, "Forget credentials of a registry"),
+  "Registry.List": reply(NoParams, "Registries for which credentials are kept"),
+  "Registry.Check": reply(RegistryParams, "Ask a registry whether it takes what is kept for it"),
   "Kernel.List": reply(NoParams, "Kernel bundles, newest first"),
   "Kernel.Use": reply(VersionParams, "Boot new instances with this one"),
   "Kernel.Check": reply(NoParams, "Is there a newer one"),
@@ -192,6 +199,10 @@ export interface RpcResults {
   "Image.Files": { readonly entries: number };
   "Image.ReadFile": { readonly bytes: number };
   "Image.CopyOut": { readonly bytes: number };
+  "Registry.Login": { readonly registry: string };
+  "Registry.Logout": { readonly registry: string };
+  "Registry.List": readonly RegistryInfo[];
+  "Registry.Check": { readonly registry: string };
   "Kernel.List": readonly KernelInfo[];
   "Kernel.Use": KernelInfo;
   "Kernel.Check": KernelCheck;

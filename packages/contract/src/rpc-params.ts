@@ -206,6 +206,18 @@ export const PullParams = request({
 });
 export type PullParams = Static<typeof PullParams>;
 
+const registryHost = plainText("Host of a registry; default: the one that names without a host mean", 300);
+
+export const LoginParams = request({
+  registry: Type.Optional(registryHost),
+  username: plainText("User", 255),
+  password: Type.String({ minLength: 1, maxLength: 65_536, description: "Kept, and never shown" }),
+  validate: Type.Optional(Type.Boolean({ description: "Default true: the registry has to take them" })),
+});
+export type LoginParams = Static<typeof LoginParams>;
+
+export const RegistryParams = request({ registry: Type.Optional(registryHost) });
+
 export const TagParams = request({ source: imageReference, reference: imageReference });
 
 const imagePath = plainText("Path in the image", limits.pathLength);

@@ -19,6 +19,7 @@ export type {
   CheckpointParams,
   CopyInParams,
   ExecParams,
+  LoginParams,
   PullParams,
   PushParams,
   RewindParams,
@@ -195,6 +196,13 @@ export interface FoundRepository {
   readonly tag_count: number;
   /** As an image of it says of itself. */
   readonly description?: string;
+}
+
+export interface RegistryInfo {
+  readonly registry: string;
+  readonly username: string;
+  readonly created_at: string;
+  readonly updated_at: string;
 }
 
 export interface KernelInfo {

@@ -13,6 +13,7 @@ import { fakeCertificates, fakeLocalCa, fakeServices } from "./fake-services.ts"
 import { fakeSnapshots } from "./fake-snapshots.ts";
 import type { ImageFilter, ImagesPort } from "./images-port.ts";
 import type { ApiDependencies, KernelsPort, NodePort } from "./port.ts";
+import type { RegistriesPort } from "./registries-port.ts";
 
 export const fakeToken = "a-token";
 export const fakeAccount = asAccountId("11111111-1111-4111-8111-111111111111");
@@ -47,6 +48,7 @@ export function createFakeCore(): FakeCore {
     autoscale: fakeAutoscale(services),
     certificates: fakeCertificates(),
     localCa: fakeLocalCa(),
+    registries: fakeRegistries(),
     kernels: fakeKernels(),
     node: fakeNode(entries, state, listeners),
     authenticate: (token: string) => (token === fakeToken ? fakeAccount : undefined),
@@ -157,6 +159,26 @@ function fakeImages(state: State): ImagesPort {
         throw new UniError("build_failed", "build: step 2 failed", { hint: "Look above." });
       return detail;
     },
+  };
+}
+
+function fakeRegistries(): RegistriesPort {
+  const name = (registry = "registry.example.com") => registry;
+  return {
+    async login({ registry, password }) {
+      if (password === "wrong") throw new UniError("registry_denied", `log in to ${name(registry)}: 401`);
+      return name(registry);
+    },
+    logout: async (registry) => name(registry),
+    list: async () => [
+      {
+        registry: name(),
+        username: "me",
+        created_at: detail.created_at,
+        updated_at: detail.created_at,
+      },
+    ],
+    check: async (registry) => name(registry),
   };
 }
 

@@ -35,6 +35,7 @@ import type {
   VmStats,
 } from "@uni/contract/rpc";
 import type { ImagesPort } from "./images-port.ts";
+import type { RegistriesPort } from "./registries-port.ts";
 
 export interface Reference {
   readonly uuid?: string | undefined;
@@ -343,6 +344,7 @@ export interface ApiDependencies {
   readonly instances: InstancesPort;
   readonly snapshots: SnapshotsPort;
   readonly images: ImagesPort;
+  readonly registries: RegistriesPort;
   readonly services: ServicesPort;
   readonly autoscale: AutoscalePort;
   readonly certificates: CertificatesPort;

@@ -6,6 +6,7 @@ import { certificateMethods } from "./rpc-certificates.ts";
 import { daemonMethods, kernelMethods } from "./rpc-daemon.ts";
 import type { RpcServices } from "./rpc-handle.ts";
 import { imageMethods } from "./rpc-images.ts";
+import { registryMethods } from "./rpc-registries.ts";
 import { snapshotMethods } from "./rpc-snapshots.ts";
 import { vmStreamMethods } from "./rpc-streams.ts";
 import { vmMethods } from "./rpc-vm.ts";
@@ -20,6 +21,7 @@ export function createRpcServices(dependencies: ApiDependencies, clock: Clock): 
       ...kernelMethods(dependencies.kernels),
       ...certificateMethods(dependencies.certificates),
       ...localCaMethods(dependencies.localCa),
+      ...registryMethods(dependencies.registries),
       ...daemonMethods(dependencies.node),
     },
     handlers: createHandlers(dependencies),

@@ -38,6 +38,7 @@ import { ensureAccount, listAccounts } from "../store/accounts.ts";
 import { createImageCatalogue } from "../store/images.ts";
 import { openDatabase } from "../store/open.ts";
 import { createPulledReferences } from "../store/pulled-references.ts";
+import { findRegistryCredentials } from "../store/registry-credentials.ts";
 import { createRepositoryCatalogue } from "../store/repositories.ts";
 import { createQemuVmm } from "../vmm/qemu/driver.ts";
 import { probeAccelerator } from "../vmm/qemu/probe.ts";
@@ -53,6 +54,7 @@ import { createKernelsPort } from "./kernels-port.ts";
 import { createNodePort } from "./node-port.ts";
 import { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
+import { createRegistriesPort } from "./registries-port.ts";
 import { namespaces, registryHosts, registryKey } from "./registry.ts";
 import { watchRoms } from "./rom-sweep.ts";
 import { openServices } from "./services.ts";
@@ -112,7 +114,12 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     probe: (boot) => probeAccelerator({ ...vmmOptions, boot }),
     create: (accelerator) => createQemuVmm({ ...vmmOptions, cacheBytes: config.bootCacheBytes, accelerator }),
   });
-  const remote = createRemote({ clock, log: log.child({ room: "images" }), ...config.registries });
+  const remote = createRemote({
+    clock,
+    log: log.child({ room: "images" }),
+    ...config.registries,
+    credentialsFor: (registry) => findRegistryCredentials(db, registry),
+  });
   await undo.add("registries", () => remote.close());
   const images = await createImages({
     remote,
@@ -263,6 +270,12 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
       images: createImagesPort(images, shared, (what) => nodeVmm.trimCache(what)),
       ...services.ports,
       autoscale: createAutoscalePort(scaling),
+      registries: createRegistriesPort({
+        db,
+        clock,
+        remote,
+        defaultRegistry: config.registries.defaultRegistry,
+      }),
       kernels: createKernelsPort(kernels, shared),
       node,
       authenticate,

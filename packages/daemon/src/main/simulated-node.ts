@@ -49,6 +49,7 @@ import { createKernelsPort } from "./kernels-port.ts";
 import { createNodePort } from "./node-port.ts";
 import type { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
+import { createRegistriesPort } from "./registries-port.ts";
 import { watchRoms } from "./rom-sweep.ts";
 import { openServices } from "./services.ts";
 import { type OpenSnapshots, openSnapshots } from "./snapshots.ts";
@@ -264,6 +265,12 @@ export async function startDaemon(
     instances,
     snapshots: snapshots.port(instances.get),
     images: createImagesPort(images, shared, fakeVmm.trimCache),
+    registries: createRegistriesPort({
+      db,
+      clock,
+      remote: { check: async () => {} },
+      defaultRegistry: config.registries.defaultRegistry,
+    }),
     kernels: createKernelsPort(kernels, shared),
     node,
     authenticate: () => undefined,

@@ -9,6 +9,7 @@ import * as saved from "./migrations/0005-saved.ts";
 import * as autoscale from "./migrations/0006-autoscale.ts";
 import * as repositories from "./migrations/0007-repositories.ts";
 import * as pins from "./migrations/0009-image-pins.ts";
+import * as registryCredentials from "./migrations/0010-registry-credentials.ts";
 import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Tables } from "./schema.ts";
 
@@ -24,6 +25,7 @@ const migrations: MigrationProvider = {
     "0006-autoscale": autoscale,
     "0007-repositories": repositories,
     "0009-image-pins": pins,
+    "0010-registry-credentials": registryCredentials,
   }),
 };
 

@@ -1,6 +1,7 @@
 import type { Generated } from "kysely";
 import type { ImagesTables } from "./images-schema.ts";
 import type { PinsTables } from "./pins-schema.ts";
+import type { RegistryCredentialsTables } from "./registry-credentials.ts";
 import type { SavedTables } from "./saved-schema.ts";
 import type { ServicesTables } from "./services-schema.ts";
 
@@ -25,4 +26,9 @@ export interface CoreTables {
   deleted_instances: { uuid: string; sequence: number; deleted_at: number };
 }
 
-export type Tables = CoreTables & ImagesTables & PinsTables & SavedTables & ServicesTables;
+export type Tables = CoreTables &
+  ImagesTables &
+  PinsTables &
+  RegistryCredentialsTables &
+  SavedTables &
+  ServicesTables;
