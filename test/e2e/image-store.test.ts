@@ -10,6 +10,7 @@ import { after, test } from "node:test";
 import { buildBusybox, daemonForFile } from "../kit/machine-test.ts";
 import { runProgram, startProgram } from "../kit/programs.ts";
 import { unikraftImagesScenario } from "../kit/unikraft-images-scenario.ts";
+import { unpacked } from "../kit/unpacked.ts";
 import { until } from "../kit/until.ts";
 
 const uni = await daemonForFile();
@@ -78,12 +79,17 @@ async function startRegistry(): Promise<string> {
     "log: {level: error}",
   ];
   writeFileSync(local("registry.yml"), config.join("\n"));
-  const registry = startProgram("docker-registry", ["serve", local("registry.yml")]);
+  const registry = startProgram(unpacked("docker-registry"), ["serve", local("registry.yml")]);
   after(async () => {
     registry.child.kill("SIGKILL");
     await registry.ended;
   });
-  await until("the registry answers", async () => (await fetch(`http://127.0.0.1:${port}/v2/`)).ok);
+  const answers = () =>
+    fetch(`http://127.0.0.1:${port}/v2/`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await until("the registry answers", answers);
   return `127.0.0.1:${port}`;
 }
 

@@ -13,6 +13,7 @@ import { enterOwnNamespaces } from "../kit/own-namespaces.ts";
 import { cloneFigures } from "./clones.ts";
 import { edgeFigures } from "./edge.ts";
 import { machinePids, pssBytes, rssBytes } from "./host-memory.ts";
+import { pullFigures } from "./image-pull.ts";
 import { manySleepers } from "./many-sleepers.ts";
 import { median } from "./median.ts";
 import { rawBoots } from "./raw-boot.ts";
@@ -190,6 +191,7 @@ await withDaemon({ UNI_LOG_LEVEL: "debug", UNI_SLEEP_TO_DISK_AFTER: "86400" }, a
 });
 await withDaemon({ UNI_SLEEP_TO_DISK_AFTER: "86400" }, (daemon) => manySleepers(daemon, report));
 await snapshotFigures(report, rounds);
+await pullFigures(report, Math.min(rounds, 3));
 printTable();
 const host = { cpus: cpus().length, model: cpus()[0]?.model };
 const result = { at: new Date().toISOString(), rounds, host, figures };
