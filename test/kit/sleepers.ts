@@ -1,4 +1,5 @@
 /** Instances that sleep: how deep, and whether what wakes is what fell asleep. */
+import assert from "node:assert/strict";
 import type { TestDaemon } from "./daemon.ts";
 import { httpClient } from "./load.ts";
 import { runScript } from "./machine-test.ts";
@@ -32,7 +33,10 @@ export async function tierOf(daemon: TestDaemon, name: string): Promise<string> 
 }
 
 export const reached = (daemon: TestDaemon, name: string, goal: string): Promise<true> =>
-  until(`${name} is ${goal}`, async () => (await tierOf(daemon, name)) === goal);
+  until(`${name} is ${goal}`, async () => {
+    assert.equal(await tierOf(daemon, name), goal);
+    return true;
+  });
 
 /** Runs one whose memory `memoryAt` reads, and returns its URL. */
 export async function runRemembering(

@@ -58,3 +58,11 @@ export const isFull = `{ ${left("room")} lt 0 }`;
 export const isSaturated = `{ ${left("spare")} lt 0 }`;
 /** No member can be reached. */
 export const isEmpty = `{ var(txn.target),map_str_int(${countFile("room")}) eq 0 }`;
+
+/** None sleeps or starts: no soft limit is above the hard one. `findRoom` comes first. */
+export const noSleepers = `{ var(txn.target),map_str_int(${countFile("spare")}),sub(txn.room) eq 0 }`;
+export const findRoom = `  http-request set-var(txn.room) var(txn.target),map_str_int(${countFile("room")})`;
+
+/** HAProxy's words for one of two, by whether any member is awake. */
+export const byAwake = (some: string, none: string): string =>
+  `var(txn.target),map_str_int(${countFile("spare")}),iif(${some},${none})`;

@@ -1,4 +1,5 @@
 /** What the edge itself answers, one line per page and form: HAProxy looks them up by key in a map file. */
+import { byAwake } from "./member-counts.ts";
 
 interface Page {
   readonly status: number;
@@ -58,8 +59,8 @@ const pageKey = (name: PageName, form: "" | "json"): string => `${name}-${form}`
 
 export const pagesFile = "pages.map";
 
-/** HAProxy's words for the body in the form that is wanted. */
-const body = (name: PageName): string => `%[str(${pageKey(name, "")}),concat(,txn.form),map(${pagesFile})]`;
+/** HAProxy's words for the body in the form that is wanted, by those for the page's name. */
+const body = (name: string): string => `%[${name},concat(-,txn.form),map(${pagesFile})]`;
 
 const isJson = "{ var(txn.form) -m str json }";
 export const isGrpc = "{ var(txn.form) -m str grpc }";
@@ -83,7 +84,8 @@ export function answeringBackend(name: string, answers: readonly [PageName, stri
 function returnPage(name: PageName, condition: string): string[] {
   const { status, title, retryAfter } = pageOf(name);
   const retry = retryAfter === undefined ? "" : ` hdr retry-after ${retryAfter}`;
-  const page = (type: string) => `status ${status} content-type ${type} lf-string "${body(name)}"${retry}`;
+  const page = (type: string) =>
+    `status ${status} content-type ${type} lf-string "${body(`str(${name})`)}"${retry}`;
   const rule = (answer: string, form: string) => {
     const when = `${condition} ${form}`.trim();
     return `  http-request return ${answer}${when === "" ? "" : ` if ${when}`}`;
@@ -105,26 +107,31 @@ const mark = "x-uni-edge";
  * of content for each status: the rest is put right afterwards, by a mark that does not leave. A member that made it up would
  * change its own answers alone.
  */
-export function backendPages(unreachable: "refused" | "asleep"): string[] {
-  const { status, retryAfter } = pageOf(unreachable);
-  const reason = status === 502 ? "Bad Gateway" : "Gateway Timeout";
-  const error = (own: number, name: PageName) =>
-    `  http-error status ${own} content-type text/html lf-string "${body(name)}" hdr ${mark} ${name}`;
+export function backendPages(half: "awake" | "asleep"): string[] {
+  // A member that fell asleep after it was chosen has not woken: it does not refuse.
+  const unreachable = half === "awake" ? byAwake("refused", "asleep") : "str(asleep)";
+  const error = (status: number, name: string) =>
+    `  http-error status ${status} content-type text/html lf-string "${body(name)}" hdr ${mark} "%[${name}]"`;
   const marked = (name: PageName) => `{ res.hdr(${mark}) -m str ${name} }`;
-  const grpc = (name: PageName) => [
-    `  http-after-response set-header grpc-message "${pages[name].title}" if ${marked(name)} ${isGrpc}`,
-  ];
   const after = (words: string, condition: string) => `  http-after-response ${words} if ${condition}`;
   return [
     error(503, unreachable),
-    error(502, "broken"),
-    error(504, "slow"),
+    error(502, "str(broken)"),
+    error(504, "str(slow)"),
     after("allow", `{ status lt 502 }`),
     after("allow", `!{ res.hdr(${mark}) -m found }`),
     after("set-header content-type application/json", isJson),
-    after(`set-status ${status} reason "${reason}"`, marked(unreachable)),
-    ...(retryAfter === undefined ? [] : [after(`set-header retry-after ${retryAfter}`, marked(unreachable))]),
-    ...([unreachable, "broken", "slow"] as const).flatMap(grpc),
+    ...(["refused", "asleep"] as const).flatMap((name) => {
+      const { status, retryAfter } = pageOf(name);
+      const reason = status === 502 ? "Bad Gateway" : "Gateway Timeout";
+      return [
+        after(`set-status ${status} reason "${reason}"`, marked(name)),
+        ...(retryAfter === undefined ? [] : [after(`set-header retry-after ${retryAfter}`, marked(name))]),
+      ];
+    }),
+    ...(["refused", "asleep", "broken", "slow"] as const).map((name) =>
+      after(`set-header grpc-message "${pages[name].title}"`, `${marked(name)} ${isGrpc}`),
+    ),
     after("set-header content-type application/grpc", isGrpc),
     after(`set-header grpc-status ${unavailable}`, isGrpc),
     after('set-status 200 reason "OK"', isGrpc),

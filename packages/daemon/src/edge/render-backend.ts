@@ -28,7 +28,7 @@ export function renderBackend(backend: Backend, slots: Slots): string[] {
     "  retries 2",
     "  option redispatch 1",
     ...(isHttp
-      ? [...backendPages("refused"), ...tellCrossing(backend.group), ...tellWake]
+      ? [...backendPages("awake"), ...tellCrossing(backend.group), ...tellWake]
       : [outliveHalfClose]),
     leadToLone,
     ...servers(backend, slots, ["awake"]),

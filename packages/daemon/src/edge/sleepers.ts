@@ -2,9 +2,10 @@
  * Requests that may have to wake somebody pass HAProxy twice: through a socket of its own, over HTTP/1.1, each in a connection
  * of its own. When a server does not accept in time, HAProxy has a page for the first request of a connection alone, and drops
  * any other without a word (`http_return_srv_error` in its http_ana.c): clients are to ask again. Over HTTP/2 no request is a
- * first one, and clients would ask again without end.
+ * first one, and clients would ask again without end. Meanwhile the last sleeper may have woken: the second pass looks again.
  */
 import { type InnerSocketOptions, listenInside, reachInside } from "./inner-sockets.ts";
+import { findRoom, noSleepers } from "./member-counts.ts";
 import { asleepSuffix, grpcSuffix } from "./names.ts";
 import { findForm, isGrpc } from "./pages.ts";
 import { noteBeginning } from "./wakes.ts";
@@ -35,7 +36,9 @@ export const sleepersSections = (options: InnerSocketOptions): string[][] => [
     `  http-request del-header ${header}`,
     ...findForm,
     noteBeginning,
-    `  use_backend %[var(txn.target),concat(${grpcSuffix}${asleepSuffix})] if ${isGrpc}`,
-    `  use_backend %[var(txn.target),concat(${asleepSuffix})]`,
+    findRoom,
+    `  http-request set-var(txn.half) str(${asleepSuffix}) if !${noSleepers}`,
+    `  use_backend %[var(txn.target),concat(${grpcSuffix},txn.half)] if ${isGrpc}`,
+    "  use_backend %[var(txn.target),concat(,txn.half)]",
   ],
 ];
