@@ -17,6 +17,7 @@ import { pullFigures } from "./image-pull.ts";
 import { manySleepers } from "./many-sleepers.ts";
 import { median } from "./median.ts";
 import { rawBoots } from "./raw-boot.ts";
+import { registryFigures } from "./registry.ts";
 import { sleepFigures } from "./sleep.ts";
 import { snapshotFigures } from "./snapshots.ts";
 
@@ -192,6 +193,7 @@ await withDaemon({ UNI_LOG_LEVEL: "debug", UNI_SLEEP_TO_DISK_AFTER: "86400" }, a
 await withDaemon({ UNI_SLEEP_TO_DISK_AFTER: "86400" }, (daemon) => manySleepers(daemon, report));
 await snapshotFigures(report, rounds);
 await pullFigures(report, Math.min(rounds, 3));
+await withDaemon({}, (daemon) => registryFigures(daemon, report, rounds));
 printTable();
 const host = { cpus: cpus().length, model: cpus()[0]?.model };
 const result = { at: new Date().toISOString(), rounds, host, figures };

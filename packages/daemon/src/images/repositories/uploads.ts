@@ -14,7 +14,7 @@ import type { Clock } from "../../base/clock.ts";
 import { ensureDirectory } from "../../host/files.ts";
 import { type FreeBytes, isNoSpace, noSpace, requireSpace } from "../disk-space.ts";
 import { overLimit } from "../limits.ts";
-import { SweepWriter } from "../sweep-writer.ts";
+import { ChunkWriter } from "./chunk-writer.ts";
 import type { Appended, Chunk, UploadOwner } from "./port.ts";
 
 export interface UploadsOptions {
@@ -179,17 +179,15 @@ async function write(
   state: { readonly hash: Hash; size: number },
   maxBytes: number,
 ): Promise<void> {
-  const writer = new SweepWriter(file);
+  const writer = new ChunkWriter(file, state.size);
   let size = state.size;
   try {
     // Not destroyed when this gives up: the connection is needed for the answer.
     for await (const chunk of bytes.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       if (size + chunk.length > maxBytes) throw overLimit(what, "bytes", maxBytes);
-      const written = writer.writeAt(size, chunk);
-      // While the disk works.
       state.hash.update(chunk);
-      await written;
       size += chunk.length;
+      await writer.add(chunk);
     }
   } finally {
     await writer.flush();
