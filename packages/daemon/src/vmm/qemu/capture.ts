@@ -197,12 +197,11 @@ export class QemuCapture implements Capture {
    * guest's memory, and shows in its devices: then both are read again.
    */
   async #readMachine(qmp: Qmp, signal: AbortSignal): Promise<Buffer> {
-    const { places } = this.#suspension;
-    let before = await saveDevices(qmp, places);
+    let before = await saveDevices(qmp, this.#suspension);
     for (let tries = 0; tries < mostTries; tries++) {
       signal.throwIfAborted();
       await this.#helper?.ask("compare");
-      const after = await saveDevices(qmp, places);
+      const after = await saveDevices(qmp, this.#suspension);
       if (after.equals(before)) return after;
       before = after;
     }

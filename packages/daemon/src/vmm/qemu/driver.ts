@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
@@ -13,6 +14,7 @@ import { runOk } from "../../host/process.ts";
 import { waitUntilEnded } from "../../host/process-end.ts";
 import { type ProcessIdentity, signalProcess } from "../../host/process-identity.ts";
 import { backingChain } from "../../host/qcow2.ts";
+import { worksIn } from "../../host/working-directory.ts";
 import type { Machine, MachineSpec, MachineTimings, Vmm } from "../port.ts";
 import { hostArchitecture, type QemuArchitecture, type RealAccelerator } from "./architecture.ts";
 import { dropLease, takeLease } from "./boot-leases.ts";
@@ -126,9 +128,11 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     const { id, base, shape, mac, romSlots, origin } = record;
     const bootDirectory = snapshots.directoryOf(base);
     const oldIndex = existsSync(places.index) ? places.index : undefined;
+    // The short name is the quick one; an earlier daemon may have started the machine in another directory.
+    const devicesName = worksIn(process, places.run) ? basename(places.devices) : places.devices;
     const suspension: Suspension = {
       ...{ clock, id, pid: process.pid, places, shape, base, bootDirectory, nativeDirectory },
-      ...{ oldIndex, madeBy: here, mac, romSlots, origin },
+      ...{ devicesName, oldIndex, madeBy: here, mac, romSlots, origin },
     };
     return new QemuMachine({
       ...{ clock, log, places, process, timings },

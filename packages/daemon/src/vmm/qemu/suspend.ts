@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync, rmSync } from "node:fs";
 import { mkdir, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { toUniError, UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
 import { removeTree } from "../../host/files.ts";
@@ -28,6 +28,8 @@ export interface Suspension {
   readonly id: string;
   readonly pid: number;
   readonly places: MachinePlaces;
+  /** What QEMU calls the file of its devices. */
+  readonly devicesName: string;
   readonly shape: MachineShape;
   readonly base: BootSnapshotId;
   readonly bootDirectory: string;
@@ -58,7 +60,7 @@ export async function writeSleepSnapshot(
   try {
     await mkdir(aside, { mode: 0o700 });
     keepBootSnapshot(suspension, sleepSnapshotFiles(directory).meta);
-    await writeFile(files.state, await saveDevices(qmp, suspension.places), { mode: 0o600 });
+    await writeFile(files.state, await saveDevices(qmp, suspension), { mode: 0o600 });
     await copyPages(suspension, files, signal);
     await writeMeta(suspension, files, { directory, standsOn: suspension.origin }, signal);
     const bytes = await allocatedBytes(Object.values(files));
@@ -88,11 +90,14 @@ export function keepBootSnapshot({ bootDirectory }: Suspension, holder: string):
 }
 
 /** QEMU can write into its own directory only. What lies there is its user's: no link is followed, no pipe waited for. */
-export async function saveDevices(qmp: Qmp, { run, devices }: MachinePlaces): Promise<Buffer> {
+export async function saveDevices(
+  qmp: Qmp,
+  { places: { run, devices }, devicesName }: Suspension,
+): Promise<Buffer> {
   rmSync(devices, { recursive: true, force: true });
   try {
-    // live=false: disks stay active, so that the machine can go on. Its directory is where it was started.
-    await qmp.execute("xen-save-devices-state", { filename: basename(devices), live: false });
+    // live=false: disks stay active, so that the machine can go on.
+    await qmp.execute("xen-save-devices-state", { filename: devicesName, live: false });
   } catch (error) {
     // QEMU says no more than "An IO error has occurred".
     const { bavail, bsize } = await statfs(run);
