@@ -5,23 +5,16 @@ import { test } from "node:test";
 import { isTypeScript, repositoryFiles, sources, withoutComments } from "./sources.ts";
 
 const longestFile = 400;
-/** Files that may be longer, each with the reason. An entry that is no longer needed fails. */
-const longFiles: Record<string, string> = {
-  "packages/daemon/src/instances/owner.ts": "the owner loop: all that changes an instance, in one place",
-};
 
 const isCode = (path: string): boolean => /\.(ts|c|h)$/.test(path);
 const linesOf = (text: string): number => text.split("\n").length - 1;
 
-test(`no source file is longer than ${longestFile} lines, but for the listed ones`, () => {
+test(`no source file is longer than ${longestFile} lines`, () => {
   const long = sources(isCode).filter(({ text }) => linesOf(text) > longestFile);
-  const unlisted = long.filter(({ path }) => longFiles[path] === undefined);
   assert.deepEqual(
-    unlisted.map(({ path, text }) => `${path}: ${linesOf(text)} lines`),
+    long.map(({ path, text }) => `${path}: ${linesOf(text)} lines`),
     [],
   );
-  const stale = Object.keys(longFiles).filter((path) => !long.some((source) => source.path === path));
-  assert.deepEqual(stale, [], "these are short enough again: take them off the list");
 });
 
 test("names of code files and of their directories are kebab-case", () => {

@@ -4,7 +4,7 @@ import type { AccountId, InstanceId } from "@uni/contract/ids";
 import type { CreateInstanceRequest, Instance } from "@uni/contract/resources/instance";
 import type { SnapshotsPort } from "../api/port.ts";
 import { ensureDirectory } from "../host/files.ts";
-import type { GuestRequest } from "../instances/owner.ts";
+import type { GuestRequest } from "../instances/guest-request.ts";
 import type { Owners } from "../instances/owners.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import {

@@ -3,7 +3,7 @@ import { toUniError, UniError } from "@uni/contract/errors";
 import type { InstanceId } from "@uni/contract/ids";
 import type { Log } from "../base/log.ts";
 import type { RequestFailure } from "../guest/port.ts";
-import type { GuestRequest } from "../instances/owner.ts";
+import type { GuestRequest } from "../instances/guest-request.ts";
 import type { OnDemandTemplates } from "./on-demand-templates.ts";
 import { branchInstances, makeTemplate, type SaveDependencies } from "./save-instances.ts";
 
