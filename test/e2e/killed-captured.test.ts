@@ -75,7 +75,8 @@ const prepareAndClone = () => uni.rest("POST", "/instances", preparation);
 
 const operations: Readonly<Record<string, Operation>> = {
   checkpoint: {
-    begin: () => uni.rest("POST", "/instances/checkpoints", [{ from: { name: "web" }, name: "later" }]),
+    begin: () =>
+      uni.rest("POST", "/instances/checkpoints", [{ from: { name: "web" }, name: "later", timeout_s: -1 }]),
     steps: {
       "its pages are about to be copied": (scene) => newSnapshots(scene).length > 0,
       "its processors stand": standsStill,
@@ -91,7 +92,7 @@ const operations: Readonly<Record<string, Operation>> = {
     },
   },
   template: {
-    begin: () => uni.rest("POST", "/instances/templates", [{ name: "web" }]),
+    begin: () => uni.rest("POST", "/instances/templates", [{ name: "web", timeout_s: -1 }]),
     steps: {
       "its disk has a successor": hasNextDisk,
       "its devices are written": isWritten,

@@ -25,7 +25,7 @@ export async function unikraftSnapshotsScenario(
   const checkpoint = `${name}-before`;
   const kept = await instances.createCheckpointInstances({
     body: [
-      { from: { name }, name: checkpoint, timeout_s: 5, tags: ["nightly"], autokill: { time_ms: 60_000 } },
+      { from: { name }, name: checkpoint, timeout_s: 60, tags: ["nightly"], autokill: { time_ms: 60_000 } },
     ],
   });
   assert.deepEqual(states(kept), ["checkpoint"]);
@@ -39,7 +39,7 @@ export async function unikraftSnapshotsScenario(
   ]);
   assert.deepEqual(states(await create({ name: `${name}-copy`, branch_from: { name } })), ["running"]);
 
-  const made = await instances.createTemplateInstances({ body: [{ name, timeout_s: 5 }] });
+  const made = await instances.createTemplateInstances({ body: [{ name, timeout_s: 60 }] });
   assert.deepEqual(states(made), ["template"]);
   const template = { name };
   await instances.updateTemplateInstances({

@@ -50,7 +50,9 @@ test("branch, checkpoint and rewind take one by name or several by suffix", asyn
 });
 
 test("templates are made, listed, changed and removed", async () => {
-  assert.equal((await talk(one, ["template", "create", "base"])).stdout, "base\n");
+  const created = await talk(one, ["template", "create", "base"]);
+  assert.equal(created.stdout, "base\n");
+  assert.deepEqual(created.calls[0]?.params, { body: [{ name: "base", timeout_s: -1 }] });
   assert.match(
     (await talk(one, ["template", "ls"])).stdout,
     /base +hello:latest +256 MB +with its memory +nightly/,

@@ -3,7 +3,7 @@ import Type, { type Static, type TSchema } from "typebox";
 import { instanceStates, mutableOperations, mutableSavedProperties } from "../enums.ts";
 import { outcomeMembers } from "../envelope.ts";
 import { limits } from "../limits.ts";
-import { answer, integer, nameText, note, request, tagList, words } from "../schema.ts";
+import { answer, integer, nameText, note, request, tagList, timeoutS, words } from "../schema.ts";
 import { NameOrUuid, referenceMembers } from "./reference.ts";
 
 export const SavedAutokill = request(
@@ -15,15 +15,9 @@ export const SavedAutokill = request(
   "When it is removed by itself",
 );
 
-/** It is made before anybody could ask how far it is. */
-const madeAtOnce = integer(
-  "How long to wait for it; the answer comes when it is made, whatever this says",
-  limits.timeoutS,
-);
-
 export const CreateTemplatesItem = request({
   ...referenceMembers,
-  timeout_s: Type.Optional(madeAtOnce),
+  timeout_s: Type.Optional(timeoutS),
   autokill: Type.Optional(SavedAutokill),
 });
 export type CreateTemplatesItem = Static<typeof CreateTemplatesItem>;
@@ -31,7 +25,7 @@ export type CreateTemplatesItem = Static<typeof CreateTemplatesItem>;
 export const CreateCheckpointsItem = request({
   from: NameOrUuid,
   name: Type.Optional(nameText("Default <instance>-<5 letters and digits>")),
-  timeout_s: Type.Optional(madeAtOnce),
+  timeout_s: Type.Optional(timeoutS),
   tags: Type.Optional(tagList),
   autokill: Type.Optional(SavedAutokill),
 });

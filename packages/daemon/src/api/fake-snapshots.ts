@@ -4,7 +4,10 @@ import { asInstanceId } from "@uni/contract/ids";
 import type { Instance } from "@uni/contract/resources/instance";
 import type { Entry } from "./fake-instances.ts";
 import { Shelf } from "./fake-shelf.ts";
-import type { SavedKind, SnapshotsPort } from "./port.ts";
+import type { NewCheckpoint, SavedKind, SnapshotsPort } from "./port.ts";
+
+/** Everything takes two seconds here, as far as those can tell who wait. */
+const isLate = (waitMs: number): boolean => waitMs < 2_000;
 
 export function fakeSnapshots(entries: Map<string, Entry>): SnapshotsPort {
   const shelves: Readonly<Record<SavedKind, Shelf<Instance>>> = {
@@ -16,6 +19,15 @@ export function fakeSnapshots(entries: Map<string, Entry>): SnapshotsPort {
     if (found === undefined) throw new Error(`no instance ${id}`);
     return found.instance;
   };
+  const checkpoint = ({ from, name, tags, autokillMs }: NewCheckpoint): Instance =>
+    shelves.checkpoint.add({
+      ...instance(from),
+      uuid: randomUUID(),
+      name: name ?? `${instance(from).name}-aaaaa`,
+      state: "checkpoint",
+      tags: [...tags],
+      checkpoint_autokill: { time_ms: autokillMs },
+    });
   return {
     list: (_account, kind, page) =>
       shelves[kind].page(page).filter(({ tags }) => page.tags.every((tag) => tags?.includes(tag))),
@@ -26,26 +38,22 @@ export function fakeSnapshots(entries: Map<string, Entry>): SnapshotsPort {
     },
     delete: async (_account, kind, reference) => shelves[kind].remove(reference),
     savedHistory: () => [],
-    async makeTemplate(id, { autokillMs }) {
+    async makeTemplate(id, { autokillMs, waitMs }) {
+      const before = instance(id);
       const template = {
-        ...instance(id),
+        ...before,
         state: "template" as const,
         template_autokill: { time_ms: autokillMs },
       };
       entries.delete(id);
-      return shelves.template.add(template);
+      const made = shelves.template.add(template);
+      return isLate(waitMs) ? before : made;
     },
-    saveCheckpoints: async (wanted) =>
-      wanted.map(({ from, name, tags, autokillMs }) =>
-        shelves.checkpoint.add({
-          ...instance(from),
-          uuid: randomUUID(),
-          name: name ?? `${instance(from).name}-aaaaa`,
-          state: "checkpoint",
-          tags: [...tags],
-          checkpoint_autokill: { time_ms: autokillMs },
-        }),
-      ),
+    async saveCheckpoint(wanted, waitMs) {
+      const made = checkpoint(wanted);
+      return isLate(waitMs) ? { ...made, state: "starting" } : made;
+    },
+    saveCheckpoints: async (wanted) => wanted.map(checkpoint),
     branch: async (_account, wanted) =>
       wanted.map(({ of, request }) => {
         const copy = {

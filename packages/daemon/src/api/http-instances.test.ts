@@ -194,6 +194,30 @@ test("delete says the state before, takes a wait in body or query, and honours t
   ]);
 });
 
+test("a template or checkpoint is waited for as long as timeout_s says, and not without it", async (context) => {
+  const { send, make } = await restServer(context);
+  const expected = [
+    [undefined, "success", "starting", "stopped"],
+    [0, "success", "starting", "stopped"],
+    [1, "error", "starting", "stopped"],
+    [5, "success", "checkpoint", "template"],
+    [-1, "success", "checkpoint", "template"],
+  ] as const;
+  for (const [timeout_s, status, checkpoint, template] of expected) {
+    const name = `a${timeout_s}`.replace("-", "m");
+    const uuid = await make(name);
+    const kept = await send("POST", "/v1/instances/checkpoints", [{ from: { name }, timeout_s }]);
+    const made = await send("POST", "/v1/instances/templates", [{ name, timeout_s }]);
+    const [first] = kept.json.data.instances;
+    assert.deepEqual([first.status, first.state, first.name], [status, checkpoint, `${name}-aaaaa`]);
+    assert.deepEqual(made.json.data.instances, [{ status, uuid, name, state: template }]);
+    const message = status === "error" ? "Operation timed out" : undefined;
+    assert.deepEqual([kept.json.message, made.json.message], [message, message]);
+  }
+  const body = [{ from: { name: "a" }, timeout_s: -2 }];
+  assert.equal((await send("POST", "/v1/instances/checkpoints", body)).status, 400);
+});
+
 test("history is empty; without references it is everybody's", async (context) => {
   const { send, make } = await restServer(context);
   const uuid = await make("a");

@@ -209,6 +209,14 @@ export interface HistoryEntry {
   readonly created_at: string;
 }
 
+export interface NewCheckpoint {
+  readonly from: InstanceId;
+  /** Undefined: one is made of the instance's. */
+  readonly name: string | undefined;
+  readonly tags: readonly string[];
+  readonly autokillMs: number;
+}
+
 /** Templates and checkpoints, and what is made of instances at one instant. References are matched exactly. */
 export interface SnapshotsPort {
   list(account: AccountId, kind: SavedKind, page: InstancePage): readonly Instance[];
@@ -217,23 +225,16 @@ export interface SnapshotsPort {
   /** Instances that were made of it keep what they need. */
   delete(account: AccountId, kind: SavedKind, reference: Reference): Promise<Instance>;
   savedHistory(account: AccountId, reference: Reference): readonly HistoryEntry[];
-  /** The instance ends, and is one no more. */
+  /** The instance ends, and is one no more. When the wait is over the answer is the instance, and the work goes on. */
   makeTemplate(
     id: InstanceId,
-    options: { readonly autokillMs: number },
+    options: { readonly autokillMs: number; readonly waitMs: WaitMs },
     signal: AbortSignal,
   ): Promise<Instance>;
+  /** The instance goes on. When the wait is over the answer is a checkpoint that is `starting`, and the work goes on. */
+  saveCheckpoint(wanted: NewCheckpoint, waitMs: WaitMs, signal: AbortSignal): Promise<Instance>;
   /** All at one instant; they go on. */
-  saveCheckpoints(
-    wanted: readonly {
-      readonly from: InstanceId;
-      /** Undefined: one is made of the instance's. */
-      readonly name: string | undefined;
-      readonly tags: readonly string[];
-      readonly autokillMs: number;
-    }[],
-    signal: AbortSignal,
-  ): Promise<readonly Instance[]>;
+  saveCheckpoints(wanted: readonly NewCheckpoint[], signal: AbortSignal): Promise<readonly Instance[]>;
   /** Copies of instances at one instant; these go on. Resolves when those that are to start run. */
   branch(
     account: AccountId,

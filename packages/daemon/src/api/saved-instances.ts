@@ -11,13 +11,16 @@ import {
 import type { Static } from "typebox";
 import type { Call } from "./call.ts";
 import { deleteNamed } from "./named-resources.ts";
-import { type Answer, items } from "./outcome.ts";
+import { type Answer, items, waitedItem } from "./outcome.ts";
 import { askedReferences, basics, readPage, readTags } from "./paging.ts";
 import type { InstancesPort, Reference, SavedKind, SnapshotsPort } from "./port.ts";
 import { attempt, bodyItems, readReference, readUuid, resolveExactly } from "./references.ts";
 import { readValue } from "./update-rules.ts";
+import { waitMs } from "./waiting.ts";
 
-const shortOf = ({ uuid, name, state }: Instance) => ({ status: "success" as const, uuid, name, state });
+/** It is of another state as long as it is being made. */
+const shortOf = ({ uuid, name, state }: Instance, kind: SavedKind, waited: number) =>
+  waitedItem({ uuid, name, state }, waited > 0 && state !== kind);
 
 /** One after the other: each of them stands still for a moment. */
 export async function createTemplates(
@@ -28,8 +31,9 @@ export async function createTemplates(
   for (const { reference, item } of bodyItems<CreateTemplatesItem>(call)) {
     const made = await attempt(call.log, reference, async () => {
       const id = resolveExactly(instances, call.account, reference);
-      const options = { autokillMs: item.autokill?.time_ms ?? 0 };
-      return shortOf(await snapshots.makeTemplate(id, options, call.signal));
+      const options = { autokillMs: item.autokill?.time_ms ?? 0, waitMs: waitMs(item.timeout_s, undefined) };
+      const made = await snapshots.makeTemplate(id, options, call.signal);
+      return shortOf(made, "template", options.waitMs);
     });
     answers.push(made);
   }
@@ -50,8 +54,8 @@ export async function createCheckpoints(
     const made = await attempt(call.log, name === undefined ? reference : { name }, async () => {
       const from = resolveExactly(instances, call.account, reference);
       const checkpoint = { from, name, tags: [...new Set(tags)], autokillMs: autokill?.time_ms ?? 0 };
-      const [saved] = await snapshots.saveCheckpoints([checkpoint], call.signal);
-      return saved === undefined ? {} : shortOf(saved);
+      const wait = waitMs(item.timeout_s, undefined);
+      return shortOf(await snapshots.saveCheckpoint(checkpoint, wait, call.signal), "checkpoint", wait);
     });
     answers.push(made);
   }

@@ -66,4 +66,6 @@ test("an account has a bounded number, each under a name of its own", () => {
   filled(999).requireFree(account, "new");
   assert.throws(() => filled(1_000).requireFree(account, "new"), { code: "quota_exceeded" });
   filled(1_000).requireFree(stranger, "new");
+  filled(998).requireFree(account, "new", 1);
+  assert.throws(() => filled(998).requireFree(account, "new", 2), { code: "quota_exceeded" });
 });

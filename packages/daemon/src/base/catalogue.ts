@@ -78,10 +78,10 @@ export class Catalogue<Item extends Listed> {
     throw new UniError("not_found", messages.noSuch(this.#kind, by, value));
   }
 
-  /** There is room for one more, and nothing has its name. */
-  requireFree(account: AccountId, name: string): void {
+  /** There is room for one more, on top of `others` that are about to come, and nothing has its name. */
+  requireFree(account: AccountId, name: string, others = 0): void {
     const own = this.ofAccount(account);
-    if (own.length >= mostPerAccount) {
+    if (own.length + others >= mostPerAccount) {
       throw new UniError(
         "quota_exceeded",
         `An account has at most ${mostPerAccount} of a kind: ${this.#kind}`,

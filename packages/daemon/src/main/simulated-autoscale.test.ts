@@ -9,7 +9,7 @@ type Group = { uuid: string; size: number; problem?: string };
 /** A group whose members are to be clones of a template that has run. */
 async function scaling(daemon: SimulatedDaemon, settings: object): Promise<string> {
   await daemon.call("VM.Run", { image: "hello", name: "base", wait_s: 20, args: ["serve"] });
-  await daemon.call("createTemplateInstances", { body: [{ name: "base" }] });
+  await daemon.call("createTemplateInstances", { body: [{ name: "base", timeout_s: -1 }] });
   const body = {
     name: "web",
     services: [{ port: 443, destination_port: 8080, handlers: ["http", "tls"] }],
@@ -146,7 +146,7 @@ test("a template that is gone is told, and members come again with another one",
     await daemon.call("VM.Remove", { id: running(daemon)[0]?.name, force: true });
     await until("it is told", async () => (await shown(daemon)).problem !== undefined);
     await daemon.call("VM.Run", { image: "hello", name: "base", wait_s: 20, args: ["serve"] });
-    await daemon.call("createTemplateInstances", { body: [{ name: "base" }] });
+    await daemon.call("createTemplateInstances", { body: [{ name: "base", timeout_s: -1 }] });
     await set(daemon, {});
     await until("a member", () => running(daemon).length === 1);
     await until("all is well", async () => (await shown(daemon)).problem === undefined);

@@ -10,7 +10,13 @@ import { type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from 
 const operations: Readonly<Record<string, (daemon: SimulatedDaemon) => Promise<unknown>>> = {
   branch: (daemon) => daemon.call("VM.Branch", { ids: ["web", "db"], suffix: "copy" }),
   checkpoint: (daemon) => daemon.call("VM.Checkpoint", { ids: ["web", "db"], suffix: "again" }),
-  template: (daemon) => daemon.call("createTemplateInstances", { body: [{ name: "web" }] }),
+  template: (daemon) => daemon.call("createTemplateInstances", { body: [{ name: "web", timeout_s: -1 }] }),
+  "checkpoint without a wait": async (daemon) => {
+    await daemon.call("createCheckpointInstances", { body: [{ from: { name: "web" }, name: "again" }] });
+    const find = async () =>
+      (await daemon.call("getCheckpointInstances", { body: [{ name: "again" }] })).data.instances[0];
+    await until("it is made or given up", async () => (await find()).state !== "starting");
+  },
   rewind: (daemon) =>
     daemon.call("VM.Rewind", { rewinds: ["web", "db"].map((id) => ({ id, checkpoint: `${id}-kept` })) }),
 };

@@ -78,6 +78,7 @@ export interface SimulatedDaemon {
   readonly registry: Registry;
   readonly recovered: Promise<void>;
   readonly failNextCapture: FakeVmm["failNextCapture"];
+  readonly holdSnapshots: FakeVmm["holdSnapshots"];
   /** A method on the socket. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   call(method: string, params?: object): Promise<any>;
@@ -303,6 +304,7 @@ export async function startDaemon(
     registry,
     recovered,
     failNextCapture: fakeVmm.failNextCapture,
+    holdSnapshots: fakeVmm.holdSnapshots,
     isDead: () => state.dead,
     call: (method, params = {}) => callOn(path, method, params),
     async close() {

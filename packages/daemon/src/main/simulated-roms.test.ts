@@ -64,7 +64,7 @@ test("an instance has its ROMs; what is alike is there once, and goes with the l
 test("a clone has a ROM of its own beside those of its template, whose memory knows its own slots", async () => {
   await withDaemon(async (daemon, host) => {
     await run(daemon, "base", { roms: [files("code", "v1", "/code"), files("data", "none", "/data")] });
-    await daemon.call("createTemplateInstances", { body: [{ name: "base" }] });
+    await daemon.call("createTemplateInstances", { body: [{ name: "base", timeout_s: -1 }] });
     const clones = await Promise.all(
       ["one", "two"].map((name) =>
         daemon.call("VM.Run", { template: "base", name, wait_s: 20, roms: [files("data", name, "/data")] }),
@@ -205,7 +205,7 @@ test("more ROMs than an instance may have are refused, also together with those 
       Array.from({ length: count }, (_, index) => files(`${prefix}${index}`, "x"));
     await run(daemon, "base", { roms: many("a", 5) });
     await assert.rejects(change(daemon, "base", "set", many("b", 9)), { code: "too_many" });
-    await daemon.call("createTemplateInstances", { body: [{ name: "base" }] });
+    await daemon.call("createTemplateInstances", { body: [{ name: "base", timeout_s: -1 }] });
     await assert.rejects(daemon.call("VM.Run", { template: "base", roms: many("b", 4) }), {
       code: "too_many",
     });

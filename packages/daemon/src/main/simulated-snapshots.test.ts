@@ -118,7 +118,7 @@ test("a template is its instance no more, its clones stand on it, and it can go 
   await withDaemon(async (daemon, host) => {
     const base = await run(daemon, "base", { tags: ["t"] });
     host.world.remember(base.id, "ready");
-    const made = await daemon.call("createTemplateInstances", { body: [{ name: "base" }] });
+    const made = await daemon.call("createTemplateInstances", { body: [{ name: "base", timeout_s: -1 }] });
     assert.deepEqual(made.data.instances, [
       { status: "success", uuid: base.id, name: "base", state: "template" },
     ]);
@@ -155,7 +155,7 @@ test("a template of a template of a template", async () => {
     const { id } = await run(daemon, "t0");
     host.world.remember(id, "0");
     for (const level of [1, 2, 3]) {
-      await daemon.call("createTemplateInstances", { body: [{ name: `t${level - 1}` }] });
+      await daemon.call("createTemplateInstances", { body: [{ name: `t${level - 1}`, timeout_s: -1 }] });
       const next = await daemon.call("VM.Run", { template: `t${level - 1}`, name: `t${level}`, wait_s: 20 });
       assert.equal(host.world.recall(next.id), String(level - 1));
       host.world.remember(next.id, String(level));
@@ -374,7 +374,7 @@ test("templates count as instances of the account", async () => {
     const daemon = await startDaemon(host, { nodeLimits: { ...limits, instances: 2 } });
     try {
       await run(daemon, "base");
-      await daemon.call("createTemplateInstances", { body: [{ name: "base" }] });
+      await daemon.call("createTemplateInstances", { body: [{ name: "base", timeout_s: -1 }] });
       await run(daemon, "one");
       await assert.rejects(run(daemon, "two"), { code: "quota_exceeded" });
       const [quotas] = (await daemon.call("getUser")).data.quotas;

@@ -1,28 +1,59 @@
 /** Templates, checkpoints, branches and rewinds of the API, on top of the snapshots room and operations. */
-import type { InstanceId } from "@uni/contract/ids";
+import { randomUUID } from "node:crypto";
+import { type AccountId, asInstanceId, type InstanceId } from "@uni/contract/ids";
 import type { Instance } from "@uni/contract/resources/instance";
-import type { HistoryEntry, SnapshotsPort } from "../api/port.ts";
+import type { HistoryEntry, NewCheckpoint, Reference, SnapshotsPort } from "../api/port.ts";
+import type { Log } from "../base/log.ts";
+import { withSuffix } from "../instances/names.ts";
 import type { Ancestor } from "../instances/record.ts";
+import { BoundedWaits } from "../operations/bounded-waits.ts";
 import type { RequestedDependencies } from "../operations/create-requested.ts";
 import { rewindInstances } from "../operations/rewind.ts";
-import { branchInstances, makeTemplate, saveCheckpoints } from "../operations/save-instances.ts";
+import {
+  branchInstances,
+  makeTemplate,
+  newCheckpoint,
+  saveCheckpoints,
+} from "../operations/save-instances.ts";
 import { updateSaved } from "../snapshots/saved-update.ts";
 import { viewSaved } from "../snapshots/view.ts";
 
 export interface SnapshotsPortDependencies extends RequestedDependencies {
+  readonly log: Log;
   /** An instance as the wire shows it. */
   readonly get: (id: InstanceId) => Instance;
 }
 
+/** A checkpoint that is not there yet. */
+interface BeingMade {
+  readonly account: AccountId;
+  readonly instance: Instance;
+}
+
 export function createSnapshotsPort(deps: SnapshotsPortDependencies): SnapshotsPort {
-  const { saved, owners, clock, sweep } = deps;
+  const { saved, owners, registry, clock, sweep } = deps;
+  const waits = new BoundedWaits<BeingMade | undefined>(deps);
+  const findBeingMade = (account: AccountId, { uuid, name }: Reference): Instance | undefined =>
+    waits
+      .goingOn()
+      .filter((one) => one?.account === account)
+      .map((one) => one?.instance)
+      .find((one) => (uuid === undefined ? one?.name === name : one?.uuid === uuid));
+  const withIdentity = (wanted: NewCheckpoint) => ({
+    ...wanted,
+    id: asInstanceId(randomUUID()),
+    name: wanted.name ?? withSuffix(registry.get(wanted.from).name),
+  });
   return {
     list(account, kind, { tags, ...page }) {
       const found = saved.of(kind).page(account, { ...page, count: Number.POSITIVE_INFINITY });
       const tagged = found.filter(({ content }) => tags.every((tag) => content.spec.tags.includes(tag)));
       return tagged.slice(0, page.count).map(viewSaved);
     },
-    get: (account, kind, reference) => viewSaved(saved.resolve(kind, account, reference)),
+    get(account, kind, reference) {
+      const beingMade = kind === "checkpoint" ? findBeingMade(account, reference) : undefined;
+      return beingMade ?? viewSaved(saved.resolve(kind, account, reference));
+    },
     async update(account, kind, reference, update) {
       const { id } = saved.resolve(kind, account, reference);
       return viewSaved(await saved.update(id, (content) => updateSaved(content, update)));
@@ -35,9 +66,24 @@ export function createSnapshotsPort(deps: SnapshotsPortDependencies): SnapshotsP
     },
     savedHistory: (account, reference) =>
       historyOf(saved.resolve("checkpoint", account, reference).content.spec.lineage),
-    makeTemplate: async (id, { autokillMs }, signal) =>
-      viewSaved(await makeTemplate(deps, id, { autokillMs, signal })),
-    saveCheckpoints: async (wanted, signal) => (await saveCheckpoints(deps, wanted, signal)).map(viewSaved),
+    async makeTemplate(id, { autokillMs, waitMs }, signal) {
+      const wait = { of: registry.get(id), waitMs, signal, shown: undefined };
+      await waits.run(wait, (until) => makeTemplate(deps, id, { autokillMs, signal: until }));
+      const made = saved.of("template").find(id);
+      return made === undefined ? deps.get(id) : viewSaved(made);
+    },
+    async saveCheckpoint(wanted, waitMs, signal) {
+      const checkpoint = withIdentity(wanted);
+      const record = registry.get(wanted.from);
+      const { account } = record;
+      const unmade = newCheckpoint(checkpoint, { record, snapshot: null, layer: null }, clock.now());
+      const shown = { ...viewSaved(unmade), state: "starting" as const };
+      const wait = { of: record, waitMs, signal, shown: { account, instance: shown } };
+      const made = await waits.run(wait, (until) => saveCheckpoints(deps, [checkpoint], until));
+      return made?.map(viewSaved)[0] ?? shown;
+    },
+    saveCheckpoints: async (wanted, signal) =>
+      (await saveCheckpoints(deps, wanted.map(withIdentity), signal)).map(viewSaved),
     async branch(account, wanted, signal) {
       const made = await branchInstances(deps, account, wanted, { becomes: "branch", signal });
       const starting = made.filter((_record, index) => wanted[index]?.request.autostart === true);

@@ -92,7 +92,7 @@ export async function openSnapshots(surroundings: SnapshotsSurroundings): Promis
   });
   const unwatch = watchUnused(saved, { clock, log, onRemoved: () => sweep.soon() });
   return {
-    port: (get) => createSnapshotsPort({ ...requested, get }),
+    port: (get) => createSnapshotsPort({ ...requested, log, get }),
     create: (account, request, options) => createRequested(requested, account, request, options),
     takeRequest: (id, request) => requests.take(id, request),
     tellOfChildren: (id) => children.tellAll(id),

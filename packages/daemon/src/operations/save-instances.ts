@@ -1,12 +1,10 @@
 /** Templates, checkpoints and branches of instances that are there: what becomes of a capture. */
-import { randomUUID } from "node:crypto";
 import { UniError } from "@uni/contract/errors";
-import { type AccountId, asInstanceId, type InstanceId } from "@uni/contract/ids";
+import type { AccountId, InstanceId } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { BecomingKind } from "../guest/port.ts";
-import { withSuffix } from "../instances/names.ts";
 import type { InstanceRecord } from "../instances/record.ts";
-import type { SavedInstance } from "../snapshots/record.ts";
+import type { NewSaved, SavedInstance } from "../snapshots/record.ts";
 import { type CaptureDependencies, type Captured, captureSet } from "./capture-set.ts";
 import { createFrom, type Model, withAncestors } from "./create-from.ts";
 import type { CreateDependencies } from "./instance-create.ts";
@@ -15,9 +13,9 @@ import { checkLimits } from "./node-limits.ts";
 export interface SaveDependencies extends CaptureDependencies, CreateDependencies {}
 
 export interface NewCheckpoint {
+  readonly id: InstanceId;
   readonly from: InstanceId;
-  /** Undefined: one is made of the instance's. */
-  readonly name: string | undefined;
+  readonly name: string;
   readonly tags: readonly string[];
   readonly autokillMs: number;
 }
@@ -29,18 +27,16 @@ export function saveCheckpoints(
   signal: AbortSignal,
 ): Promise<SavedInstance[]> {
   const ids = wanted.map(({ from }) => from);
-  for (const { from, name } of wanted) {
-    if (name !== undefined) refuseTaken(deps, deps.registry.get(from).account, name);
+  for (const [index, { from, name }] of wanted.entries()) {
+    const { account } = deps.registry.get(from);
+    refuseTaken(deps, account, name);
+    deps.saved.of("checkpoint").requireFree(account, name, index);
   }
   return captureSet(deps, ids, { signal }, async (captured) => {
     const now = deps.clock.now();
-    const made = captured.map(({ record, snapshot, layer }, index) => {
-      const { name = withSuffix(record.name), tags = [], autokillMs = 0 } = wanted[index] ?? {};
-      const spec = { ...record.spec, tags, deleteLock: false };
-      const content = { spec, takenOf: record.id, snapshot, layer, autokillMs, usedAt: now };
-      const id = asInstanceId(randomUUID());
-      return { id, account: record.account, kind: "checkpoint" as const, name, createdAt: now, content };
-    });
+    const made = captured.flatMap(({ record, snapshot, layer }, index) =>
+      wanted.slice(index, index + 1).map((one) => newCheckpoint(one, { record, snapshot, layer }, now)),
+    );
     const saved = await deps.saved.create(made);
     for (const [index, { record }] of captured.entries()) {
       const [newest] = saved.slice(index, index + 1);
@@ -51,6 +47,17 @@ export function saveCheckpoints(
     }
     return saved;
   });
+}
+
+/** Memory and disk are all that is not known of it before it is taken. */
+export function newCheckpoint(
+  { id, name, tags, autokillMs }: NewCheckpoint,
+  { record, snapshot, layer }: Pick<Captured, "record" | "snapshot" | "layer">,
+  now: number,
+): NewSaved {
+  const spec = { ...record.spec, tags, deleteLock: false };
+  const content = { spec, takenOf: record.id, snapshot, layer, autokillMs, usedAt: now };
+  return { id, account: record.account, kind: "checkpoint", name, createdAt: now, content };
 }
 
 export interface TemplateOptions {

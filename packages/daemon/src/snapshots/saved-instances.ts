@@ -60,10 +60,12 @@ export class SavedInstances {
     return this.#byKind[kind].resolve(account, reference);
   }
 
-  /** All of them or none. */
+  /** All of them or none; of one kind and account. */
   create(made: readonly NewSaved[]): Promise<SavedInstance[]> {
     return this.#change(async () => {
-      for (const { kind, account, name } of made) this.#byKind[kind].requireFree(account, name);
+      for (const [index, { kind, account, name }] of made.entries()) {
+        this.#byKind[kind].requireFree(account, name, index);
+      }
       const sequences = await rows.insertSaved(this.#db, made.map(toRow));
       return made.map((saved, index) => this.#put({ ...saved, sequence: sequences[index] ?? 0 }));
     });

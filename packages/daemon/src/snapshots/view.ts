@@ -2,9 +2,9 @@
 import type { Accelerator } from "@uni/contract/enums";
 import type { Instance } from "@uni/contract/resources/instance";
 import { resolvedReference } from "../instances/view.ts";
-import type { SavedInstance } from "./record.ts";
+import type { NewSaved } from "./record.ts";
 
-export function viewSaved({ id, name, createdAt, kind, content }: SavedInstance): Instance {
+export function viewSaved({ id, name, createdAt, kind, content }: NewSaved): Instance {
   const { spec, snapshot, autokillMs } = content;
   const autokill = { time_ms: autokillMs };
   return {

@@ -22,7 +22,7 @@ export const templateCreate: CommandModule = {
               names,
               async (name) => {
                 const more = autokill === undefined ? {} : { autokill: autokillOf(autokill) };
-                const body = [{ ...referenceOf(name), ...more }];
+                const body = [{ ...referenceOf(name), timeout_s: -1, ...more }];
                 const envelope = await client.operation("createTemplateInstances", { body }, { signal });
                 const [made] = envelopeItems<Instance>(envelope, "instances", `making '${name}' a template`);
                 return { uuid: made?.uuid, name: made?.name };

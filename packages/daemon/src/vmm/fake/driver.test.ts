@@ -120,7 +120,7 @@ test("the fake fails a suspension or a wake when told to, and holds suspensions 
   await machine.pause();
   vmm.failNextSuspend(new Error("no room"));
   await assert.rejects(machine.suspend(sleep, signal), /no room/);
-  const release = vmm.holdSuspensions();
+  const release = vmm.holdSnapshots();
   const packet = new AbortController();
   const held = machine.suspend(sleep, packet.signal);
   packet.abort(new Error("a packet came"));

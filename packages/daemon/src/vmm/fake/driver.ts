@@ -35,8 +35,8 @@ export interface FakeVmm extends Vmm {
   failNextSuspend(error: Error): void;
   failNextResume(error: Error): void;
   failNextCapture(step: CaptureStep, error: Error): void;
-  /** Suspensions wait until the returned function is called, or they are aborted. */
-  holdSuspensions(): () => void;
+  /** Suspensions and captures wait until the returned function is called, or they are aborted. */
+  holdSnapshots(): () => void;
 }
 
 type Step = "start" | "suspend" | "resume" | CaptureStep;
@@ -51,18 +51,19 @@ export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
     failures.delete(step);
     if (failure) throw failure;
   };
+  const letThrough = (signal: AbortSignal) => untilAborted(held, signal);
   const suspend = async (process: FakeProcess, directory: string, signal: AbortSignal) => {
     signal.throwIfAborted();
     if (!process.paused || process.guestExit) {
       throw new UniError("wrong_state", `suspend machine ${process.spec.id}: it is not paused`);
     }
-    await untilAborted(held, signal);
+    await letThrough(signal);
     failIfTold("suspend");
     const { memory, origin: standsOn } = process;
     return { bytes: writeFakeSnapshot(directory, { shape: process.spec.shape, memory, standsOn }) };
   };
   const open = (process: FakeProcess, timings: MachineTimings | undefined) =>
-    openMachine(world, process, timings, suspend, failIfTold);
+    openMachine(world, process, timings, { suspend, failIfTold, letThrough });
   const spawn = async (spec: MachineSpec, asleep?: Parameters<FakeWorld["spawn"]>[2]) => {
     const startedUs = clock.monotonicUs();
     const process = await world.spawn(spec, onConnect, asleep);
@@ -116,7 +117,7 @@ export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
     failNextSuspend: (error) => void failures.set("suspend", error),
     failNextResume: (error) => void failures.set("resume", error),
     failNextCapture: (step, error) => void failures.set(step, error),
-    holdSuspensions() {
+    holdSnapshots() {
       const { promise, resolve } = Promise.withResolvers<void>();
       held = promise;
       return resolve;
@@ -124,16 +125,21 @@ export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
   };
 }
 
+interface Told {
+  readonly suspend: (
+    process: FakeProcess,
+    directory: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly bytes: number }>;
+  readonly failIfTold: (step: CaptureStep) => void;
+  readonly letThrough: (signal: AbortSignal) => Promise<void>;
+}
+
 function openMachine(
   world: FakeWorld,
   process: FakeProcess,
   timings: MachineTimings | undefined,
-  suspend: (
-    process: FakeProcess,
-    directory: string,
-    signal: AbortSignal,
-  ) => Promise<{ readonly bytes: number }>,
-  failIfTold: (step: CaptureStep) => void,
+  { suspend, failIfTold, letThrough }: Told,
 ): Machine {
   const exit = Promise.withResolvers<MachineExit>();
   if (process.guestExit) exit.resolve(process.guestExit);
@@ -157,6 +163,7 @@ function openMachine(
     async capture(target, signal) {
       signal.throwIfAborted();
       requireAlive("capture");
+      await letThrough(signal);
       return beginFakeCapture(process, target, requireAlive, failIfTold);
     },
     async foldDisk({ path, onto }, signal) {
