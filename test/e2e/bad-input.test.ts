@@ -41,7 +41,11 @@ const refusals: Record<string, Refusal> = {
   },
   "more replicas than allowed": { body: { image, replicas: 10_000 }, status: 400, says: /replicas/ },
   "no image": { body: { name: "nothing" }, status: 400, says: /image/ },
-  "an image that is not there": { body: { image: "no-such" }, status: 200, says: /"code":"image_not_found"/ },
+  "an image that is not there": {
+    body: { image: { url: "no-such", pull_policy: "never" } },
+    status: 200,
+    says: /"code":"image_not_found"/,
+  },
   "a feature of a later day": {
     body: { image, volumes: [{ name: "v", at: "/v" }] },
     status: 400,

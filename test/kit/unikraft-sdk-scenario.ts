@@ -106,7 +106,7 @@ async function failAsDocumented(client: Client, prefix: string, image: string): 
   );
   await rejects(client.instances.start({ name: `${prefix}-none` }), 404);
   await rejects(client.instances.create({ name: `${prefix}-web`, image }), undefined);
-  await rejects(client.instances.create({ image: `${prefix}-no-such-image` }), 404);
+  await rejects(client.instances.create({ image: { url: `${prefix}-none`, pull_policy: "never" } }), 404);
   await rejects(client.instances.create({ image, timeout_s: 5 }), 400);
   await rejects(
     client.instances.create({ image, unheard_of: 1 } as never),

@@ -1,3 +1,4 @@
+import { chmod, open } from "node:fs/promises";
 import { UniError } from "@uni/contract/errors";
 import { Kysely } from "kysely";
 import { type MigrationProvider, Migrator } from "kysely/migration";
@@ -31,6 +32,7 @@ const migrations: MigrationProvider = {
 
 /** Opens the database, brings it to the newest schema, and refuses one that a newer version has written. */
 export async function openDatabase(path: string): Promise<Database> {
+  if (path !== ":memory:") await keepPrivate(path);
   const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(path) });
   const { error } = await new Migrator({ db, provider: migrations }).migrateToLatest();
   if (error === undefined) return db;
@@ -43,4 +45,14 @@ export async function openDatabase(path: string): Promise<Database> {
       cause: error,
     },
   );
+}
+
+/** It holds passwords of registries and environments of programs; SQLite gives its other files the mode of this one. */
+async function keepPrivate(path: string): Promise<void> {
+  await (await open(path, "a", 0o600)).close();
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) await chmod(file, 0o600).catch(isMissing);
+}
+
+function isMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOENT") throw error;
 }

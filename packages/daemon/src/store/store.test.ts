@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -102,4 +102,17 @@ test("references of an older schema mean their images, and what an image names i
   assert.equal(await repositories.contains("web", "sha256:b" as Digest, "blob"), true);
   assert.equal(await repositories.contains("we", "sha256:b" as Digest, "blob"), false);
   await db.destroy();
+});
+
+test("nobody else reads the database, not even one that was readable before", async () => {
+  await withDatabase(async (db, path) => {
+    await writeSetting(db, "a", "b");
+    const files = [path, `${path}-wal`, `${path}-shm`];
+    const modes = () => files.map((file) => statSync(file).mode & 0o777);
+    assert.deepEqual(modes(), [0o600, 0o600, 0o600]);
+    for (const file of files) chmodSync(file, 0o644);
+    const again = await openDatabase(path);
+    assert.deepEqual(modes(), [0o600, 0o600, 0o600]);
+    await again.destroy();
+  });
 });
