@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { TestDaemon } from "../kit/daemon.ts";
+import { unpacked } from "../kit/unpacked.ts";
 import { until } from "../kit/until.ts";
 import { rssBytes } from "./host-memory.ts";
 import { median } from "./median.ts";
@@ -155,7 +156,7 @@ async function startDockerRegistry(directory: string): Promise<Server & { stop()
     `http: {addr: "127.0.0.1:${theirPort}"}`,
   ];
   writeFileSync(config, `${lines.join("\n")}\n`);
-  const child = spawn("docker-registry", ["serve", config], { stdio: "ignore" });
+  const child = spawn(unpacked("docker-registry"), ["serve", config], { stdio: "ignore" });
   const url = `http://127.0.0.1:${theirPort}`;
   await until("docker-registry answers", () =>
     fetch(`${url}/v2/`).then(
