@@ -224,6 +224,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     limits,
   });
   await undo.add("snapshots", () => snapshots.release());
+  await undo.add("captures", () => snapshots.endCaptures());
   await undo.add("ROMs", watchRoms({ registry, saved, romFiles }));
 
   const shared = {

@@ -310,6 +310,7 @@ export async function startDaemon(
     async close() {
       await socket.close();
       await autoscale.close();
+      await snapshots.endCaptures();
       await owners.release();
       state.dead = true;
       await goAway();

@@ -3,10 +3,9 @@ import { randomUUID } from "node:crypto";
 import { type AccountId, asInstanceId, type InstanceId } from "@uni/contract/ids";
 import type { Instance } from "@uni/contract/resources/instance";
 import type { HistoryEntry, NewCheckpoint, Reference, SnapshotsPort } from "../api/port.ts";
-import type { Log } from "../base/log.ts";
 import { withSuffix } from "../instances/names.ts";
 import type { Ancestor } from "../instances/record.ts";
-import { BoundedWaits } from "../operations/bounded-waits.ts";
+import type { BoundedWaits } from "../operations/bounded-waits.ts";
 import type { RequestedDependencies } from "../operations/create-requested.ts";
 import { rewindInstances } from "../operations/rewind.ts";
 import {
@@ -19,20 +18,19 @@ import { updateSaved } from "../snapshots/saved-update.ts";
 import { viewSaved } from "../snapshots/view.ts";
 
 export interface SnapshotsPortDependencies extends RequestedDependencies {
-  readonly log: Log;
+  readonly waits: BoundedWaits<BeingMade | undefined>;
   /** An instance as the wire shows it. */
   readonly get: (id: InstanceId) => Instance;
 }
 
 /** A checkpoint that is not there yet. */
-interface BeingMade {
+export interface BeingMade {
   readonly account: AccountId;
   readonly instance: Instance;
 }
 
 export function createSnapshotsPort(deps: SnapshotsPortDependencies): SnapshotsPort {
-  const { saved, owners, registry, clock, sweep } = deps;
-  const waits = new BoundedWaits<BeingMade | undefined>(deps);
+  const { saved, owners, registry, clock, sweep, waits } = deps;
   const findBeingMade = (account: AccountId, { uuid, name }: Reference): Instance | undefined =>
     waits
       .goingOn()

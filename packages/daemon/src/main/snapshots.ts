@@ -7,6 +7,7 @@ import { ensureDirectory } from "../host/files.ts";
 import type { GuestRequest } from "../instances/guest-request.ts";
 import type { Owners } from "../instances/owners.ts";
 import type { InstanceRecord } from "../instances/record.ts";
+import { BoundedWaits } from "../operations/bounded-waits.ts";
 import {
   createRequested,
   type RequestedDependencies,
@@ -20,7 +21,7 @@ import { OnDemandTemplates } from "../operations/on-demand-templates.ts";
 import { watchUnused } from "../snapshots/autokill.ts";
 import { neededBy } from "../snapshots/references.ts";
 import { SnapshotSweep } from "../snapshots/sweep.ts";
-import { createSnapshotsPort } from "./snapshots-port.ts";
+import { type BeingMade, createSnapshotsPort } from "./snapshots-port.ts";
 
 export interface SnapshotsSurroundings extends CreateDependencies {
   readonly owners: Owners;
@@ -40,6 +41,8 @@ export interface OpenSnapshots {
   readonly tellOfChildren: (id: InstanceId) => void;
   /** After a start: what was made for somebody who is gone goes, and what nothing needs. */
   readonly recover: () => Promise<void>;
+  /** Captures that nobody waits for end. */
+  readonly endCaptures: () => Promise<void>;
   readonly release: () => void;
 }
 
@@ -83,6 +86,7 @@ export async function openSnapshots(surroundings: SnapshotsSurroundings): Promis
     },
   });
   const requested: RequestedDependencies = { ...surroundings, sweep, onDemand };
+  const waits = new BoundedWaits<BeingMade | undefined>({ clock, log });
   const requests = new GuestRequests({ ...requested, log });
   const children = new ForkedChildren({ registry, owners, log });
   // What memory or disk of an instance stood on may be needed no more when it is gone, or when a run of it is over.
@@ -92,7 +96,7 @@ export async function openSnapshots(surroundings: SnapshotsSurroundings): Promis
   });
   const unwatch = watchUnused(saved, { clock, log, onRemoved: () => sweep.soon() });
   return {
-    port: (get) => createSnapshotsPort({ ...requested, log, get }),
+    port: (get) => createSnapshotsPort({ ...requested, waits, get }),
     create: (account, request, options) => createRequested(requested, account, request, options),
     takeRequest: (id, request) => requests.take(id, request),
     tellOfChildren: (id) => children.tellAll(id),
@@ -100,6 +104,7 @@ export async function openSnapshots(surroundings: SnapshotsSurroundings): Promis
       await Promise.allSettled(left.map(async ({ id }) => owners.of(id).delete()));
       await sweep.sweep().catch((error) => log.error({ err: error }, "sweeping snapshots failed"));
     },
+    endCaptures: () => waits.close(),
     release() {
       unfollow();
       unwatch();

@@ -20,7 +20,10 @@ export interface BoundedWait<Shown> {
 export class BoundedWaits<Shown> {
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #goingOn = new Set<BoundedWait<Shown>>();
+  readonly #goingOn = new Map<
+    BoundedWait<Shown>,
+    { readonly end: AbortController; readonly over: Promise<void> }
+  >();
 
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Log }) {
     this.#clock = clock;
@@ -29,25 +32,25 @@ export class BoundedWaits<Shown> {
 
   /** Those that nobody waits for any more. */
   goingOn(): Shown[] {
-    return [...this.#goingOn].map(({ shown }) => shown);
+    return [...this.#goingOn.keys()].map(({ shown }) => shown);
   }
 
   /** Undefined: the wait is over and it goes on. While it does the instance is captured for nobody else. */
   async run<T>(wait: BoundedWait<Shown>, take: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
     const { of, waitMs, signal } = wait;
-    if ([...this.#goingOn].some((other) => other.of.id === of.id)) {
+    if ([...this.#goingOn.keys()].some((other) => other.of.id === of.id)) {
       throw new UniError("wrong_state", `capture instance '${of.name}': another capture of it goes on`, {
         hint: "Try again when that one is done.",
       });
     }
     signal.throwIfAborted();
-    const left = new AbortController();
-    const taken = take(left.signal);
-    const leave = () => left.abort(signal.reason);
+    const end = new AbortController();
+    const taken = take(end.signal);
+    const leave = () => end.abort(signal.reason);
     signal.addEventListener("abort", leave, { once: true });
     const late = Promise.withResolvers<undefined>();
     const letGo = () => {
-      this.#follow(wait, taken);
+      this.#goingOn.set(wait, { end, over: this.#follow(wait, taken) });
       late.resolve(undefined);
     };
     const cancel = Number.isFinite(waitMs) ? this.#clock.after(waitMs, letGo) : () => {};
@@ -59,10 +62,20 @@ export class BoundedWaits<Shown> {
     }
   }
 
-  #follow(wait: BoundedWait<Shown>, taken: Promise<unknown>): void {
-    this.#goingOn.add(wait);
-    taken
-      .catch((error) => this.#log.warn({ err: error, instance: wait.of.id }, "a capture has failed"))
-      .finally(() => this.#goingOn.delete(wait));
+  /** Those that nobody waits for end as failed ones do: their instances go on. */
+  async close(): Promise<void> {
+    const working = [...this.#goingOn.values()];
+    for (const { end } of working) end.abort(new UniError("unreachable", "the daemon ends"));
+    await Promise.all(working.map(({ over }) => over));
+  }
+
+  async #follow(wait: BoundedWait<Shown>, taken: Promise<unknown>): Promise<void> {
+    try {
+      await taken;
+    } catch (error) {
+      this.#log.warn({ err: error, instance: wait.of.id }, "a capture has failed");
+    } finally {
+      this.#goingOn.delete(wait);
+    }
   }
 }
