@@ -11,9 +11,16 @@ import { answerOf, putToDisk, type World } from "./world.ts";
 
 export type Fault = (world: World) => Promise<void>;
 
-const kill = (pids: readonly number[]): void => {
-  for (const pid of pids) process.kill(pid, "SIGKILL");
-};
+/** One may end meanwhile by itself: the edge's workers do with their master. */
+function kill(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}
 
 async function killDaemon({ daemon, random, note }: World): Promise<void> {
   const away = Math.round(random() * 1_500);

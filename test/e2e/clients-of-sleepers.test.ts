@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { daemonForFile } from "../kit/machine-test.ts";
 import { type Running, runProgram, startProgram } from "../kit/programs.ts";
-import { reached } from "../kit/sleepers.ts";
+import { reached, suspendToDisk } from "../kit/sleepers.ts";
 import { until } from "../kit/until.ts";
 
 const uni = await daemonForFile({ env: { UNI_SLEEP_TO_DISK_AFTER: "1000" } });
@@ -25,10 +25,7 @@ async function runSleepy(
 }
 
 async function asleep(name: string, tier: (typeof tiers)[number]): Promise<void> {
-  // What happened last may still be happening; a packet turns a suspension back.
-  await reached(uni, name, "paused");
-  if (tier === "disk") await uni.ok(["suspend", name]);
-  await reached(uni, name, tier);
+  await (tier === "disk" ? suspendToDisk(uni, name) : reached(uni, name, tier));
 }
 
 /** Types a line into a session, and waits until what it prints from here on fits. */

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { edgeClient } from "../kit/load.ts";
 import { buildBusybox, daemonForFile, runScript, serve } from "../kit/machine-test.ts";
 import { runProgram } from "../kit/programs.ts";
+import { reached, suspendToDisk } from "../kit/sleepers.ts";
 import { until } from "../kit/until.ts";
 
 const daemon = await daemonForFile({ env: { UNI_SLEEP_TO_DISK_AFTER: "1000" } });
@@ -46,25 +47,17 @@ const timings = async (count: number): Promise<readonly (readonly string[])[]> =
   return answers.map((answer) => answer.timings);
 };
 
-async function tier(): Promise<string> {
-  const { state, sleep } = await daemon.json(["inspect", "nap"]);
-  return state === "standby" ? sleep.tier : state;
-}
-
 test("the first response after a sleep says how long the wake held it, and no other does", async () => {
   await runScript(daemon, "nap", serve("here"), [
     ...["-p", "443:8080", "--domain", "nap"],
     ...["--scale-to-zero", "idle", "--cooldown", "1", "--stateful"],
   ]);
   assert.deepEqual(await timings(2), [[], []]);
-  await until("it sleeps in memory", async () => (await tier()) === "paused");
+  await reached(daemon, "nap", "paused");
   const [first, ...others] = await timings(3);
   assert.match(first?.join() ?? "", /^wake;dur=\d+$/);
   assert.deepEqual(others, [[], []]);
-  await until("it sleeps on disk", async () => {
-    await daemon.ok(["suspend", "nap"]);
-    return (await tier()) === "disk";
-  });
+  await suspendToDisk(daemon, "nap");
   const [fromDisk, ...later] = await timings(3);
   assert.match(fromDisk?.join() ?? "", /^wake;dur=\d+$/);
   assert.deepEqual(later, [[], []]);
@@ -78,8 +71,7 @@ async function runPatient(): Promise<void> {
     ...["--scale-to-zero", "idle", "--cooldown", "600", "--stateful"],
   ]);
   assert.deepEqual(await timings(1), [[]]);
-  await daemon.ok(["suspend", "nap"]);
-  await until("it sleeps on disk", async () => (await tier()) === "disk");
+  await suspendToDisk(daemon, "nap");
 }
 
 test("fifty requests at once for one sleeper are all answered, after one wake", async () => {

@@ -13,6 +13,7 @@ import {
   page,
   reached as reachedOn,
   runRemembering as runOn,
+  suspendToDisk,
   tierOf as tierOn,
 } from "../kit/sleepers.ts";
 import { until } from "../kit/until.ts";
@@ -61,8 +62,7 @@ test("an idle instance falls asleep, and a request wakes it with its memory", as
 test("suspended to disk it has no process and no device; it wakes with its memory and the right time", async () => {
   const url = await runRemembering("web");
   const before = await memoryAt(url);
-  await uni.ok(["suspend", "web"]);
-  await reached("web", "disk");
+  await suspendToDisk(uni, "web");
   await until("its process is gone", () => machines() === 0);
   assert.doesNotMatch(execFileSync("ip", ["-brief", "link"], { encoding: "utf8" }), /^u\w+-\w{4}\s/m);
   const after = await memoryAt(url);
@@ -78,8 +78,7 @@ for (const tier of ["paused", "disk"] as const) {
     await runScript(uni, "other", serve("other"));
     const { nonce } = await memoryAt(url);
     const sleep = async () => {
-      if (tier === "disk") await uni.ok(["suspend", "web"]);
-      await reached("web", tier);
+      await (tier === "disk" ? suspendToDisk(uni, "web") : reached("web", tier));
     };
     await sleep();
     assert.equal((await memoryAt("http://127.0.0.1:18080/")).nonce, nonce);
@@ -103,8 +102,7 @@ for (const tier of ["paused", "disk"] as const) {
       assert.equal(String(answer), text);
     };
     await say("one");
-    if (tier === "disk") await uni.ok(["suspend", "echo"]);
-    await reached("echo", tier);
+    await (tier === "disk" ? suspendToDisk(uni, "echo") : reached("echo", tier));
     await say("two");
     socket.destroy();
   });
@@ -112,8 +110,7 @@ for (const tier of ["paused", "disk"] as const) {
   test(`asleep (${tier}), it wakes for a daemon that came after it was killed`, async () => {
     const url = await runRemembering("web", idly);
     const { nonce } = await memoryAt(url);
-    if (tier === "disk") await uni.ok(["suspend", "web"]);
-    await reached("web", tier);
+    await (tier === "disk" ? suspendToDisk(uni, "web") : reached("web", tier));
     await uni.kill();
     const answer = memoryAt(url);
     await uni.start();
@@ -125,8 +122,7 @@ for (const tier of ["paused", "disk"] as const) {
   test(`fifty requests at once to one asleep (${tier}) are one wake`, async () => {
     const url = await runRemembering("web", idly);
     const { nonce } = await memoryAt(url);
-    if (tier === "disk") await uni.ok(["suspend", "web"]);
-    await reached("web", tier);
+    await (tier === "disk" ? suspendToDisk(uni, "web") : reached("web", tier));
     // A connection that finds the guest's backlog full is silent for seconds before it tries again.
     await uni.ok(["update", "web", "--cooldown", "60"]);
     const { start_count: before } = await inspect("web");
@@ -139,8 +135,7 @@ for (const tier of ["paused", "disk"] as const) {
 test("what is asked of a sleeper: commands and copies wake it, reading about it does not", async () => {
   const url = await runRemembering("web");
   const { nonce } = await memoryAt(url);
-  await uni.ok(["suspend", "web"]);
-  await reached("web", "disk");
+  await suspendToDisk(uni, "web");
   await uni.ok(["logs", "web"]);
   await uni.ok(["stats", "web"]);
   await uni.ok(["inspect", "web"]);
@@ -168,8 +163,7 @@ test("suspend and start by name; stop and removal of sleepers leave nothing", as
   assert.equal(used.live_instances, 0);
   await uni.ok(["start", "web"]);
   assert.equal((await memoryAt(url)).nonce, nonce);
-  await uni.ok(["suspend", "web"]);
-  await reached("web", "disk");
+  await suspendToDisk(uni, "web");
   await uni.ok(["stop", "-t", "1", "web"]);
   const stopped = await inspect("web");
   assert.deepEqual([stopped.state, stopped.sleep], ["stopped", undefined]);
@@ -193,8 +187,7 @@ test("without its memory it boots when it is woken, and the request waits for it
 test("a damaged memory that was promised: it says so, and starts cold", async () => {
   const url = await runRemembering("web", ["--scale-to-zero", "idle", "--cooldown", "60", "--stateful"]);
   const { nonce } = await memoryAt(url);
-  await uni.ok(["suspend", "web"]);
-  await reached("web", "disk");
+  await suspendToDisk(uni, "web");
   const { uuid } = await inspect("web");
   rmSync(join(uni.dataDirectory, "instances", uuid, "sleep"), { recursive: true });
   const { message, hint } = await uni.refused(["start", "web"]);
@@ -207,8 +200,7 @@ test("a damaged memory that was promised: it says so, and starts cold", async ()
 test("a damaged memory that nobody was promised: it boots by itself for who asks", async () => {
   const url = await runRemembering("web", ["--scale-to-zero", "idle", "--cooldown", "600"]);
   const { nonce } = await memoryAt(url);
-  await uni.ok(["suspend", "web"]);
-  await reached("web", "disk");
+  await suspendToDisk(uni, "web");
   const { uuid } = await inspect("web");
   rmSync(join(uni.dataDirectory, "instances", uuid, "sleep"), { recursive: true });
   const { nonce: another } = await until("it counts anew", () => memoryAt(url).catch(() => undefined));

@@ -38,6 +38,17 @@ export const reached = (daemon: TestDaemon, name: string, goal: string): Promise
     return true;
   });
 
+/**
+ * Suspends one that has just been spoken to. The last packets of a connection, which its other side may end seconds later as
+ * the edge does, turn a suspension back: then it is asked for again.
+ */
+export const suspendToDisk = (daemon: TestDaemon, name: string): Promise<true> =>
+  until(`${name} is suspended to disk`, async () => {
+    await daemon.ok(["suspend", name]);
+    assert.equal(await tierOf(daemon, name), "disk");
+    return true;
+  });
+
 /** Runs one whose memory `memoryAt` reads, and returns its URL. */
 export async function runRemembering(
   daemon: TestDaemon,
