@@ -1,5 +1,5 @@
 /**
- * Where an image's documents and blobs come from: an archive, a layout on disk, later a registry. What a source returns
+ * Where an image's documents and blobs come from: an archive, a layout on disk, a registry. What a source returns
  * is not trusted: the importer checks length and digest of everything.
  */
 import type { Descriptor } from "./oci.ts";

@@ -4,7 +4,7 @@ import { type ExchangeContext, exchange } from "./exchange.ts";
 import { codeOf } from "./failures.ts";
 
 /** What a client sees that speaks TLS to a server that does not, or where nobody speaks TLS at all. */
-const noTls = /^(?:EPROTO|ECONNRESET|ECONNREFUSED|EPIPE|ERR_SSL_.*)$/;
+const noTls = /^(?:EPROTO|ECONNRESET|ECONNREFUSED|EPIPE|ERR_PROXY_TUNNEL|ERR_SSL_.*)$/;
 
 /** TLS wherever it is spoken; plain HTTP only where that is allowed and TLS is not understood. */
 export async function findProtocol(
