@@ -14,6 +14,9 @@ export function readCreateRequest(request: CreateInstanceRequest, depth = 0): Cr
   refuseContradictions(given);
   refuseUnsupported(given);
   const isOfImage = sourceOf(given) === undefined;
+  if (policy !== undefined && given.image === undefined) {
+    throw exclusive("Member 'pull_policy' needs 'image'");
+  }
   if (isOfImage && given.image === undefined) throw new UniError("invalid_value", "Missing member 'image'");
   return {
     ...given,

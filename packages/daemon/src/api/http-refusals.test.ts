@@ -41,6 +41,11 @@ const refusedCreates: readonly (readonly [body: unknown, message: string])[] = [
     "Member 'restart_policy' must be one of 'never', 'always', 'on-failure', not 'maybe'",
   ],
   [{ image: "hello", replicas: -1 }, "Member 'replicas' must be between 0 and 252, not -1"],
+  [{ template: { name: "t" }, pull_policy: "always" }, "Member 'pull_policy' needs 'image'"],
+  [
+    { image: "hello", pull_policy: "often" },
+    "Member 'pull_policy' must be one of 'always', 'if_not_present', 'never', not 'often'",
+  ],
   [{ image: "hello", timeout_s: 5 }, "Member 'timeout_s' needs 'autostart' to be true"],
   [{ image: "hello", wait_timeout_ms: 5 }, "Member 'wait_timeout_ms' needs 'autostart' to be true"],
   [

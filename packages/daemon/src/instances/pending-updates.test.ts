@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
+import type { ImageReference } from "@uni/contract/resources/image-spec";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import { applyPending, updateInstance } from "./pending-updates.ts";
 import type { InstanceStatus } from "./record.ts";
@@ -10,7 +11,8 @@ import { digestOf, idOf, recordOf, resolveNothing, romOf, withRegistry } from ".
 const id = idOf(1);
 const lifecycle = {
   resolveRoms: resolveNothing,
-  async resolveImage(reference: string) {
+  async resolveImage(given: ImageReference) {
+    const reference = typeof given === "string" ? given : given.url;
     if (reference !== "new") throw new UniError("image_not_found", `find image ${reference}`);
     return { reference, digest: digestOf("1") };
   },
@@ -111,5 +113,23 @@ test("what is on a ROM is settled when it is asked for, and holds with a change 
       registry.get(id).status.updates.map(({ prop }) => prop),
       ["vcpus"],
     );
+  });
+});
+
+test("of an image only its reference is kept, and one that was to be pulled no longer is", async () => {
+  const pull = { policy: "always", credentials: null, headers: {}, mergeRequests: true } as const;
+  const media = { image: { pull, byLabels: true }, roms: [] };
+  const change = { prop: "image", op: "set", value: { url: "new", credentials: "me:secret" } } as const;
+  await withInstance({ state: "running" }, async (registry, update) => {
+    await update(change);
+    assert.deepEqual(registry.get(id).status.updates, [
+      { prop: "image", op: "set", value: "new", status: "pending" },
+    ]);
+  });
+  await withInstance({}, async (registry, update) => {
+    await registry.change(id, { spec: { imageDigest: null, media } });
+    await update(change);
+    const { spec } = registry.get(id);
+    assert.deepEqual([spec.imageDigest, spec.media], [digestOf("1"), null]);
   });
 });

@@ -93,3 +93,16 @@ test("a ROM takes the place of the one of its name; there are never more than th
     (error: UniError) => error.code === "too_many",
   );
 });
+
+test("ROMs that are still to be pulled go by the same changes", () => {
+  const pull = { policy: "always", credentials: null, headers: {}, mergeRequests: true } as const;
+  const missing = (name: string) => ({ name, at: null, reference: name, pull });
+  const media = { image: null, roms: [missing("a"), missing("b")] };
+  const after = (op: "set" | "add" | "del", value?: unknown) =>
+    applyUpdate({ ...spec, media }, { prop: "roms", op, value }).media?.roms.map(({ name }) => name);
+  assert.deepEqual(after("add", [romOf("a")]), ["b"]);
+  assert.deepEqual(after("add", [romOf("c")]), ["a", "b"]);
+  assert.deepEqual(after("set", [romOf("c")]), undefined);
+  assert.deepEqual(after("del", ["b"]), ["a"]);
+  assert.deepEqual(after("del"), undefined);
+});
