@@ -39,6 +39,7 @@ import { savedOperations } from "./saved-operations.ts";
 import { scaleOperations } from "./scale-operations.ts";
 import { list, request } from "./schema.ts";
 import { serviceOperations } from "./service-operations.ts";
+import { setOperations } from "./set-operations.ts";
 
 export type HttpMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -249,6 +250,7 @@ export const operations = {
   ),
 
   ...savedOperations,
+  ...setOperations,
   ...serviceOperations,
   ...scaleOperations,
 

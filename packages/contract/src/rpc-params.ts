@@ -9,8 +9,9 @@ import {
   Hostname,
   InstanceUpdate,
 } from "./resources/instance.ts";
+import { instanceSet, setNameMembers } from "./resources/instance-set.ts";
 import { PortMapping } from "./resources/port-mapping.ts";
-import { count, integer, list, nameText, plainText, request, stringMap, tagList, words } from "./schema.ts";
+import { count, integer, list, plainText, request, stringMap, tagList, words } from "./schema.ts";
 
 const reference = plainText("Uuid, name, or unambiguous uuid prefix");
 const imageReference = plainText("Image reference", limits.pathLength);
@@ -109,27 +110,23 @@ export const SuspendParams = request({
   drain_s: Type.Optional(integer("Seconds to wait for open connections to end; default 0", limits.graceS)),
 });
 
-const instanceSet = Type.Array(reference, { minItems: 1, maxItems: limits.instanceSet });
-const nameMembers = {
-  name: CreateInstanceRequest.properties.name,
-  suffix: Type.Optional(nameText("Each is named <instance>-<suffix>")),
-};
+const ids = Type.Array(reference, instanceSet);
 
 export const BranchParams = request({
-  ids: instanceSet,
-  ...nameMembers,
+  ids,
+  ...setNameMembers,
   autostart: Type.Optional(Type.Boolean({ description: "Default true" })),
 });
 export type BranchParams = Static<typeof BranchParams>;
 
-export const CheckpointParams = request({ ids: instanceSet, ...nameMembers, tags: Type.Optional(tagList) });
+export const CheckpointParams = request({ ids, ...setNameMembers, tags: Type.Optional(tagList) });
 export type CheckpointParams = Static<typeof CheckpointParams>;
 
 export const RewindParams = request({
-  rewinds: Type.Array(request({ id: reference, checkpoint: plainText("Uuid or name of the checkpoint") }), {
-    minItems: 1,
-    maxItems: limits.instanceSet,
-  }),
+  rewinds: Type.Array(
+    request({ id: reference, checkpoint: plainText("Uuid or name of the checkpoint") }),
+    instanceSet,
+  ),
 });
 export type RewindParams = Static<typeof RewindParams>;
 

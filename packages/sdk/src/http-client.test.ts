@@ -128,6 +128,59 @@ test("run, stop and remove become the operations that say the same", async () =>
   );
 });
 
+test("sets are branched, kept and rewound by the operations for sets", async () => {
+  await withServer(
+    () => ok({ ...instance, name: "web-copy" }, { ...instance, name: "db-copy" }),
+    async (client, asked) => {
+      const made = await client.call("VM.Branch", { ids: ["web", uuid], suffix: "copy", autostart: false });
+      assert.deepEqual(
+        made.map(({ name }) => name),
+        ["web-copy", "db-copy"],
+      );
+      const [kept] = await client.call("VM.Checkpoint", { ids: ["web"], name: "before", tags: ["x"] });
+      assert.deepEqual(kept, {
+        ...{ id: uuid, name: "web-copy", state: "running", created_at: instance.created_at },
+        ...{ image: "hello", memory: 256, vcpus: 1 },
+      });
+      await client.call("VM.Rewind", { rewinds: [{ id: "web", checkpoint: "before" }] });
+      assert.deepEqual(
+        asked.map(({ method, url, body }) => [`${method} ${url}`, body]),
+        [
+          [
+            "PUT /v1/instances/branch",
+            { instances: [{ name: "web" }, { uuid }], suffix: "copy", autostart: false },
+          ],
+          ["PUT /v1/instances/checkpoint", { instances: [{ name: "web" }], name: "before", tags: ["x"] }],
+          [
+            "PUT /v1/instances/rewind",
+            { rewinds: [{ instance: { name: "web" }, checkpoint: { name: "before" } }] },
+          ],
+        ],
+      );
+    },
+  );
+});
+
+test("a kill is a stop by force, and a whole log is read in pages", async () => {
+  const text = (part: string) => Buffer.from(part).toString("base64");
+  const available = { start: 0, end: 6 };
+  const pages = [
+    { output: text("one"), available, range: { start: 0, end: 3 } },
+    { output: text("two"), available, range: { start: 3, end: 6 } },
+  ];
+  await withServer(
+    ({ url }) => {
+      const offset = /offset=(\d)/.exec(url ?? "")?.[1];
+      return ok(offset === undefined ? instance : pages[offset === "0" ? 0 : 1]);
+    },
+    async (client, asked) => {
+      assert.deepEqual(await client.call("VM.Kill", { id: "web" }), { status: "ok" });
+      assert.deepEqual(asked[0]?.body, [{ name: "web", force: true, timeout_s: -1 }]);
+      assert.deepEqual(await client.call("VM.Logs", { id: "web" }), { id: "web", logs: "onetwo" });
+    },
+  );
+});
+
 test("refusals of the whole request and of an item become UniErrors", async () => {
   const item = {
     status: "error",
@@ -172,9 +225,8 @@ test("what only the socket carries says so, and a dead address is unreachable", 
   const client = connect({ url: "http://127.0.0.1:1", token: undefined });
   const refused = { code: "not_supported", hint: /unix socket/ };
   await assert.rejects(client.call("Daemon.Doctor", {}), refused);
-  await assert.rejects(client.call("VM.Branch", { ids: ["web", "db"] }), refused);
-  await assert.rejects(client.call("VM.Checkpoint", { ids: ["web"] }), refused);
-  await assert.rejects(client.call("VM.Rewind", { rewinds: [{ id: "web", checkpoint: "x" }] }), refused);
+  await assert.rejects(client.call("VM.Kill", { id: "x", signal: "HUP" }), refused);
+  await assert.rejects(client.call("VM.Logs", { id: "x", follow: true }), refused);
   await assert.rejects(client.open("VM.Exec", { id: "x", argv: ["ls"] }), refused);
   await assert.rejects(client.attach("x"), refused);
   assert.throws(() => client.events("Daemon.Events", {}), refused);

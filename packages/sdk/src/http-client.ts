@@ -1,14 +1,7 @@
-import { UniError } from "@uni/contract/errors";
 import type { OperationParams, UniClient } from "./client.ts";
 import { type HttpApi, sendHttp } from "./http-envelope.ts";
-import { httpMethods } from "./http-methods.ts";
+import { httpMethods, notCarried } from "./http-methods.ts";
 import { isOperation, operationPaths } from "./operation-paths.ts";
-
-function notCarried(method: string): UniError {
-  return new UniError("not_supported", `calling ${method} over TCP: the REST API has no such operation`, {
-    hint: "Use the unix socket on the daemon's own machine: leave --host and UNI_HOST out.",
-  });
-}
 
 /** What is neither in the path nor the body goes into the query. */
 function fillPath(path: string, { body: _, ...params }: OperationParams): string {

@@ -1,13 +1,15 @@
 /** The people-methods that the REST API can carry, each by the operations it has. */
 import { UniError } from "@uni/contract/errors";
 import { isUuid } from "@uni/contract/ids";
+import { limits } from "@uni/contract/limits";
 import type { Image } from "@uni/contract/resources/image";
 import type { Instance } from "@uni/contract/resources/instance";
+import type { LoggedInstance } from "@uni/contract/resources/instance-results";
 import type { RpcMethodName, RpcParams, RpcResults } from "@uni/contract/rpc-methods";
 import type { CallOptions } from "./client.ts";
 import { createRequestOf } from "./create-request.ts";
 import { type HttpApi, sendForItems, sendHttp } from "./http-envelope.ts";
-import { imageDetailOf, vmDetailOf, vmInfoOf } from "./vm-info.ts";
+import { imageDetailOf, savedInfoOf, vmDetailOf, vmInfoOf } from "./vm-info.ts";
 
 type Handler<M extends RpcMethodName> = (
   api: HttpApi,
@@ -15,6 +17,11 @@ type Handler<M extends RpcMethodName> = (
   options: CallOptions | undefined,
 ) => Promise<RpcResults[M]>;
 export type HttpMethods = { readonly [M in RpcMethodName]?: Handler<M> };
+
+export const notCarried = (method: string): UniError =>
+  new UniError("not_supported", `calling ${method} over TCP: the REST API has no such operation`, {
+    hint: "Use the unix socket on the daemon's own machine: leave --host and UNI_HOST out.",
+  });
 
 const instances = "/v1/instances";
 const referenceOf = (id: string) => (isUuid(id) ? { uuid: id } : { name: id });
@@ -40,6 +47,31 @@ async function transition(
 ): Promise<void> {
   const body = [{ ...referenceOf(id), ...members }];
   await sendForItems(api, { method: "PUT", path: `${instances}/${verb}`, body }, "instances", options);
+}
+
+const ofSet = (
+  api: HttpApi,
+  verb: "branch" | "checkpoint" | "rewind",
+  body: object,
+  options: CallOptions | undefined,
+): Promise<readonly Instance[]> =>
+  sendForItems(api, { method: "PUT", path: `${instances}/${verb}`, body }, "instances", options);
+
+/** What is held when it is first asked for. */
+async function wholeLog(api: HttpApi, { uuid }: Instance, options: CallOptions | undefined): Promise<string> {
+  const parts: Buffer[] = [];
+  let offset = 0;
+  let end = Number.POSITIVE_INFINITY;
+  while (offset < end) {
+    const path = `${instances}/${uuid}/log?offset=${offset}&limit=${limits.logBytes.maximum}`;
+    const asked = sendForItems<LoggedInstance>(api, { method: "GET", path }, "instances", options);
+    const { output = "", available, range } = await one(asked, "reading a log");
+    end = Math.min(end, available?.end ?? 0);
+    if (output === "") break;
+    parts.push(Buffer.from(output, "base64"));
+    offset = range?.end ?? end;
+  }
+  return Buffer.concat(parts).toString("utf8");
 }
 
 const stopMembers = ({ force, grace_s }: RpcParams<"VM.Stop">) => ({
@@ -74,6 +106,17 @@ export const httpMethods: HttpMethods = {
     await transition(api, "stop", params.id, stopMembers(params), options);
     return vmInfoOf(await find(api, params.id, options));
   },
+  "VM.Kill": async (api, { id, signal }, options) => {
+    if (signal !== undefined) throw notCarried("VM.Kill with a signal");
+    await transition(api, "stop", id, stopMembers({ id, force: true }), options);
+    return { status: "ok" };
+  },
+  "VM.Logs": async (api, params, options) => {
+    const { id, follow = false, tail, since } = params;
+    if (follow || tail !== undefined || since !== undefined)
+      throw notCarried("VM.Logs with a choice of lines");
+    return { id, logs: await wholeLog(api, await find(api, id, options), options) };
+  },
   "VM.Restart": async (api, params, options) => {
     await transition(api, "stop", params.id, stopMembers(params), options);
     await transition(api, "start", params.id, {}, options);
@@ -89,6 +132,23 @@ export const httpMethods: HttpMethods = {
     const request = { method: "DELETE", path: instances, body: [{ uuid }] };
     await sendForItems(api, request, "instances", options);
     return { status: "ok", id: uuid, name };
+  },
+  "VM.Branch": async (api, { ids, ...more }, options) => {
+    const body = { instances: ids.map(referenceOf), ...more };
+    return (await ofSet(api, "branch", body, options)).map(vmInfoOf);
+  },
+  "VM.Checkpoint": async (api, { ids, ...more }, options) => {
+    const body = { instances: ids.map(referenceOf), ...more };
+    return (await ofSet(api, "checkpoint", body, options)).map(savedInfoOf);
+  },
+  "VM.Rewind": async (api, { rewinds }, options) => {
+    const body = {
+      rewinds: rewinds.map(({ id, checkpoint }) => ({
+        instance: referenceOf(id),
+        checkpoint: referenceOf(checkpoint),
+      })),
+    };
+    return (await ofSet(api, "rewind", body, options)).map(vmInfoOf);
   },
   "VM.Update": async (api, { id, updates }, options) => {
     const body = updates.map((update) => ({ ...referenceOf(id), ...update }));

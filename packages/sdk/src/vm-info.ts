@@ -1,6 +1,6 @@
 import type { Image } from "@uni/contract/resources/image";
 import type { Instance } from "@uni/contract/resources/instance";
-import type { ImageDetail, VmDetail, VmInfo } from "@uni/contract/rpc";
+import type { ImageDetail, SavedInfo, VmDetail, VmInfo } from "@uni/contract/rpc";
 
 /** The short form of an instance that came over REST. */
 export function vmInfoOf(instance: Instance): VmInfo {
@@ -36,6 +36,17 @@ export function vmDetailOf(instance: Instance): VmDetail {
     cpus: instance.vcpus,
   };
 }
+
+/** The short form of a template or checkpoint that came over REST. */
+export const savedInfoOf = (saved: Instance): SavedInfo => ({
+  id: saved.uuid,
+  name: saved.name,
+  state: saved.state,
+  created_at: saved.created_at,
+  image: saved.image_ref ?? saved.image,
+  memory: saved.memory_mb,
+  vcpus: saved.vcpus,
+});
 
 export function imageDetailOf(image: Image): ImageDetail {
   return {

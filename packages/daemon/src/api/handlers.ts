@@ -15,6 +15,7 @@ import {
   updateCertificates,
 } from "./certificates.ts";
 import { getImageStore, getImages, pinImages, unpinImages } from "./images.ts";
+import { setHandlers } from "./instance-sets.ts";
 import { deleteInstances, updateInstances } from "./instances-change.ts";
 import { createInstances } from "./instances-create.ts";
 import { getLogs } from "./instances-log.ts";
@@ -81,6 +82,7 @@ export function createHandlers(dependencies: ApiDependencies): Readonly<Record<O
     getInstanceHistory: history,
     getInstanceHistoryByUuid: history,
     ...savedHandlers(dependencies),
+    ...setHandlers(dependencies),
     createServiceGroup: (call) => createServiceGroup(services, call),
     getServiceGroups: readGroups,
     getServiceGroupByUuid: readGroups,
