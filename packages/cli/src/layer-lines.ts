@@ -13,7 +13,8 @@ export interface LayerLines {
 }
 
 const betweenDrawsMs = 80;
-const barWidth = 30;
+const longestBar = 30;
+const shortestBar = 4;
 const shownDigits = 12;
 
 export function layerLines(out: Output, clear: () => void): LayerLines {
@@ -45,7 +46,7 @@ function drawnLines({ stderr }: Output, clear: () => void): LayerLines {
     // As many as fit; the last are those that still move.
     const lines = [...layers].slice(-Math.max(1, rows - 2));
     for (const [layer, progress] of lines) {
-      stderr.write(`${barOf({ ...progress, layer }).slice(0, columns - 1)}\u001b[K\n`);
+      stderr.write(`${barOf({ ...progress, layer }, columns).slice(0, columns - 1)}\u001b[K\n`);
     }
     drawn = lines.length;
     drawnAt = nowMs();
@@ -70,12 +71,15 @@ function textOf({ layer, message, total = 0 }: LayerProgress): string {
   return `${shortOf(layer)}: ${printable(message)} ${formatBytes(total)}`;
 }
 
-function barOf(progress: LayerProgress): string {
+function barOf(progress: LayerProgress, columns: number): string {
   const { layer, message, current = 0, total = 0 } = progress;
   if (current >= total) return textOf(progress);
-  const filled = Math.floor((barWidth * current) / total);
-  const bar = `[${"=".repeat(filled)}>${" ".repeat(barWidth - filled)}]`;
-  return `${shortOf(layer)}: ${printable(message)} ${bar} ${formatBytes(current)} of ${formatBytes(total)}`;
+  const start = `${shortOf(layer)}: ${printable(message)} `;
+  const end = `${formatBytes(current)} of ${formatBytes(total)}`;
+  const width = Math.min(longestBar, columns - start.length - end.length - 4);
+  if (width < shortestBar) return `${start}${end}`;
+  const filled = Math.floor((width * current) / total);
+  return `${start}[${"=".repeat(filled)}>${" ".repeat(width - filled - 1)}] ${end}`;
 }
 
 const shortOf = (layer: string): string => printable(layer.replace(/^sha256:/, "").slice(0, shownDigits));

@@ -59,6 +59,11 @@ test("what docker login left is handed over, for that registry alone", () =>
     assert.deepEqual(await given("registry.example.com/web"), { username: "me", password: "secret" });
     assert.equal(await given("other.example.com/web"), undefined);
     assert.deepEqual(await given("nginx"), { username: "<token>", password: "token" });
+    const pushed: Script = {
+      "Image.Push": () => new Stream(async () => ({ digest: layer, reference: "x" })),
+    };
+    const push = await talk(pushed, ["push", "web", "registry.example.com/web"], { env });
+    assert.deepEqual(push.calls[0]?.params["credentials"], { username: "me", password: "secret" });
   }));
 
 test("a credential helper is told the registry on its input, and nothing in its arguments", () =>
