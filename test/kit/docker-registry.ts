@@ -4,6 +4,7 @@ import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Running, startProgram } from "./programs.ts";
+import { unpacked } from "./unpacked.ts";
 import { until } from "./until.ts";
 
 export interface DockerRegistry {
@@ -27,7 +28,9 @@ export async function startDockerRegistry(port: number): Promise<DockerRegistry>
   };
   // JSON is YAML.
   writeFileSync(at("registry.yml"), JSON.stringify(config));
-  const running = startProgram("docker-registry", ["serve", at("registry.yml")], { deadlineMs: 600_000 });
+  const running = startProgram(unpacked("docker-registry"), ["serve", at("registry.yml")], {
+    deadlineMs: 600_000,
+  });
   await until("docker-registry listens", () => listens(running, port));
   return {
     host: `127.0.0.1:${port}`,
