@@ -101,6 +101,17 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
   };
   const byDigest = async (digest: Digest): Promise<Image> =>
     toImage(room, findImage(await room.catalogue.list(), digest));
+  /** Returns what the name means from then on. */
+  async function name(source: string, reference: string): Promise<Digest> {
+    const canonicalName = canonical(reference);
+    const { digest } = await resolveImage(room, local(source));
+    return room.catalogueQueue.run("catalogue", async () => {
+      const row = findImage(await room.catalogue.list(), digest);
+      const target = await targetOfImage(room, local(source), digest);
+      await room.catalogue.put(row, [canonicalName], target);
+      return target;
+    });
+  }
 
   return {
     repositories,
@@ -132,16 +143,15 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
     remove: (reference, inUse) => removeImage(room, local(reference), inUse),
     search: (term) => searchRepositories(room, term),
     usage: (inUse) => imagesUsage(room, inUse),
-    push: (request, how) =>
-      pushImage(room, options.remote, { ...request, reference: local(request.reference) }, how),
+    async push(request, how) {
+      const { reference, destination = reference } = request;
+      // What is here is in this machine's own registry: it is only to have the name.
+      if (isOwn(destination)) return { reference: destination, digest: await name(reference, destination) };
+      return pushImage(room, options.remote, { ...request, reference: local(reference) }, how);
+    },
     prunePulled: (how) => prunePulled(room, how),
     async tag(source, reference) {
-      const name = canonical(reference);
-      const { digest } = await resolveImage(room, local(source));
-      await room.catalogueQueue.run("catalogue", async () => {
-        const row = findImage(await room.catalogue.list(), digest);
-        await room.catalogue.put(row, [name], await targetOfImage(room, local(source), digest));
-      });
+      await name(source, reference);
     },
     async load(archive, reference, how) {
       const name = reference === undefined ? undefined : canonical(reference);

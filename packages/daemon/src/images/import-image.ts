@@ -186,7 +186,10 @@ async function ingestLayer(
   const onBytes = (current: number): void => {
     if (current - reported >= reportBytes) report(current, "receiving");
   };
-  if (await room.blobs.has(digest)) return report(size, "already there");
+  if (await room.blobs.has(digest)) {
+    if (source.isStore !== true) report(size, "already there");
+    return;
+  }
   const origin = source.origin?.(layer);
   if (origin !== undefined) {
     await fetchBlob(room, layer, origin, { signal, onBytes });

@@ -90,6 +90,7 @@ function checkCount(count: number, reference: string | undefined): void {
 /** For images whose blobs are in the store already. */
 export function storedSource(room: Room): ImageSource {
   return {
+    isStore: true,
     manifest: ({ digest }) => room.blobs.read(digest),
     blob: async ({ digest }) => [await room.blobs.read(digest)],
   };

@@ -27,4 +27,7 @@ export interface Stretch {
   readonly bytes: ByteStream;
 }
 
-export type ImageSource = ManifestSource & BlobSource;
+export interface ImageSource extends ManifestSource, BlobSource {
+  /** It is the store itself: that its blobs are there is not worth a word. */
+  readonly isStore?: true;
+}

@@ -260,3 +260,16 @@ test("sizes that come to nothing, to a byte, and to whole chunks", () =>
       assert.deepEqual(target.registry.blobs.get((await send(target, bytes, 3000)).digest), bytes, `${size}`);
     }
   }));
+
+test("a push to this machine's own registry gives the name to what is here", () =>
+  withStore(
+    async ({ images }) => {
+      const archive = imageArchive({ layers, name: "web:1" });
+      const [{ digest }] = (await images.load(stream(archive), undefined, quietly())) as [{ digest: Digest }];
+      const destination = "registry.example.com/team/web:2";
+      const pushed = await images.push({ reference: "web:1", destination }, quietly());
+      assert.deepEqual(pushed, { reference: destination, digest });
+      assert.deepEqual((await images.resolve("team/web:2")).references, ["team/web:2", "web:1"]);
+    },
+    { ownHosts: () => ["registry.example.com"] },
+  ));
