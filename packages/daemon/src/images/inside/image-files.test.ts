@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,6 +8,7 @@ import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
 import type { ImageFile } from "@uni/contract/rpc";
 import fc from "fast-check";
+import { mkfsErofs } from "../../../../../test/kit/mkfs-erofs.ts";
 import { makeTar, type TarMember } from "../../../../../test/kit/tar-writer.ts";
 import { bufferSource } from "../byte-source.ts";
 import { planImage } from "../erofs-plan.ts";
@@ -52,8 +52,7 @@ function erofsByTool(fill: (directory: string) => void, options: readonly string
     const tree = join(directory, "tree");
     mkdirSync(tree);
     fill(tree);
-    execFileSync("mkfs.erofs", ["--quiet", ...options, join(directory, "image"), tree], { stdio: "pipe" });
-    return readFileSync(join(directory, "image"));
+    return mkfsErofs(tree, options);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -6,7 +6,6 @@ import {
   linkSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -19,6 +18,7 @@ import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { UniError } from "@uni/contract/errors";
 import fc from "fast-check";
+import { mkfsErofs } from "../../../../../test/kit/mkfs-erofs.ts";
 import { bufferSource } from "../byte-source.ts";
 import { digestOf } from "../digest.ts";
 import { defaultLimits } from "../limits.ts";
@@ -55,12 +55,6 @@ const cpioOf = (tree: string, format: string): Buffer =>
     stdio: ["pipe", "pipe", "pipe"],
   });
 
-function erofsOf(tree: string, options: readonly string[] = []): Buffer {
-  const image = `${tree}.erofs`;
-  execFileSync("mkfs.erofs", ["--quiet", ...options, image, tree], { stdio: "pipe" });
-  return readFileSync(image);
-}
-
 const build = (images: Images, bytes: Buffer): Promise<Image> =>
   images.build(stream(bytes), { reference: "x", source: { kind: "root" }, changes: {} }, quietly());
 
@@ -82,9 +76,9 @@ test("cpio and EROFS hold what the tar of the same tree holds", async () => {
     newc: cpioOf(tree, "newc"),
     crc: cpioOf(tree, "crc"),
     gzip: gzipSync(cpioOf(tree, "newc")),
-    erofs: erofsOf(tree),
-    zstd: zstdCompressSync(erofsOf(tree, ["--all-root"])),
-    chunks: erofsOf(tree, ["--chunksize=4096"]),
+    erofs: mkfsErofs(tree),
+    zstd: zstdCompressSync(mkfsErofs(tree, ["--all-root"])),
+    chunks: mkfsErofs(tree, ["--chunksize=4096"]),
   }));
   await withStore(async ({ images, directory }) => {
     const expected = await contentOf(images, await build(images, archives.tar));
@@ -110,7 +104,7 @@ test("cpio and EROFS hold what the tar of the same tree holds", async () => {
 test("file capabilities of an EROFS image survive", async () => {
   const erofs = inTree((tree) => {
     execFileSync("setcap", ["cap_net_raw=ep", join(tree, "bin/app")]);
-    return erofsOf(tree);
+    return mkfsErofs(tree);
   });
   await withStore(async ({ images }) => {
     const image = await build(images, erofs);
@@ -121,7 +115,7 @@ test("file capabilities of an EROFS image survive", async () => {
 
 const old = inTree((tree) => cpioOf(tree, "odc"));
 const whole = inTree((tree) => cpioOf(tree, "newc"));
-const packed = inTree((tree) => erofsOf(tree, ["-zlz4"]));
+const packed = inTree((tree) => mkfsErofs(tree, ["-zlz4"]));
 
 function renamed(name: string): Buffer {
   const bytes = Buffer.from(whole);
@@ -161,7 +155,7 @@ for (const [what, bytes, code, message] of refused) {
 test("an EROFS image whose files are holes beyond all measure is refused", async () => {
   const bomb = inTree((tree) => {
     truncateSync(join(tree, "bin/app"), 40_000_000);
-    return erofsOf(tree, ["--chunksize=4096"]);
+    return mkfsErofs(tree, ["--chunksize=4096"]);
   });
   const limits = { ratio: 2, ratioFreeBytes: 1 << 20 };
   await withStore(
