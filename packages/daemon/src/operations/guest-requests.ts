@@ -4,6 +4,7 @@ import type { InstanceId } from "@uni/contract/ids";
 import type { Log } from "../base/log.ts";
 import type { RequestFailure } from "../guest/port.ts";
 import type { GuestRequest } from "../instances/guest-request.ts";
+import { ForkFamilies } from "./fork-families.ts";
 import type { OnDemandTemplates } from "./on-demand-templates.ts";
 import { branchInstances, makeTemplate, type SaveDependencies } from "./save-instances.ts";
 
@@ -14,11 +15,13 @@ export interface GuestRequestDependencies extends SaveDependencies {
 
 export class GuestRequests {
   readonly #deps: GuestRequestDependencies;
+  readonly #families: ForkFamilies;
   readonly #underWay = new Set<string>();
   readonly #templates = new Map<InstanceId, AbortController>();
 
   constructor(deps: GuestRequestDependencies) {
     this.#deps = deps;
+    this.#families = new ForkFamilies(deps.clock, deps.registry);
   }
 
   /** Returns at once: what comes of it is told to the guest. */
@@ -59,6 +62,7 @@ export class GuestRequests {
   async #fork(id: InstanceId, request: number): Promise<void> {
     const { owners, registry } = this.#deps;
     try {
+      await this.#families.turn(id);
       const { account } = registry.get(id);
       const wanted = [{ of: id, request: { features: ["delete-on-stop" as const], autostart: true } }];
       const [child] = await branchInstances(this.#deps, account, wanted, {
