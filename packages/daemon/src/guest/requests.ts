@@ -3,27 +3,33 @@
  * the guest, so one of a kind is open at a time, and of many some are handed on at once and then one each second, however fast they come.
  * The agent says in each session what still has no answer: these events need not be kept.
  */
+import { Allowance } from "../base/allowance.ts";
 import type { Clock } from "../base/clock.ts";
 import type { GuestEvent } from "./port.ts";
 import { ProtocolError } from "./wire.ts";
 
 type RequestKind = "template-requested" | "fork-requested";
 
-/** Of a kind. */
+/** Of a kind: so many at once, then one in each interval. */
 export const requestsAtOnce = 10;
-/** Between two of a kind, once so many came. */
 export const requestsApartMs = 1000;
+export const requestAllowance = (): Allowance =>
+  new Allowance({ atOnce: requestsAtOnce, apartMs: requestsApartMs });
 
 interface Lane {
   /** Handed on, and without an answer. */
   open: number | undefined;
   next: number | undefined;
-  /** What was handed on, each counted with its time apart, reaches to here. */
-  spentToMs: number;
+  readonly allowance: Allowance;
   cancel: () => void;
 }
 
-const newLane = (): Lane => ({ open: undefined, next: undefined, spentToMs: 0, cancel: () => {} });
+const newLane = (): Lane => ({
+  open: undefined,
+  next: undefined,
+  allowance: requestAllowance(),
+  cancel: () => {},
+});
 
 export class GuestRequests {
   readonly #clock: Clock;
@@ -77,14 +83,14 @@ export class GuestRequests {
     lane.cancel();
     if (!this.#ready || lane.open !== undefined || lane.next === undefined) return;
     const nowMs = this.#nowMs();
-    const dueMs = lane.spentToMs - (requestsAtOnce - 1) * requestsApartMs - nowMs;
-    if (dueMs > 0) {
-      lane.cancel = this.#clock.after(dueMs, () => this.#advance(kind));
+    const waitMs = lane.allowance.waitMs(nowMs);
+    if (waitMs > 0) {
+      lane.cancel = this.#clock.after(waitMs, () => this.#advance(kind));
       return;
     }
     lane.open = lane.next;
     lane.next = undefined;
-    lane.spentToMs = Math.max(lane.spentToMs, nowMs) + requestsApartMs;
+    lane.allowance.spend(nowMs);
     this.#hand({ kind, request: lane.open });
   }
 

@@ -3,15 +3,16 @@
  * must not depend on how a program multiplies itself: a fork that had an allowance of its own would double it.
  */
 import type { InstanceId } from "@uni/contract/ids";
+import type { Allowance } from "../base/allowance.ts";
 import type { Clock } from "../base/clock.ts";
-import { requestsApartMs, requestsAtOnce } from "../guest/requests.ts";
+import { requestAllowance } from "../guest/requests.ts";
 import type { Registry } from "../instances/registry.ts";
 
 export class ForkFamilies {
   readonly #clock: Clock;
   readonly #registry: Pick<Registry, "find">;
-  /** By the oldest member: its family's forks, each counted with its time apart, reach to here. */
-  readonly #spentToMs = new Map<InstanceId, number>();
+  /** By the oldest member. */
+  readonly #allowances = new Map<InstanceId, Allowance>();
 
   constructor(clock: Clock, registry: Pick<Registry, "find">) {
     this.#clock = clock;
@@ -22,10 +23,11 @@ export class ForkFamilies {
   async turn(id: InstanceId): Promise<void> {
     const oldest = this.#oldest(id);
     const now = this.#clock.monotonicUs() / 1000;
-    for (const [family, spent] of this.#spentToMs) if (spent <= now) this.#spentToMs.delete(family);
-    const spent = (this.#spentToMs.get(oldest) ?? now) + requestsApartMs;
-    this.#spentToMs.set(oldest, spent);
-    const waitMs = spent - requestsAtOnce * requestsApartMs - now;
+    for (const [family, each] of this.#allowances) if (each.isWhole(now)) this.#allowances.delete(family);
+    const allowance = this.#allowances.get(oldest) ?? requestAllowance();
+    this.#allowances.set(oldest, allowance);
+    const waitMs = allowance.waitMs(now);
+    allowance.spend(now);
     if (waitMs > 0) await this.#clock.sleep(waitMs);
   }
 
