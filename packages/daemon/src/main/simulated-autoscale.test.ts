@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../../../../test/kit/until.ts";
+import { withDaemon } from "./simulated-daemon.ts";
 import { limits, type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from "./simulated-node.ts";
 
 type Group = { uuid: string; size: number; problem?: string };
@@ -38,16 +39,6 @@ const all = ({ registry }: SimulatedDaemon) => registry.all().length;
 
 function load(daemon: SimulatedDaemon, { loads }: SimulatedHost, inFlight: number): void {
   for (const { id } of running(daemon)) loads.set(id, { inFlight, served: 1 });
-}
-
-async function withDaemon(
-  body: (daemon: SimulatedDaemon, host: SimulatedHost) => Promise<void>,
-  options = {},
-) {
-  await withHost(async (host) => {
-    const daemon = await startDaemon(host, options);
-    await body(daemon, host).finally(() => daemon.close());
-  });
 }
 
 test("a group gets members when all have their fill, and loses them when they are idle", async () => {

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import type { UniError } from "@uni/contract/errors";
 import { until } from "../../../../test/kit/until.ts";
 import { directoriesBelow } from "../operations/directories.ts";
+import { withDaemon } from "./simulated-daemon.ts";
 import { type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from "./simulated-node.ts";
 
 const run = (daemon: SimulatedDaemon, name: string, more: object = {}) =>
@@ -27,17 +28,6 @@ function romsOf(host: SimulatedHost, id: string) {
     return [name, { at, slot, path: disk.path }] as const;
   });
   return new Map(told);
-}
-
-async function withDaemon(body: (daemon: SimulatedDaemon, host: SimulatedHost) => Promise<void>) {
-  await withHost(async (host) => {
-    const daemon = await startDaemon(host);
-    try {
-      await body(daemon, host);
-    } finally {
-      await daemon.close();
-    }
-  });
 }
 
 test("an instance has its ROMs; what is alike is there once, and goes with the last that needs it", async () => {

@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { until } from "../../../../test/kit/until.ts";
 import { directoriesBelow } from "../operations/directories.ts";
+import { withDaemon } from "./simulated-daemon.ts";
 import { limits, type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from "./simulated-node.ts";
 
 const run = (daemon: SimulatedDaemon, name: string, more: object = {}) =>
@@ -17,17 +18,6 @@ const stateOf = async (daemon: SimulatedDaemon, id: string): Promise<string> =>
 function kept({ directory }: SimulatedHost): { snapshots: number; layers: number } {
   const { snapshots, layers } = directoriesBelow(directory);
   return { snapshots: readdirSync(snapshots).length, layers: readdirSync(layers).length };
-}
-
-async function withDaemon(body: (daemon: SimulatedDaemon, host: SimulatedHost) => Promise<void>) {
-  await withHost(async (host) => {
-    const daemon = await startDaemon(host);
-    try {
-      await body(daemon, host);
-    } finally {
-      await daemon.close();
-    }
-  });
 }
 
 test("a branch has the memory of its source, which goes on, and becomes somebody else", async () => {

@@ -11,6 +11,7 @@ import { account, recordOf } from "../instances/test-records.ts";
 import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { openDatabase } from "../store/open.ts";
+import { withDaemon } from "./simulated-daemon.ts";
 import { limits, type SimulatedDaemon, type SimulatedHost, startDaemon, withHost } from "./simulated-node.ts";
 
 const run = (daemon: SimulatedDaemon, name: string) =>
@@ -23,17 +24,6 @@ const checkpoint = async (daemon: SimulatedDaemon, reference: object) =>
   (await daemon.call("getCheckpointInstances", { body: [reference] })).data.instances[0];
 const template = async (daemon: SimulatedDaemon, reference: object) =>
   (await daemon.call("getTemplateInstances", { body: [reference] })).data.instances[0];
-
-async function withDaemon(body: (daemon: SimulatedDaemon, host: SimulatedHost) => Promise<void>) {
-  await withHost(async (host) => {
-    const daemon = await startDaemon(host);
-    try {
-      await body(daemon, host);
-    } finally {
-      await daemon.close();
-    }
-  });
-}
 
 test("a checkpoint that is not waited for is starting, has its id at once, and goes on without its client", async () => {
   await withDaemon(async (daemon, host) => {
