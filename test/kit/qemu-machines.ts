@@ -29,6 +29,8 @@ export interface QemuMachines extends CaptureSetup {
   shell(machine: Machine, line: string): Promise<string>;
   /** As `shell`, of a machine that was started anew where another one has been. */
   shellAnew(machine: Machine, line: string): Promise<string>;
+  /** Killed at the end, if it is there by then. */
+  keep(machine: Machine): Machine;
 }
 
 export async function qemuMachines(): Promise<QemuMachines> {
@@ -49,6 +51,7 @@ export async function qemuMachines(): Promise<QemuMachines> {
   const channels = new Map<number, Promise<GuestChannel>>();
   /** Agents that have their configuration, by socket: it outlives a sleep. */
   const configured = new Set<string>();
+  const kept: Machine[] = [];
   let count = 0;
 
   const connect = (machine: Machine) =>
@@ -101,7 +104,7 @@ export async function qemuMachines(): Promise<QemuMachines> {
     if (layer === undefined) makeOverlay(overlay, pristine, ["-F", "raw"]);
     else await layers.makeOverlay(overlay, layer, uid);
     chownSync(overlay, uid, uid);
-    const tap = `t${number}`;
+    const tap = tapOf(number);
     execFileSync("ip", ["tuntap", "add", "dev", tap, "mode", "tap", "user", `${uid}`, "vnet_hdr"]);
     execFileSync("ip", ["link", "set", tap, "up"]);
     return {
@@ -126,6 +129,10 @@ export async function qemuMachines(): Promise<QemuMachines> {
     shellAnew(machine, line) {
       configured.delete(machine.agentSocket);
       return shell(machine, line);
+    },
+    keep(machine) {
+      kept.push(machine);
+      return machine;
     },
     newSpec: (uid) => newSpec(uid),
     newVmm: () =>
@@ -182,11 +189,15 @@ export async function qemuMachines(): Promise<QemuMachines> {
       process.kill(machine.process.pid, "SIGKILL");
     },
     async close() {
+      for (const machine of kept) await machine.kill();
+      for (let number = 1; number <= count; number++) execFileSync("ip", ["link", "del", tapOf(number)]);
       for (const channel of channels.values()) await channel.then((open) => open.close()).catch(() => {});
       rmSync(directory, { recursive: true, force: true });
     },
   };
 }
+
+const tapOf = (number: number): string => `t${number}`;
 
 function makeOverlay(path: string, backing: string, format: readonly string[], ...size: string[]): void {
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", ...format, "-b", backing, path, ...size]);

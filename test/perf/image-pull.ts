@@ -51,8 +51,9 @@ export async function pullFigures(report: Report, rounds: number): Promise<void>
       report(`pull and convert, ${name}: ratio`, median(ours) / median(theirs), "", 0.7);
     }
   } finally {
-    // Each finds what is the other's, and what the benches before left in this namespace.
-    for (const daemon of [puller, registry]) await daemon.stop({ checkLeftovers: false });
+    // It would find what is the registry's.
+    await puller.stop({ checkLeftovers: false });
+    await registry.stop();
     rmSync(directory, { recursive: true, force: true });
   }
 }

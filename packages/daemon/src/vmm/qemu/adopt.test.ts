@@ -18,21 +18,13 @@ import { createQemuVmm } from "./driver.ts";
 let machines: QemuMachines;
 let vmm: Vmm;
 const never = new AbortController().signal;
-const started: Machine[] = [];
 
 before(async () => {
   machines = await qemuMachines();
   vmm = await machines.newVmm();
 });
-after(async () => {
-  for (const machine of started) await machine.kill();
-  await machines.close();
-});
+after(() => machines.close());
 
-const keep = (machine: Machine): Machine => {
-  started.push(machine);
-  return machine;
-};
 const workingDirectory = ({ process: { pid } }: Machine) => readlinkSync(`/proc/${pid}/cwd`);
 
 /** One that starts its machines in the root directory, as daemons did once. */
@@ -47,12 +39,12 @@ function olderVmm(): Promise<Vmm> {
 
 async function adoptFrom(older: Vmm, text: string): Promise<{ spec: MachineSpec; machine: Machine }> {
   const spec = await machines.newSpec();
-  const machine = keep(await older.start(spec, never));
+  const machine = machines.keep(await older.start(spec, never));
   assert.equal(workingDirectory(machine), "/");
   await machines.remember(machine, text);
   await machines.hangUp(machine);
   await machine.release();
-  return { spec, machine: keep((await vmm.adopt(spec.directory)) ?? assert.fail("not adopted")) };
+  return { spec, machine: machines.keep((await vmm.adopt(spec.directory)) ?? assert.fail("not adopted")) };
 }
 
 test("a machine that an older daemon started in the root directory is captured, sleeps to disk and ends", async () => {
@@ -64,14 +56,14 @@ test("a machine that an older daemon started in the root directory is captured, 
   await capture.take(never);
   await capture.publish(never);
   await machines.completeSwitch(spec);
-  const clone = keep(await vmm.resume(await machines.cloneSpec(next.disk), directory, never));
+  const clone = machines.keep(await vmm.resume(await machines.cloneSpec(next.disk), directory, never));
   await clone.resume();
   assert.equal(await machines.recall(clone), "from before");
 
   await machine.suspend(`${spec.directory}-sleep`, never);
   await machine.kill();
   assert.deepEqual(await machine.exited, { kind: "killed" });
-  const woken = keep(await vmm.resume(spec, `${spec.directory}-sleep`, never));
+  const woken = machines.keep(await vmm.resume(spec, `${spec.directory}-sleep`, never));
   assert.equal(workingDirectory(woken), realpathSync(join(spec.directory, "run")));
   await woken.resume();
   assert.equal(await machines.recall(woken), "from before");

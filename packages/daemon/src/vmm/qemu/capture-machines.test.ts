@@ -28,16 +28,12 @@ let machines: QemuMachines;
 let vmm: Vmm;
 let snapshots = 0;
 const never = new AbortController().signal;
-const started: Machine[] = [];
 
 before(async () => {
   machines = await qemuMachines();
   vmm = await machines.newVmm();
 });
-after(async () => {
-  for (const machine of started) await machine.kill();
-  await machines.close();
-});
+after(() => machines.close());
 
 interface Running {
   readonly spec: MachineSpec;
@@ -47,7 +43,7 @@ interface Running {
 async function start(): Promise<Running> {
   const spec = await machines.newSpec();
   const machine = await vmm.start(spec, never);
-  started.push(machine);
+  machines.keep(machine);
   return { spec, machine };
 }
 
@@ -69,7 +65,7 @@ async function captured(running: Running): Promise<CaptureTarget> {
 async function cloneOf({ directory, disk }: CaptureTarget): Promise<Running> {
   const spec = await machines.cloneSpec(disk);
   const machine = await vmm.resume(spec, directory, never);
-  started.push(machine);
+  machines.keep(machine);
   await machine.resume();
   return { spec, machine };
 }
@@ -166,7 +162,7 @@ async function crashAfter(step: (typeof steps)[number], crash: Crash, source: Ru
     await machines.hangUp(machine);
     await machine.release();
     const adopted = (await (await machines.newVmm()).adopt(spec.directory)) ?? assert.fail("not adopted");
-    started.push(adopted);
+    machines.keep(adopted);
     // It goes on and writes; the switch is completed under it, as a new daemon does.
     await machines.completeSwitch(spec);
     await machines.store(adopted, "after the crash");
@@ -189,7 +185,7 @@ for (const crash of ["QEMU", "the daemon"] as const) {
       await machines.completeSwitch(source.spec);
       execFileSync("qemu-img", ["check", "-q", source.spec.writable.path]);
       const next = await vmm.start(source.spec, never);
-      started.push(next);
+      machines.keep(next);
       // Its memory is new, and the agent's configuration with it.
       assert.equal(
         await machines.shellAnew(next, "cat /stored"),
@@ -324,7 +320,7 @@ test("a disk that was captured often is folded while its machine goes on, and is
   execFileSync("qemu-img", ["check", "-q", path]);
   assert.deepEqual(readdirSync(disk), ["writable.qcow2"]);
   const next = await vmm.start(source.spec, never);
-  started.push(next);
+  machines.keep(next);
   assert.equal(await machines.shellAnew(next, "cat /kept9"), "9\n");
   await next.kill();
 });
@@ -351,7 +347,7 @@ test("a fold that is aborted, or whose QEMU dies, leaves the disk as it was or f
   await source.machine.kill();
   execFileSync("qemu-img", ["check", "-q", fold.path]);
   const next = await vmm.start(source.spec, never);
-  started.push(next);
+  machines.keep(next);
   assert.equal(await machines.shellAnew(next, "md5sum </large"), before);
   await next.kill();
 });

@@ -31,20 +31,16 @@ import { createQemuVmm } from "./driver.ts";
 let machines: QemuMachines;
 let vmm: Vmm;
 const never = new AbortController().signal;
-const started: Machine[] = [];
 
 before(async () => {
   machines = await qemuMachines();
   vmm = await machines.newVmm();
 });
-after(async () => {
-  for (const machine of started) await machine.kill();
-  await machines.close();
-});
+after(() => machines.close());
 
 async function start(spec?: MachineSpec, by: Vmm = vmm): Promise<Machine> {
   const machine = await by.start(spec ?? (await machines.newSpec()), never);
-  started.push(machine);
+  machines.keep(machine);
   return machine;
 }
 

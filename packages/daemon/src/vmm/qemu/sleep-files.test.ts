@@ -34,23 +34,19 @@ import { asidePrefix } from "./record.ts";
 let machines: QemuMachines;
 let vmm: Vmm;
 const never = new AbortController().signal;
-const started: Machine[] = [];
 
 before(async () => {
   machines = await qemuMachines();
   vmm = await machines.newVmm();
 });
-after(async () => {
-  for (const machine of started) await machine.kill();
-  await machines.close();
-});
+after(() => machines.close());
 
 const sleepOf = (spec: MachineSpec) => `${spec.directory}-sleep`;
 const digestOf = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
 
 async function start(spec: MachineSpec, by: Vmm = vmm): Promise<Machine> {
   const machine = await by.start(spec, never);
-  started.push(machine);
+  machines.keep(machine);
   return machine;
 }
 
@@ -63,7 +59,7 @@ async function toDisk(machine: Machine, spec: MachineSpec): Promise<void> {
 
 async function wake(spec: MachineSpec): Promise<Machine> {
   const machine = await vmm.resume(spec, sleepOf(spec), never);
-  started.push(machine);
+  machines.keep(machine);
   await machine.resume();
   return machine;
 }
