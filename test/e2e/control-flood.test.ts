@@ -23,6 +23,7 @@ const forks = loop(
 );
 /** Writers that give up while they wait. */
 const impatient = loop("timeout -s KILL 0.05 sh -c 'echo >/uk/libukp/fork' || :");
+const forker = `${forks.repeat(4)} ${impatient.repeat(4)} ${signals} ${idle}`;
 
 /** CPU time of the daemon in ms, and what it has in memory. */
 function usage() {
@@ -40,7 +41,7 @@ const captures = () => uni.logTail(100_000).split('"msg":"captured"').length - 1
 
 test("floods of forks, templates and signals cost little, and leave nothing", async () => {
   await runScript(uni, "bystander", idle);
-  await runScript(uni, "forker", `${forks.repeat(4)} ${impatient.repeat(4)} ${signals} ${idle}`);
+  await runScript(uni, "forker", forker);
   // It may not become one, so that it can ask for ever.
   await runScript(uni, "asker", `${templates.repeat(8)} ${signals} ${idle}`, ["--delete-lock"]);
   await until("forks are made", () => captures() > 0);
@@ -66,4 +67,12 @@ test("floods of forks, templates and signals cost little, and leave nothing", as
     const left = ["instances", "vm", "snapshots", "layers"].map((name) => join(uni.dataDirectory, name));
     return names.length + left.flatMap((path) => readdirSync(path)).length + machinesOf().length === 0;
   });
+});
+
+test("a shutdown that stops all is not outrun by a family that goes on forking", async () => {
+  const before = captures();
+  await runScript(uni, "forker", forker);
+  await until("forks are made", () => captures() > before + 2);
+  await uni.ok(["shutdown", "--stop"]);
+  await until("no machine is left", () => machinesOf().length === 0);
 });

@@ -112,6 +112,7 @@ export function makeSpec(request: CreateInstanceRequest, { reference, image }: W
     lineage: [],
     preparation: false,
     forkedFrom: null,
+    forkFamily: null,
     scaledFor: null,
     replaces: null,
   };

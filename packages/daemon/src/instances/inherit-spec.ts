@@ -23,6 +23,7 @@ export function inheritSpec(model: InstanceSpec, request: CreateInstanceRequest)
     ports: asked.ports,
     preparation: false,
     forkedFrom: null,
+    forkFamily: null,
     scaledFor: null,
     replaces: null,
   };

@@ -186,6 +186,7 @@ export class InstanceOwner {
     this.#admit("maintain");
     return this.#agenda.tasks.run(async () => {
       this.#admit("maintain");
+      this.#deps.requireRunsAllowed();
       return this.#maintenance.run(this.#record(), body);
     });
   }
@@ -260,6 +261,7 @@ export class InstanceOwner {
 
   /** Written first: whoever finds it half-way starts it from there. */
   async #goBack({ spec, origin }: GoBack): Promise<void> {
+    this.#deps.requireRunsAllowed();
     this.#agenda.cancelLater();
     const before = this.#record();
     const status = { ...begunStatus(before, null, this.#deps.clock.now()), sleep: null, origin };

@@ -98,6 +98,8 @@ export interface InstanceSpec {
   readonly preparation: boolean;
   /** The instance whose guest asked for this copy of it. */
   readonly forkedFrom: InstanceId | null;
+  /** The one that it is a fork of a fork of, however many of those between are gone. */
+  readonly forkFamily: InstanceId | null;
   /** The service group that was given it because of its load, and that it goes with. */
   readonly scaledFor: ServiceGroupId | null;
   /** A member of it, which goes once this one serves. */

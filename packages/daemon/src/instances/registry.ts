@@ -166,6 +166,7 @@ function fromRow(row: rows.InstanceRow): InstanceRecord {
       lineage: [],
       preparation: false,
       forkedFrom: null,
+      forkFamily: null,
       scaledFor: null,
       replaces: null,
       ...JSON.parse(row.spec),

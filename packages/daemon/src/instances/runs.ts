@@ -26,6 +26,8 @@ export interface RunDependencies extends JournalDependencies {
   readonly onGuestRequest: (id: InstanceId, request: GuestRequest) => void;
   /** The guest can be told of what it missed. */
   readonly onReached: (id: InstanceId) => void;
+  /** Throws when all are being stopped. */
+  readonly requireRunsAllowed: () => void;
 }
 
 /** What the runs need of their owner. */
@@ -74,6 +76,7 @@ export class Runs {
 
   /** Writes down that a run is to begin. Synced beside the start, before the guest runs: a power cut ends what is made until then. */
   async begin(restart: InstanceStatus["restart"]): Promise<void> {
+    this.#deps.requireRunsAllowed();
     const status = begunStatus(this.#record(), restart, this.#deps.clock.now());
     await this.#deps.registry.change(this.#id, { status }, { synced: false });
   }

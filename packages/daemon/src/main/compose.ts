@@ -317,12 +317,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
       return recovered;
     },
     async stopAll() {
-      const running = registry.all().filter((record) => record.status.state !== "stopped");
-      await Promise.allSettled(
-        running.map((record) =>
-          owners.of(record.id).stop({ force: false, graceMs: record.spec.gracePeriodMs }),
-        ),
-      );
+      await owners.stopAll();
       await edge.remove();
       await network.remove();
     },

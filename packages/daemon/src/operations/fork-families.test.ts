@@ -6,10 +6,10 @@ import { requestsApartMs, requestsAtOnce } from "../guest/requests.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import { ForkFamilies } from "./fork-families.ts";
 
-/** By child. The parent of "b" is gone. */
-const parents = new Map([
+/** By member. "b" is gone. */
+const families = new Map([
   ["a1", "a"],
-  ["a2", "a1"],
+  ["a2", "a"],
   ["a", null],
   ["b1", "b"],
   ["b2", "b"],
@@ -17,17 +17,17 @@ const parents = new Map([
 
 const registry = {
   find: (id: InstanceId) =>
-    parents.has(id)
-      ? ({ spec: { forkedFrom: parents.get(id) ?? null } } as unknown as InstanceRecord)
+    families.has(id)
+      ? ({ spec: { forkFamily: families.get(id) ?? null } } as unknown as InstanceRecord)
       : undefined,
 };
 
 test("a family forks some times at once and then once each second, whichever of them asks", async () => {
   const clock = new ManualClock();
-  const families = new ForkFamilies(clock, registry);
+  const forkFamilies = new ForkFamilies(clock, registry);
   let forks = 0;
   const ask = (...ids: string[]) => {
-    for (const id of ids) void families.turn(id as InstanceId).then(() => forks++);
+    for (const id of ids) void forkFamilies.turn(id as InstanceId).then(() => forks++);
   };
   for (let n = 0; n < requestsAtOnce; n++) ask("a", "a1", "a2");
   await clock.advance(0);

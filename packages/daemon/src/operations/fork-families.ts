@@ -21,7 +21,7 @@ export class ForkFamilies {
 
   /** Resolves when this one may be copied: some of a family at once, then one each second. */
   async turn(id: InstanceId): Promise<void> {
-    const oldest = this.#oldest(id);
+    const oldest = this.#registry.find(id)?.spec.forkFamily ?? id;
     const now = this.#clock.monotonicUs() / 1000;
     for (const [family, each] of this.#allowances) if (each.isWhole(now)) this.#allowances.delete(family);
     const allowance = this.#allowances.get(oldest) ?? requestAllowance();
@@ -29,11 +29,5 @@ export class ForkFamilies {
     const waitMs = allowance.waitMs(now);
     allowance.spend(now);
     if (waitMs > 0) await this.#clock.sleep(waitMs);
-  }
-
-  /** An ancestor that is gone still stands for those that came of it. */
-  #oldest(id: InstanceId): InstanceId {
-    const parent = this.#registry.find(id)?.spec.forkedFrom ?? null;
-    return parent === null ? id : this.#oldest(parent);
   }
 }

@@ -129,8 +129,9 @@ export function branchInstances(
     const made: InstanceRecord[] = [];
     for (const [index, one] of captured.entries()) {
       const request = wanted[index]?.request ?? {};
-      const forkedFrom = becomes === "fork" ? one.record.id : null;
-      made.push(...(await createFrom(deps, account, request, modelOf(one, becomes), { forkedFrom })));
+      const { id, spec } = one.record;
+      const fork = becomes === "fork" ? { forkedFrom: id, forkFamily: spec.forkFamily ?? id } : {};
+      made.push(...(await createFrom(deps, account, request, modelOf(one, becomes), fork)));
     }
     return made;
   });
