@@ -4,6 +4,7 @@ import { instanceStates } from "../enums.ts";
 import { limits } from "../limits.ts";
 import { integer, type list, request, timeoutS, waitTimeoutMs, words } from "../schema.ts";
 import { CreateInstanceRequest, InstanceUpdate } from "./instance.ts";
+import { updateBodies } from "./property-update.ts";
 import { referenceMembers } from "./reference.ts";
 
 const startMembers = {
@@ -46,12 +47,7 @@ export const DeleteInstanceBody = request(deleteMembers);
 export const DeleteInstancesItem = request({ ...referenceMembers, ...deleteMembers });
 export type DeleteInstancesItem = Static<typeof DeleteInstancesItem>;
 
-const updateMembers = {
-  id: Type.Optional(Type.String({ maxLength: limits.nameLength, description: "Echoed in the answer" })),
-  ...InstanceUpdate.properties,
-};
-export const UpdateInstanceBody = request(updateMembers);
-export const UpdateInstancesItem = request({ ...referenceMembers, ...updateMembers });
+export const { body: UpdateInstanceBody, item: UpdateInstancesItem } = updateBodies(InstanceUpdate);
 export type UpdateInstancesItem = Static<typeof UpdateInstancesItem>;
 
 const logMembers = {

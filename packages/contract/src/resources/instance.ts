@@ -49,6 +49,7 @@ import {
   VolumePart,
 } from "./instance-parts.ts";
 import { PortMapping } from "./port-mapping.ts";
+import { propertyUpdate } from "./property-update.ts";
 import { NameOrUuid } from "./reference.ts";
 import { ServiceGroupPart } from "./service-parts.ts";
 
@@ -137,11 +138,7 @@ export type CreateInstanceRequest = Static<typeof CreateInstanceRequest>;
  * string[]; env and annotations map (set, add) or string[] of keys (del); memory_mb and vcpus number; tags string[];
  * hostname string; delete_lock boolean; ports ExposedPort[]; roms RomPart[] (set, add) or string[] of names (del). `del` without value clears the property.
  */
-export const InstanceUpdate = request({
-  prop: words(mutableInstanceProperties),
-  op: words(mutableOperations),
-  value: Type.Optional(Type.Unknown()),
-});
+export const InstanceUpdate = propertyUpdate(mutableInstanceProperties);
 export type InstanceUpdate = Static<typeof InstanceUpdate>;
 
 const RestartAttempt = answer({

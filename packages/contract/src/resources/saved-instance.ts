@@ -1,9 +1,17 @@
 /** Templates and checkpoints: an instance at one instant, kept. Their lists hold Instances. */
-import Type, { type Static, type TSchema } from "typebox";
-import { instanceStates, mutableOperations, mutableSavedProperties } from "../enums.ts";
+import Type, { type Static } from "typebox";
+import { instanceStates, mutableSavedProperties } from "../enums.ts";
 import { outcomeMembers } from "../envelope.ts";
 import { limits } from "../limits.ts";
 import { answer, integer, nameText, note, request, tagList, timeoutS, words } from "../schema.ts";
+import {
+  mayTake,
+  propertyUpdate,
+  takes,
+  takesNothing,
+  type UpdateValues,
+  updateBodies,
+} from "./property-update.ts";
 import { NameOrUuid, referenceMembers } from "./reference.ts";
 
 export const SavedAutokill = request(
@@ -31,31 +39,17 @@ export const CreateCheckpointsItem = request({
 });
 export type CreateCheckpointsItem = Static<typeof CreateCheckpointsItem>;
 
-export const SavedUpdate = request({
-  prop: words(mutableSavedProperties),
-  op: words(mutableOperations),
-  value: Type.Optional(Type.Unknown()),
-});
+export const SavedUpdate = propertyUpdate(mutableSavedProperties);
 export type SavedUpdate = Static<typeof SavedUpdate>;
 
-const updateMembers = {
-  id: Type.Optional(Type.String({ maxLength: limits.nameLength, description: "Echoed in the answer" })),
-  ...SavedUpdate.properties,
-};
-export const UpdateSavedBody = request(updateMembers);
-export const UpdateSavedItem = request({ ...referenceMembers, ...updateMembers });
+export const { body: UpdateSavedBody, item: UpdateSavedItem } = updateBodies(SavedUpdate);
 export type UpdateSavedItem = Static<typeof UpdateSavedItem>;
 
-const takes = (schema: TSchema) => ({ schema, optional: false });
-const mayTake = (schema: TSchema) => ({ schema, optional: true });
-const nothing = mayTake(Type.Never());
-
-/** What one operation on one property takes; `optional`: the value may be left out, which clears the property. */
-export const savedUpdateValues = {
+export const savedUpdateValues: Readonly<Record<SavedUpdate["prop"], UpdateValues>> = {
   tags: { set: takes(tagList), add: takes(tagList), del: mayTake(tagList) },
-  delete_lock: { set: takes(Type.Boolean()), del: nothing },
-  autokill: { set: takes(SavedAutokill), del: nothing },
-} as const satisfies Record<SavedUpdate["prop"], object>;
+  delete_lock: { set: takes(Type.Boolean()), del: takesNothing },
+  autokill: { set: takes(SavedAutokill), del: takesNothing },
+};
 
 const identity = {
   ...outcomeMembers,

@@ -1,11 +1,10 @@
-import Type, { type Static, type TSchema } from "typebox";
-import type { MutableServiceGroupProperty } from "../enums.ts";
-import { type MutableOperation, mutableOperations, mutableServiceGroupProperties } from "../enums.ts";
+import Type, { type Static } from "typebox";
+import { mutableServiceGroupProperties } from "../enums.ts";
 import { outcomeMembers } from "../envelope.ts";
 import { limits } from "../limits.ts";
-import { answer, count, integer, nameText, note, request, timestamp, words } from "../schema.ts";
+import { answer, count, integer, nameText, note, request, timestamp } from "../schema.ts";
 import { Certificate } from "./certificate.ts";
-import { referenceMembers } from "./reference.ts";
+import { propertyUpdate, takes, takesNothing, type UpdateValues, updateBodies } from "./property-update.ts";
 import { DomainList, HardLimit, Service, ServiceList, SoftLimit } from "./service-parts.ts";
 
 export const GroupAutokill = request({
@@ -24,30 +23,19 @@ export const CreateServiceGroupRequest = request({
 export type CreateServiceGroupRequest = Static<typeof CreateServiceGroupRequest>;
 
 /** In the daemon `value` is already checked against `serviceGroupUpdateValues`. */
-export const ServiceGroupUpdate = request({
-  prop: words(mutableServiceGroupProperties),
-  op: words(mutableOperations),
-  value: Type.Optional(Type.Unknown()),
-});
+export const ServiceGroupUpdate = propertyUpdate(mutableServiceGroupProperties);
 export type ServiceGroupUpdate = Static<typeof ServiceGroupUpdate>;
 
-const updateMembers = {
-  id: Type.Optional(Type.String({ maxLength: limits.nameLength, description: "Echoed in the answer" })),
-  ...ServiceGroupUpdate.properties,
-};
-export const UpdateServiceGroupBody = request(updateMembers);
-export const UpdateServiceGroupsItem = request({ ...referenceMembers, ...updateMembers });
+export const { body: UpdateServiceGroupBody, item: UpdateServiceGroupsItem } =
+  updateBodies(ServiceGroupUpdate);
 export type UpdateServiceGroupsItem = Static<typeof UpdateServiceGroupsItem>;
 
-/** What an operation on a property takes; undefined: nothing, it goes back to its default. */
-export const serviceGroupUpdateValues: Readonly<
-  Record<MutableServiceGroupProperty, Partial<Record<MutableOperation, TSchema | undefined>>>
-> = {
-  services: { set: ServiceList, add: ServiceList, del: ServiceList },
-  domains: { set: DomainList, add: DomainList, del: DomainList },
-  soft_limit: { set: SoftLimit, del: undefined },
-  hard_limit: { set: HardLimit, del: undefined },
-  autokill: { set: GroupAutokill, del: undefined },
+export const serviceGroupUpdateValues: Readonly<Record<ServiceGroupUpdate["prop"], UpdateValues>> = {
+  services: { set: takes(ServiceList), add: takes(ServiceList), del: takes(ServiceList) },
+  domains: { set: takes(DomainList), add: takes(DomainList), del: takes(DomainList) },
+  soft_limit: { set: takes(SoftLimit), del: takesNothing },
+  hard_limit: { set: takes(HardLimit), del: takesNothing },
+  autokill: { set: takes(GroupAutokill), del: takesNothing },
 };
 
 const identity = { uuid: Type.String(), name: Type.String() };

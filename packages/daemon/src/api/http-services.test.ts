@@ -102,6 +102,12 @@ const refused: readonly (readonly [method: string, path: string, body: unknown, 
   [
     "PATCH",
     "services",
+    [{ name: "a", prop: "soft_limit", op: "del", value: 1 }],
+    "Member 'value' must be left out",
+  ],
+  [
+    "PATCH",
+    "services",
     [{ name: "a", prop: "hard_limit", op: "set", value: 65_536 }],
     "Member 'value' must be between 1 and 65535, not 65536",
   ],

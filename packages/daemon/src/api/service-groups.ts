@@ -12,7 +12,7 @@ import { type Answer, items } from "./outcome.ts";
 import { basics } from "./paging.ts";
 import type { Reference, ServicesPort } from "./port.ts";
 import { attempt, bodyItems, readReference } from "./references.ts";
-import { validate } from "./validate.ts";
+import { readValue } from "./update-rules.ts";
 
 export function createServiceGroup(services: ServicesPort, call: Call): Promise<Answer> {
   const request = call.body as CreateServiceGroupRequest;
@@ -80,16 +80,6 @@ export const deleteServiceGroups = (services: ServicesPort, call: Call): Promise
   deleteNamed(services, call);
 
 function readUpdate({ prop, op, value }: ServiceGroupUpdate): ServiceGroupUpdate {
-  const operations = serviceGroupUpdateValues[prop];
-  if (!Object.hasOwn(operations, op)) {
-    const possible = Object.keys(operations).join(", ");
-    throw new UniError("invalid_value", `Operation '${op}' is not possible on '${prop}', only: ${possible}`);
-  }
-  const schema = operations[op];
-  if (schema === undefined) {
-    if (value === undefined) return { prop, op };
-    throw new UniError("invalid_value", "Member 'value' must be left out");
-  }
-  if (value === undefined) throw new UniError("invalid_value", "Missing member 'value'");
-  return { prop, op, value: validate(schema, value, "Member 'value'") };
+  const checked = readValue(serviceGroupUpdateValues[prop], { prop, op, value });
+  return checked === undefined ? { prop, op } : { prop, op, value: checked };
 }

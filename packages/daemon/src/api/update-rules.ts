@@ -3,7 +3,8 @@ import { UniError } from "@uni/contract/errors";
 import type { ImageReference } from "@uni/contract/resources/image-spec";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
-import { type UpdateValue, updateValues } from "@uni/contract/resources/instance-update";
+import { updateValues } from "@uni/contract/resources/instance-update";
+import type { UpdateValues } from "@uni/contract/resources/property-update";
 import { notSupported } from "./create-rules.ts";
 import { readImage } from "./image-rules.ts";
 import { readRoms } from "./rom-rules.ts";
@@ -19,7 +20,7 @@ export function readUpdate({ prop, op, value }: InstanceUpdate): InstanceUpdate 
 
 /** The value, checked against what the operation on the property takes; undefined where it may be left out and is. */
 export function readValue(
-  operations: Readonly<Partial<Record<MutableOperation, UpdateValue>>>,
+  operations: UpdateValues,
   { prop, op, value }: { readonly prop: string; readonly op: MutableOperation; readonly value?: unknown },
 ): unknown {
   const takes = operations[op];
