@@ -2,7 +2,7 @@ import type { CommandEntry, CommandModule } from "../define.ts";
 
 const group = "Commands:";
 const shared = async () => {
-  const { checkpointWords, inspectOf, lsOf, rmOf, updateOf } = await import("../saved-options.ts");
+  const { checkpointWords, inspectOf, lsOf, rmOf, updateOf } = await import("../saved-commands.ts");
   return {
     ls: lsOf(checkpointWords),
     inspect: inspectOf(checkpointWords),

@@ -2,7 +2,7 @@ import type { CommandEntry, CommandModule } from "../define.ts";
 
 const group = "Commands:";
 const shared = async () => {
-  const { inspectOf, lsOf, rmOf, templateWords, updateOf } = await import("../saved-options.ts");
+  const { inspectOf, lsOf, rmOf, templateWords, updateOf } = await import("../saved-commands.ts");
   return {
     ls: lsOf(templateWords),
     inspect: inspectOf(templateWords),

@@ -1,9 +1,6 @@
 import type { Certificate } from "@uni/contract/resources/certificate";
-import { envelopeItems } from "@uni/sdk/envelope-items";
-import type { CommandModule } from "../../define.ts";
-import { forEachItem } from "../../items.ts";
-import { queryReference } from "../../reference.ts";
 import { renderFields } from "../../render/table.ts";
+import { getCommand } from "../../resource-commands.ts";
 
 const textOf = (certificate: Certificate): string => {
   const { validation } = certificate;
@@ -24,23 +21,10 @@ const textOf = (certificate: Certificate): string => {
   ]);
 };
 
-export const certsGet: CommandModule = {
+export const certsGet = getCommand({
   examples: ["uni certs get star", "uni certs get star -o json"],
-  define(command, act) {
-    command.argument("<names...>", "certificates").action(
-      act(async (context, names: string[]) => {
-        const { client, signal } = context;
-        return forEachItem(
-          context,
-          names,
-          async (name) => {
-            const envelope = await client.operation("getCertificates", queryReference(name), { signal });
-            const [found] = envelopeItems<Certificate>(envelope, "certificates", `finding '${name}'`);
-            return found as Certificate;
-          },
-          textOf,
-        );
-      }),
-    );
-  },
-};
+  many: "certificates",
+  operation: "getCertificates",
+  key: "certificates",
+  text: textOf,
+});

@@ -1,9 +1,6 @@
 import type { AutoscaleGroup, ScalePolicy } from "@uni/contract/resources/autoscale";
-import { envelopeItems } from "@uni/sdk/envelope-items";
-import type { CommandModule } from "../../define.ts";
-import { forEachItem } from "../../items.ts";
-import { queryReference } from "../../reference.ts";
 import { renderFields } from "../../render/table.ts";
+import { getCommand } from "../../resource-commands.ts";
 
 function policyText({ name, enabled, type, steps = [], ...policy }: ScalePolicy) {
   const { metric, adjustment_type, num_requests, replace, idle_time_ms, high_watermark } = policy;
@@ -36,24 +33,10 @@ const textOf = (group: AutoscaleGroup): string =>
     ["problem", group.problem],
   ]);
 
-export const scaleGet: CommandModule = {
+export const scaleGet = getCommand({
   examples: ["uni scale get shop", "uni scale get shop -o json"],
-  define(command, act) {
-    command.argument("<names...>", "service groups").action(
-      act(async (context, names: string[]) => {
-        const { client, signal } = context;
-        return forEachItem(
-          context,
-          names,
-          async (name) => {
-            const query = queryReference(name);
-            const envelope = await client.operation("getAutoscaleConfigurations", query, { signal });
-            const [group] = envelopeItems<AutoscaleGroup>(envelope, "service_groups", `finding '${name}'`);
-            return group as AutoscaleGroup;
-          },
-          textOf,
-        );
-      }),
-    );
-  },
-};
+  many: "service groups",
+  operation: "getAutoscaleConfigurations",
+  key: "service_groups",
+  text: textOf,
+});

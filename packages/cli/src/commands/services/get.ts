@@ -1,10 +1,7 @@
 import type { ServiceGroup } from "@uni/contract/resources/service-group";
-import { envelopeItems } from "@uni/sdk/envelope-items";
-import type { CommandModule } from "../../define.ts";
-import { forEachItem } from "../../items.ts";
-import { queryReference } from "../../reference.ts";
 import { domainsText, servicesText } from "../../render/services.ts";
 import { renderFields } from "../../render/table.ts";
+import { getCommand } from "../../resource-commands.ts";
 
 const textOf = (group: ServiceGroup): string =>
   renderFields([
@@ -19,23 +16,10 @@ const textOf = (group: ServiceGroup): string =>
     ["created", group.created_at],
   ]);
 
-export const servicesGet: CommandModule = {
+export const servicesGet = getCommand({
   examples: ["uni services get shop", "uni services get shop -o json"],
-  define(command, act) {
-    command.argument("<names...>", "service groups").action(
-      act(async (context, names: string[]) => {
-        const { client, signal } = context;
-        return forEachItem(
-          context,
-          names,
-          async (name) => {
-            const envelope = await client.operation("getServiceGroups", queryReference(name), { signal });
-            const [group] = envelopeItems<ServiceGroup>(envelope, "service_groups", `finding '${name}'`);
-            return group as ServiceGroup;
-          },
-          textOf,
-        );
-      }),
-    );
-  },
-};
+  many: "service groups",
+  operation: "getServiceGroups",
+  key: "service_groups",
+  text: textOf,
+});

@@ -5,7 +5,7 @@ import { forEachItem } from "../../items.ts";
 import { parseSeconds } from "../../parse/time-span.ts";
 import { withSpinner } from "../../progress.ts";
 import { referenceOf } from "../../reference.ts";
-import { autokillOf } from "../../saved-options.ts";
+import { autokillOf } from "../../saved-commands.ts";
 
 export const templateCreate: CommandModule = {
   examples: ["uni template create base", "uni template create --autokill 7d base"],

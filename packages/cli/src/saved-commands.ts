@@ -6,13 +6,12 @@ import type { SavedUpdate } from "@uni/contract/resources/saved-instance";
 import { envelopeItems } from "@uni/sdk/envelope-items";
 import type { OperationName } from "@uni/sdk/operation-paths";
 import type { Command } from "commander";
-import type { Context } from "./context.ts";
 import { type Act, type CommandModule, collect } from "./define.ts";
-import { forEachItem } from "./items.ts";
 import { parseSeconds } from "./parse/time-span.ts";
-import { queryReference, referenceOf } from "./reference.ts";
+import { referenceOf } from "./reference.ts";
 import { renderTable } from "./render/table.ts";
 import { formatAgo, formatBytes } from "./render/units.ts";
+import { getCommand, rmCommand } from "./resource-commands.ts";
 import { nowMs } from "./time.ts";
 
 export interface SavedWords {
@@ -41,22 +40,16 @@ export const checkpointWords: SavedWords = {
 
 export const autokillOf = (seconds: number) => ({ time_ms: Math.round(seconds * 1000) });
 
-const listOf = async (
-  { client, signal }: Context,
-  words: SavedWords,
-  params: Readonly<Record<string, unknown>>,
-  attempted: string,
-) => envelopeItems<Instance>(await client.operation(words.get, params, { signal }), "instances", attempted);
-
 export const lsOf = (words: SavedWords): CommandModule => ({
   examples: [`uni ${words.one} ls`, `uni ${words.one} ls -q`],
   define(command, act) {
     command.option("--tag <tag>", "only those with the tag; repeatable", collect).action(
-      act(async (context, { tag }: { readonly tag?: readonly string[] }) => {
-        const params = tag === undefined ? {} : { tags: tag };
-        const found = await listOf(context, words, params, `listing ${words.many}`);
+      act(async ({ client, out, signal }, { tag }: { readonly tag?: readonly string[] }) => {
+        const query = tag === undefined ? {} : { tags: tag };
+        const envelope = await client.operation(words.get, query, { signal });
+        const found = envelopeItems<Instance>(envelope, "instances", `listing ${words.many}`);
         const now = nowMs();
-        await context.out.show(found, {
+        await out.show(found, {
           text: () =>
             renderTable(
               found,
@@ -75,7 +68,7 @@ export const lsOf = (words: SavedWords): CommandModule => ({
                 { title: "TAGS", value: ({ tags = [] }) => tags.join(" "), shrinkTo: 8 },
                 { title: "CREATED", value: ({ created_at }) => formatAgo(created_at, now) },
               ],
-              { width: context.out.width },
+              { width: out.width },
             ),
           names: () => found.map(({ name }) => name),
         });
@@ -84,47 +77,17 @@ export const lsOf = (words: SavedWords): CommandModule => ({
   },
 });
 
-export const inspectOf = (words: SavedWords): CommandModule => ({
-  examples: [`uni ${words.one} inspect base`],
-  define(command, act) {
-    command.argument("<names...>", words.many).action(
-      act(async (context, names: string[]) =>
-        forEachItem(
-          context,
-          names,
-          async (name) =>
-            (await listOf(context, words, queryReference(name), `inspecting '${name}'`))[0] ?? {},
-          (found) => `${JSON.stringify(found, null, 2)}\n`,
-        ),
-      ),
-    );
-  },
-});
+export const inspectOf = ({ one, many, get }: SavedWords): CommandModule =>
+  getCommand<Instance>({
+    examples: [`uni ${one} inspect base`],
+    many,
+    operation: get,
+    key: "instances",
+    text: (found) => `${JSON.stringify(found, null, 2)}\n`,
+  });
 
-export const rmOf = (words: SavedWords): CommandModule => ({
-  examples: [`uni ${words.one} rm base`],
-  define(command, act) {
-    command.argument("<names...>", words.many).action(
-      act(async (context, names: string[]) =>
-        forEachItem(
-          context,
-          names,
-          async (name) => {
-            const body = [referenceOf(name)];
-            const envelope = await context.client.operation(
-              words.remove,
-              { body },
-              { signal: context.signal },
-            );
-            const [gone] = envelopeItems<Instance>(envelope, "instances", `removing '${name}'`);
-            return { uuid: gone?.uuid, name: gone?.name };
-          },
-          (_gone, name) => `${name}\n`,
-        ),
-      ),
-    );
-  },
-});
+export const rmOf = ({ one, many, remove }: SavedWords): CommandModule =>
+  rmCommand({ examples: [`uni ${one} rm base`], many, operation: remove, key: "instances" });
 
 interface UpdateOptions {
   readonly tag?: readonly string[];
