@@ -1,3 +1,4 @@
+import { UniError } from "@uni/contract/errors";
 import { connect } from "@uni/sdk/connect";
 import { commandTable } from "./command-table.ts";
 import type { Context } from "./context.ts";
@@ -6,6 +7,7 @@ import { watchInterrupts } from "./interrupts.ts";
 import { Output } from "./output.ts";
 import { buildProgram, runProgram } from "./program.ts";
 import { reportError } from "./report-error.ts";
+import { systemReason } from "./system-reason.ts";
 import { cliVersion } from "./version.ts";
 
 const args = process.argv.slice(2);
@@ -35,15 +37,17 @@ function makeContext(options: GlobalOptions): Context {
   };
 }
 
-/** Resolves once what was written is with the system, or the reader is gone. */
+/** Resolves once what was written is with the system, or the reader is gone. A failed write of a file is told a turn later. */
 const flushed = (stream: NodeJS.WriteStream): Promise<void> =>
-  stream.writableLength === 0
-    ? Promise.resolve()
-    : new Promise((resolve) => stream.write("", () => resolve()));
+  new Promise((resolve) =>
+    stream.writableLength === 0 ? setImmediate(resolve) : stream.write("", () => resolve()),
+  );
 
-process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-  error.code === "EPIPE" ? interrupts.readerGone() : process.exit(74),
-);
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") return interrupts.readerGone();
+  const lost = new UniError("no_space", `writing the output: ${systemReason(error)}`);
+  process.exit(reportError(lost, formatFromArguments(args), process.stderr));
+});
 process.stderr.on("error", () => {});
 
 let status = 0;

@@ -1,5 +1,6 @@
 import type { OutputFormat } from "./globals.ts";
 import { type Palette, palette, wantsColour } from "./render/colour.ts";
+import { terminalSize } from "./terminal.ts";
 
 export interface OutputStream {
   readonly isTTY?: boolean;
@@ -46,7 +47,7 @@ export class Output {
     if (this.stdout.isTTY !== true) return undefined;
     const fromEnvironment = Number(this.#columns);
     if (Number.isInteger(fromEnvironment) && fromEnvironment > 0) return fromEnvironment;
-    return this.stdout.columns ?? 80;
+    return terminalSize(this.stdout).columns;
   }
 
   get structured(): boolean {

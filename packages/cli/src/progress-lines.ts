@@ -7,7 +7,6 @@ import { layerLines } from "./layer-lines.ts";
 import type { Output } from "./output.ts";
 import { startSpinner } from "./progress.ts";
 import { printable } from "./render/escape.ts";
-import { formatBytes } from "./render/units.ts";
 
 export interface ProgressLines {
   readonly onFrame: (frame: Frame) => void;
@@ -23,10 +22,9 @@ const rememberedLines = 99;
 /** Escapes and colours of a build's output are not ours to pass on. */
 const clean = (text: string): string => printable(stripVTControlCharacters(text.trimEnd()));
 
-function amountText({ message, current, total }: Progress): string {
-  if (current === undefined) return message;
-  if (total === undefined) return `${message} ${formatBytes(current)}`;
-  return `${message} ${formatBytes(current)} of ${formatBytes(total)}`;
+/** What is counted is the step's own affair: entries, lines, layers. */
+function amountText({ message, current = 0, total = 0 }: Progress): string {
+  return total === 0 ? message : `${message} ${Math.floor((100 * current) / total)}%`;
 }
 
 /**
@@ -47,7 +45,8 @@ export function progressLines(out: Output, start: string): ProgressLines {
     const { layer } = progress;
     if (layer !== undefined) return layers.take({ ...progress, layer });
     layers.rest();
-    if (progress.current === undefined) {
+    // A build's steps stay to be read, as its other lines do.
+    if (progress.current === undefined || progress.step === "build") {
       counting = "";
       return line(clean(progress.message));
     }

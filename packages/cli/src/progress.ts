@@ -1,5 +1,6 @@
 import type { Output } from "./output.ts";
-import { printable } from "./render/escape.ts";
+import { cutTo, printable } from "./render/escape.ts";
+import { terminalSize } from "./terminal.ts";
 import { every, nowMs } from "./time.ts";
 
 export interface ProgressView {
@@ -31,8 +32,10 @@ export function startSpinner(out: Output, message: string): ProgressView {
     if (elapsed < quietMs) return;
     shown = true;
     tick += 1;
-    const line = `${frames[tick % frames.length]} ${printable(text)} (${Math.floor(elapsed / 1000)} s)`;
-    stream.write(`\r\u001b[K${line.slice(0, (stream.columns ?? 80) - 1)}`);
+    const frame = frames[tick % frames.length] ?? "";
+    const seconds = ` (${Math.floor(elapsed / 1000)} s)`;
+    const room = terminalSize(stream).columns - frame.length - seconds.length - 2;
+    stream.write(`\r\u001b[K${frame} ${cutTo(printable(text), Math.max(room, 1))}${seconds}`);
   };
   const clear = () => {
     if (shown) stream.write("\r\u001b[K");

@@ -11,11 +11,12 @@ interface SizedStream {
   readonly columns?: number;
 }
 
+/** For terminals that tell no size, such as serial lines: they say 0. */
 const fallback: TerminalSize = { rows: 24, columns: 80 };
 
 export function terminalSize(stream: SizedStream): TerminalSize {
   const { rows = 0, columns = 0 } = stream;
-  return rows > 0 && columns > 0 ? { rows, columns } : fallback;
+  return { rows: rows > 0 ? rows : fallback.rows, columns: columns > 0 ? columns : fallback.columns };
 }
 
 /** Puts the terminal on stdin in raw mode; the returned function gives it back as it was, and may be called twice. */

@@ -30,3 +30,14 @@ export function displayWidth(text: string): number {
   }
   return width;
 }
+
+/** Text of at most `width` columns; what is cut ends with an ellipsis. */
+export function cutTo(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  let kept = "";
+  for (const character of text) {
+    if (displayWidth(kept) + displayWidth(character) > width - 1) break;
+    kept += character;
+  }
+  return `${kept}…`;
+}

@@ -1,4 +1,4 @@
-import { displayWidth, printable } from "./escape.ts";
+import { cutTo, displayWidth, printable } from "./escape.ts";
 
 export interface Column<Row> {
   readonly title: string;
@@ -15,16 +15,6 @@ export interface TableOptions {
 }
 
 const gap = "   ";
-
-function cut(text: string, width: number): string {
-  if (displayWidth(text) <= width) return text;
-  let kept = "";
-  for (const character of text) {
-    if (displayWidth(kept) + displayWidth(character) > width - 1) break;
-    kept += character;
-  }
-  return `${kept}…`;
-}
 
 function fit(widths: number[], columns: readonly { readonly shrinkTo?: number }[], total: number): number[] {
   const fitted = [...widths];
@@ -56,7 +46,7 @@ export function renderTable<Row>(
   const line = (texts: readonly string[], row: Row | undefined) => {
     const parts = columns.map((column, index) => {
       const room = widths[index] ?? 0;
-      const text = cut(texts[index] ?? "", room);
+      const text = cutTo(texts[index] ?? "", room);
       const padding = " ".repeat(Math.max(0, room - displayWidth(text)));
       const painted = row !== undefined && column.paint !== undefined ? column.paint(text, row) : text;
       if (column.align === "right") return padding + painted;
