@@ -70,7 +70,7 @@ test("a removed name leaves the image, a removed image takes its names", async (
 
 test("a name may mean a document that leads to the image", async () => {
   await withCatalogue(async (catalogue) => {
-    await catalogue.put(row("a"), ["web:1"], digest("e"));
+    await catalogue.put(row("a"), ["web:1"], [digest("e")]);
     await catalogue.put(row("b"), ["web:2"]);
     assert.deepEqual(await catalogue.references(), [
       { reference: "web:1", target: digest("e"), digest: digest("a") },

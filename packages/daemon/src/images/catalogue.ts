@@ -10,10 +10,15 @@ export interface Catalogue {
   /** Oldest first. */
   list(): Promise<readonly ImageRow[]>;
   /**
-   * Inserts the image unless it is there, and makes the references point at it, wherever they pointed before. They mean
-   * `target`, which leads to the image: the image itself, unless said otherwise.
+   * Inserts the image unless it is there, and makes the references point at it, wherever they pointed before. They mean the
+   * first of `indexes`, each of which names the next and the last the image; without indexes the image itself. The indexes
+   * stay as long as it.
    */
-  put(row: Omit<ImageRow, "references">, references: readonly string[], target?: Digest): Promise<void>;
+  put(
+    row: Omit<ImageRow, "references">,
+    references: readonly string[],
+    indexes?: readonly Digest[],
+  ): Promise<void>;
   /** Of images, and of what is no image, or not yet. */
   references(): Promise<readonly ReferenceRow[]>;
   removeReference(reference: string): Promise<void>;
@@ -33,6 +38,8 @@ export interface RepositoryCatalogue {
   }): Promise<void>;
   putBlob(repository: string, digest: Digest, now: number): Promise<void>;
   document(digest: Digest): Promise<ManifestRow | undefined>;
+  /** Whether it is known as a document: what was pushed, or an index that led to an image. */
+  isDocument(digest: Digest): Promise<boolean>;
   reference(reference: string): Promise<ReferenceRow | undefined>;
   contains(repository: string, digest: Digest, kind: ContentKind): Promise<boolean>;
   /** One of the repository's manifests that name it. */

@@ -1,6 +1,7 @@
 /** The config of an image: strict about types, tolerant of members it does not know. */
 import { UniError } from "@uni/contract/errors";
 import { type Digest, isDigest } from "@uni/contract/ids";
+import { digestProblem } from "./digest.ts";
 import { asObject, asString, asStringMap, asStrings, member, optional, parseJson } from "./json-check.ts";
 import type { ImageConfig } from "./port.ts";
 
@@ -48,7 +49,9 @@ function readEnvironment(list: readonly string[]): Record<string, string> {
 }
 
 function asDiffId(text: string, what: string): Digest {
-  if (!isDigest(text)) throw new UniError("image_invalid", `read ${what}: a diff_id is not a sha256 digest`);
+  if (!isDigest(text)) {
+    throw new UniError("image_invalid", `read ${what}: rootfs.diff_ids: ${digestProblem(text)}`);
+  }
   return text;
 }
 

@@ -108,7 +108,7 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
     return room.catalogueQueue.run("catalogue", async () => {
       const row = findImage(await room.catalogue.list(), digest);
       const target = await targetOfImage(room, local(source), digest);
-      await room.catalogue.put(row, [canonicalName], target);
+      await room.catalogue.put(row, [canonicalName], target === digest ? [] : [target]);
       return target;
     });
   }

@@ -34,9 +34,9 @@ export async function importImage(
   options: ImageOptions,
 ): Promise<Digest> {
   const { source, references } = request;
-  const target = request.descriptor.digest;
   const { descriptor, manifest, documents } = await findManifest(room, request, options.signal);
   const { digest } = descriptor;
+  const indexes = [...documents.keys()].slice(0, -1);
   const what = `image ${digest}`;
   if (manifest.layers.length > room.limits.layers) {
     throw overLimit(`import ${what}`, "layers", room.limits.layers);
@@ -48,7 +48,7 @@ export async function importImage(
   try {
     for (const [each, bytes] of documents) await storeDocument(room, each, bytes, options.signal);
     const isThere = await room.catalogueQueue.run("catalogue", () =>
-      nameStored(room, digest, references, target),
+      nameStored(room, digest, references, indexes),
     );
     if (isThere) return digest;
     const parsed = await importConfig(room, manifest.config, source, options.signal);
@@ -57,7 +57,7 @@ export async function importImage(
     const layers = manifest.layers.map((layer, index): Layer => {
       return { digest: layer.digest, diffId: parsed.diffIds[index] ?? layer.digest };
     });
-    return await finish(room, { digest, target, blobs, layers, parsed, references }, options);
+    return await finish(room, { digest, indexes, blobs, layers, parsed, references }, options);
   } finally {
     release();
   }
@@ -203,7 +203,8 @@ async function ingestLayer(
 
 interface Gathered {
   readonly digest: Digest;
-  readonly target: Digest;
+  /** From what the references mean down to the image, without it. */
+  readonly indexes: readonly Digest[];
   readonly blobs: readonly Digest[];
   readonly layers: readonly Layer[];
   readonly parsed: ParsedConfig;
@@ -211,7 +212,7 @@ interface Gathered {
 }
 
 async function finish(room: Room, image: Gathered, options: ImageOptions): Promise<Digest> {
-  const { digest, target, blobs, parsed } = image;
+  const { digest, indexes, blobs, parsed } = image;
   const key = rootKey(parsed.diffIds);
   const release = room.leases.hold([key]);
   try {
@@ -231,7 +232,7 @@ async function finish(room: Room, image: Gathered, options: ImageOptions): Promi
       missing,
     };
     options.signal.throwIfAborted();
-    await room.catalogueQueue.run("catalogue", () => room.catalogue.put(row, image.references, target));
+    await room.catalogueQueue.run("catalogue", () => room.catalogue.put(row, image.references, indexes));
     room.log.info({ digest, references: image.references, sizeBytes }, "image stored");
     return digest;
   } finally {
@@ -244,10 +245,10 @@ async function nameStored(
   room: Room,
   digest: Digest,
   references: readonly string[],
-  target: Digest,
+  indexes: readonly Digest[],
 ): Promise<boolean> {
   const row = (await room.catalogue.list()).find((each) => each.digest === digest);
   if (row === undefined || (await room.roots.size(row.root)) === undefined) return false;
-  await room.catalogue.put(row, references, target);
+  await room.catalogue.put(row, references, indexes);
   return true;
 }

@@ -1,6 +1,7 @@
 /** OCI image index, manifest and descriptor, and Docker's schema 2 forms of them. */
 import { UniError } from "@uni/contract/errors";
 import { type Digest, isDigest } from "@uni/contract/ids";
+import { digestProblem } from "./digest.ts";
 import {
   asArray,
   asObject,
@@ -107,10 +108,7 @@ export function readDescriptor(value: unknown, what: string): Descriptor {
   const json = asObject(value, what);
   const digest = asString(member(json, "digest"), `${what}.digest`);
   if (!isDigest(digest)) {
-    throw new UniError(
-      "image_invalid",
-      `read ${what}: the digest "${digest.slice(0, 100)}" is not a sha256 digest`,
-    );
+    throw new UniError("image_invalid", `read ${what}: ${digestProblem(digest)}`);
   }
   return {
     mediaType: optional(member(json, "mediaType"), `${what}.mediaType`, asString) ?? "",

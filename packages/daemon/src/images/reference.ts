@@ -2,6 +2,7 @@
 import { UniError } from "@uni/contract/errors";
 import { type Digest, isDigest } from "@uni/contract/ids";
 import { impliedHost, splitName } from "@uni/contract/image-names";
+import { digestProblem } from "./digest.ts";
 
 export interface ImageReference {
   /** Host, if any, and path. */
@@ -13,6 +14,8 @@ export interface ImageReference {
 const component = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const host =
   /^(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?$/;
+/** It would pass for a name with a tag. */
+const otherDigest = /^sha(?:384:[0-9a-f]{96}|512:[0-9a-f]{128})$/;
 const tagPattern = /^\w[\w.-]{0,127}$/;
 const maxNameLength = 255;
 
@@ -23,8 +26,8 @@ const impliedPath = "library/";
 export function parseReference(text: string): ImageReference {
   const at = text.indexOf("@");
   const digest = at === -1 ? undefined : text.slice(at + 1);
-  if (digest !== undefined && !isDigest(digest))
-    throw badReference(text, `"${digest}" is not a sha256 digest`);
+  if (digest !== undefined && !isDigest(digest)) throw badReference(text, digestProblem(digest));
+  if (otherDigest.test(text)) throw badReference(text, digestProblem(text));
   const named = at === -1 ? text : text.slice(0, at);
   const colon = named.lastIndexOf(":");
   const tagged = colon > named.lastIndexOf("/");

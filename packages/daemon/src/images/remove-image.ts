@@ -3,16 +3,17 @@ import type { Digest } from "@uni/contract/ids";
 import type { ImageRow } from "../store/images.ts";
 import { canonicalIfAny } from "./reference.ts";
 import { belongingTo, repositoryState, untaggedManifests } from "./repositories/untagged.ts";
-import { findImage } from "./resolve-image.ts";
+import { findImage, imageOfIndex } from "./resolve-image.ts";
 import type { Room } from "./room.ts";
 import { sweepStore } from "./sweep.ts";
 
 /** A name takes itself away, and the image if it was the last; a digest takes the image and all its names. */
-export function removeImage(
+export async function removeImage(
   room: Room,
-  text: string,
+  asked: string,
   inUse: (digest: Digest) => readonly string[],
 ): Promise<{ readonly removed: readonly string[]; readonly deleted: boolean }> {
+  const text = (await imageOfIndex(room, asked)) ?? asked;
   return room.catalogueQueue.run("catalogue", async () => {
     const other = await referenceWithoutImage(room, text);
     if (other !== undefined) {

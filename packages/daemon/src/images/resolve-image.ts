@@ -33,6 +33,14 @@ export async function resolveImage(room: Room, text: string): Promise<ImageRow> 
   return findImage(await room.catalogue.list(), digest);
 }
 
+/** The image that an index leads to which the text names by its digest, if there is one. */
+export async function imageOfIndex(room: Room, text: string): Promise<Digest | undefined> {
+  const digest = isDigest(text) ? text : readReference(text)?.digest;
+  const index = digest === undefined ? undefined : await unprepared(room, digest);
+  if (index === undefined) return undefined;
+  return await room.prepared(index).catch(() => undefined);
+}
+
 /** The document that a text means which means that image: as its name has it, or the image itself. */
 export async function targetOfImage(room: Room, text: string, digest: Digest): Promise<Digest> {
   const reference = readReference(text);
@@ -46,7 +54,7 @@ async function unprepared(room: Room, text: string): Promise<Digest | undefined>
   const digest = isDigest(text) ? text : reference?.digest;
   if (digest !== undefined) {
     if ((await room.catalogue.list()).some((row) => row.digest === digest)) return undefined;
-    const isKnown = (await room.repositories.document(digest)) !== undefined;
+    const isKnown = await room.repositories.isDocument(digest);
     return isKnown && (await room.blobs.has(digest)) ? digest : undefined;
   }
   if (reference === undefined) return undefined;

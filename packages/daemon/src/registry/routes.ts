@@ -1,5 +1,6 @@
 /** Paths of the distribution protocol. Names have slashes, so what comes last decides. */
 import { type Digest, isDigest } from "@uni/contract/ids";
+import { digestProblem } from "../images/digest.ts";
 import { parseReference } from "../images/reference.ts";
 import { refusal } from "./refusals.ts";
 
@@ -49,10 +50,7 @@ export function readName(name: string): string {
 
 export function readDigest(text: string): Digest {
   if (isDigest(text)) return text;
-  const reason = /^[a-z0-9+._-]+:/.test(text)
-    ? "digests other than sha256 are not supported"
-    : "it is no digest";
-  throw refusal("DIGEST_INVALID", 400, `"${text.slice(0, 200)}": ${reason}`);
+  throw refusal("DIGEST_INVALID", 400, digestProblem(text));
 }
 
 function readTagOrDigest(text: string): string {

@@ -34,8 +34,8 @@ type StoredRow = Omit<ImageRow, "references">;
 export function createImageCatalogue(db: Database) {
   return {
     list: () => listImages(db),
-    put: (row: StoredRow, references: readonly string[], target?: Digest) =>
-      putImage(db, row, { references, target: target ?? row.digest }),
+    put: (row: StoredRow, references: readonly string[], indexes: readonly Digest[] = []) =>
+      putImage(db, row, { references, indexes }),
     references: () => listReferences(db),
     removeReference: (reference: string) => removeImageReference(db, reference),
     delete: (digest: Digest) => deleteImage(db, digest),
@@ -46,9 +46,10 @@ export function createImageCatalogue(db: Database) {
 async function putImage(
   db: Database,
   row: StoredRow,
-  { references, target }: { readonly references: readonly string[]; readonly target: Digest },
+  { references, indexes }: { readonly references: readonly string[]; readonly indexes: readonly Digest[] },
 ): Promise<void> {
   const { digest } = row;
+  const [target = digest] = indexes;
   await db.transaction().execute(async (tx) => {
     await tx
       .insertInto("images")
@@ -65,7 +66,7 @@ async function putImage(
       .execute();
     const blobs = row.blobs.filter((blob) => blob !== digest);
     await insertNames(tx, digest, blobs);
-    if (target !== digest) await insertNames(tx, target, [digest]);
+    for (const [at, index] of indexes.entries()) await insertNames(tx, index, [indexes[at + 1] ?? digest]);
     for (const reference of references) {
       await tx
         .insertInto("image_references")

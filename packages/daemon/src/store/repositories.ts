@@ -40,6 +40,7 @@ export function createRepositoryCatalogue(db: Database) {
     putBlob: (repository: string, digest: Digest, now: number) =>
       withoutSync(db, (on) => insertContent(on, { repository, kind: "blob", digest, since: now })),
     document: (digest: Digest) => findDocument(db, digest),
+    isDocument: (digest: Digest) => isDocument(db, digest),
     reference: (reference: string) => findReference(db, reference),
     contains: (repository: string, digest: Digest, kind: ContentKind) =>
       kind === "blob" ? containsBlob(db, repository, digest) : containsManifest(db, repository, digest),
@@ -145,6 +146,15 @@ async function findDocument(db: Database, digest: Digest): Promise<ManifestRow |
   return { ...toDocument(row), names: names.map((each) => each.digest as Digest) };
 }
 
+async function isDocument(db: Database, digest: Digest): Promise<boolean> {
+  const { rows } = await sql`SELECT 1 FROM ${documents} WHERE digest = ${digest} LIMIT 1`.execute(db);
+  return rows.length > 0;
+}
+
+/** Pushed ones are written down, all others are images, or indexes that name what they lead to. */
+const documents = sql`(SELECT digest FROM manifests UNION ALL SELECT digest FROM images
+  UNION ALL SELECT manifest FROM manifest_names UNION ALL SELECT target FROM image_references)`;
+
 function toDocument(row: Selectable<ImagesTables["manifests"]>): Omit<ManifestRow, "names"> {
   return {
     digest: row.digest as Digest,
@@ -189,9 +199,7 @@ async function containsBlob(db: Database, repository: string, digest: Digest): P
 /** A layer is no manifest, whatever its bytes look like. */
 async function containsManifest(db: Database, repository: string, digest: Digest): Promise<boolean> {
   const { rows } = await sql`WITH RECURSIVE ${above(digest)} SELECT 1 FROM (${reached(repository)})
-    WHERE EXISTS (SELECT 1 FROM manifests WHERE digest = ${digest})
-       OR EXISTS (SELECT 1 FROM images WHERE digest = ${digest})
-       OR EXISTS (SELECT 1 FROM image_references WHERE target = ${digest}) LIMIT 1`.execute(db);
+    WHERE EXISTS (SELECT 1 FROM ${documents} WHERE digest = ${digest}) LIMIT 1`.execute(db);
   return rows.length > 0;
 }
 
@@ -308,8 +316,15 @@ async function listWaiting(db: Database): Promise<Digest[]> {
   return rows.map(({ target }) => target as Digest);
 }
 
-const needed = (cutoff: number) => sql`needed(digest) AS (
+/** Images, and the indexes that led to them. What was pushed as an index stays for its repository alone. */
+const leading = sql`leading(digest) AS (
+  SELECT digest FROM images
+  UNION SELECT manifest FROM manifest_names JOIN leading ON manifest_names.digest = leading.digest
+    WHERE manifest NOT IN (SELECT digest FROM manifests))`;
+
+const needed = (cutoff: number) => sql`${leading}, needed(digest) AS (
   SELECT each.value FROM images, json_each(images.blobs) AS each
+  UNION SELECT digest FROM leading
   UNION SELECT target FROM image_references
   UNION SELECT digest FROM repository_contents WHERE kind = 'manifest' OR since > ${cutoff}
   UNION SELECT manifest_names.digest FROM manifest_names JOIN needed ON manifest_names.manifest = needed.digest)`;
@@ -328,11 +343,12 @@ async function sweepRows(db: Database, cutoff: number): Promise<ReadonlySet<Dige
       .where("kind", "=", "blob")
       .where("since", "<=", cutoff)
       .execute();
+    // In this order: a name of what is no longer known as pushed would pass for one of an index that led to an image.
+    await sql`WITH RECURSIVE ${needed(cutoff)}
+      DELETE FROM manifest_names WHERE manifest NOT IN (SELECT digest FROM needed)`.execute(tx);
     await sql`WITH RECURSIVE ${needed(cutoff)} DELETE FROM manifests WHERE digest NOT IN (SELECT digest FROM needed)`.execute(
       tx,
     );
-    await sql`WITH RECURSIVE ${needed(cutoff)}
-      DELETE FROM manifest_names WHERE manifest NOT IN (SELECT digest FROM needed)`.execute(tx);
     return new Set(rows.map(({ digest }) => digest));
   });
 }

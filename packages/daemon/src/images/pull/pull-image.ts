@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { UniError } from "@uni/contract/errors";
 import { type Digest, isDigest } from "@uni/contract/ids";
+import { splitName } from "@uni/contract/image-names";
 import type { ImageRow } from "../../store/images.ts";
 import { importImage } from "../import-image.ts";
 import { nearNames } from "../near-names.ts";
@@ -10,24 +11,32 @@ import { type ImageReference, parseReference } from "../reference.ts";
 import type { Remote } from "../remote/client.ts";
 import { resolveImage } from "../resolve-image.ts";
 import type { Room } from "../room.ts";
+import { PullTurns } from "./pull-turns.ts";
 import { registrySource } from "./registry-source.ts";
 import { type Caller, SharedWork } from "./shared-work.ts";
 
 export type Pull = (reference: string, request: PullRequest, options: ImageOptions) => Promise<Digest>;
 
+/** Images on their way. */
+const atOnce = { most: 6, mostOfOne: 3 };
 /** Pulls of one image that want no company. */
 const mostApart = 64;
 
 export function createPull(room: Room, remote: Remote): Pull {
   const shared = new SharedWork<Progress, Digest>(({ step, layer }) => layer ?? step);
   const apart = new Map<string, number>();
+  const turns = new PullTurns(atOnce);
+  const fetch =
+    (wanted: Wanted) =>
+    ({ signal, onReport }: Caller<Progress>) => {
+      const onWait = (): void =>
+        onReport({ step: "wait", message: "waiting: many other pulls are under way" });
+      return turns.run(splitName(wanted.reference.name).host ?? "", { signal, onWait }, () =>
+        fetchImage(room, remote, wanted, { signal, onProgress: onReport }),
+      );
+    };
 
-  const fetch = (wanted: Wanted) => (caller: Caller<Progress>) =>
-    fetchImage(room, remote, wanted, { signal: caller.signal, onProgress: caller.onReport }).catch((error) =>
-      withNearNames(room, wanted, error),
-    );
-
-  return async (text, request, options) => {
+  const pull: Pull = async (text, request, options) => {
     const here = request.policy === "always" ? undefined : await findHere(room, text, { elsewhere: true });
     if (here !== undefined) return here.digest;
     if (request.policy === "never") throw notHere(text);
@@ -48,6 +57,8 @@ export function createPull(room: Room, remote: Remote): Pull {
       else apart.set(key, left);
     }
   };
+  return (text, request, options) =>
+    pull(text, request, options).catch((error) => withNearNames(room, text, error));
 }
 
 interface Wanted {
@@ -131,11 +142,18 @@ const notHere = (text: string): UniError =>
     },
   );
 
-/** Whoever misspelt the name of an image that is here hears of a registry; and of what is here. */
-async function withNearNames(room: Room, { text }: Wanted, error: unknown): Promise<never> {
-  const isElsewhere =
-    error instanceof UniError && ["image_not_found", "registry_denied", "unreachable"].includes(error.code);
-  if (!isElsewhere) throw error;
+/** What may be said of an image that is nowhere. */
+const elsewhere: ReadonlySet<string> = new Set([
+  "image_not_found",
+  "registry_denied",
+  "registry_failed",
+  "timed_out",
+  "unreachable",
+]);
+
+/** Whoever misspelt the name of an image that is here hears of a registry, or of its silence; and of what is here. */
+async function withNearNames(room: Room, text: string, error: unknown): Promise<never> {
+  if (!(error instanceof UniError && elsewhere.has(error.code))) throw error;
   const here = (await room.catalogue.references()).map(({ reference }) => reference);
   const near = nearNames(text, here).filter((name) => name !== text);
   if (near.length === 0) throw error;

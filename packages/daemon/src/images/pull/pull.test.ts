@@ -3,7 +3,12 @@ import assert from "node:assert/strict";
 import { readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { sendBytes } from "../../../../../test/kit/hostile-registry.ts";
+import {
+  HostileRegistry,
+  type Intercept,
+  refuse,
+  sendBytes,
+} from "../../../../../test/kit/hostile-registry.ts";
 import { describe, imageBlobs, indexBlob } from "../../../../../test/kit/image-archive.ts";
 import {
   file,
@@ -14,7 +19,7 @@ import {
   withRegistry,
 } from "../../../../../test/kit/registry-pulls.ts";
 import { createImages } from "../images.ts";
-import type { Progress } from "../port.ts";
+import type { Progress, PullRequest } from "../port.ts";
 import { quietly, storedFiles } from "../test-room.ts";
 
 for (const compress of ["none", "gzip", "zstd"] as const) {
@@ -49,6 +54,30 @@ test("an index leads to the image for this machine, and the name means the index
     assert.equal(registry.count(other[0].digest), 0);
     const again = await pull(`web@${index.digest}`, { policy: "if_not_present" });
     assert.equal(again.digest, mine[0].digest);
+  }));
+
+test("an index that was pulled by its digest alone is found by it, stays with its image, and goes with it", () =>
+  withRegistry(async ({ registry, pull, images, directory }) => {
+    const [manifest, ...blobs] = imageBlobs(image);
+    const inner = indexBlob([{ ...describe(manifest), platform: { os: "linux", architecture: "amd64" } }]);
+    const outer = indexBlob([describe(inner)]);
+    registry.add([manifest, ...blobs]);
+    for (const index of [inner, outer]) registry.add([index]);
+    await pull(`web@${outer.digest}`);
+    await images.collect();
+    const stored = () => storedFiles(directory).blobs;
+    for (const { digest } of [inner, outer]) {
+      for (const text of [digest, `${registry.host}/team/web@${digest}`]) {
+        assert.equal((await images.resolve(text)).digest, manifest.digest);
+        assert.ok((await images.history(text)).length > 0);
+      }
+      assert.ok(stored().includes(digest.slice(7)));
+    }
+    registry.seen.length = 0;
+    await pull(`web@${outer.digest}`, { policy: "if_not_present" });
+    assert.deepEqual(registry.seen, []);
+    await images.remove(`${registry.host}/team/web@${outer.digest}`, () => []);
+    assert.deepEqual(stored(), []);
   }));
 
 test("no image for this machine: the error says which there are", () =>
@@ -261,3 +290,71 @@ test("the next daemon has what this one pulled", () =>
     assert.equal((await again.resolve(`${registry.host}/team/web:1`)).digest, digest);
     assert.ok(readFileSync(rootPath).length > 0);
   }));
+
+test("pulls of different images wait for their turn, and say so; those of another registry need not", () =>
+  withRegistry(async ({ registry, images, pull }) => {
+    const other = await HostileRegistry.start();
+    try {
+      const gate = Promise.withResolvers<void>();
+      const asked = Promise.withResolvers<void>();
+      const held = new Set<string>();
+      for (const tag of ["1", "2", "3", "4"])
+        registry.add(imageBlobs({ ...image, config: { Cmd: [tag] } }), tag);
+      other.add(imageBlobs(image), "1");
+      registry.intercepts.push((seen, response) => {
+        const document = registry.manifests.get(seen.path.split("/").at(-1) ?? "");
+        if (document === undefined) return false;
+        held.add(seen.path);
+        if (held.size === 3) asked.resolve();
+        void gate.promise.then(() => sendBytes(seen, response, document.bytes, document));
+        return true;
+      });
+      const first = ["1", "2", "3"].map((tag) => pull(`web:${tag}`));
+      await asked.promise;
+      const progress: Progress[] = [];
+      const fourth = pull("web:4", {}, progress);
+      await images.pull(`${other.host}/team/web:1`, { policy: "always" }, quietly());
+      assert.equal(held.size, 3);
+      assert.deepEqual(progress, [{ step: "wait", message: "waiting: many other pulls are under way" }]);
+      gate.resolve();
+      await Promise.all([...first, fourth]);
+      assert.equal(held.size, 4);
+    } finally {
+      await other.stop();
+    }
+  }));
+
+test("whoever misspelt a name hears what is here, in whatever way the default registry fails", async () => {
+  const known = await HostileRegistry.start();
+  try {
+    const remoteOptions = { defaultRegistry: known.host };
+    await withRegistry(
+      async ({ images }) => {
+        known.add(imageBlobs(image), "1");
+        await images.pull("hello:1", { policy: "always" }, quietly());
+        const misspelt = (request: Partial<PullRequest> = {}) =>
+          images.pull("helo", { policy: "if_not_present", ...request }, quietly());
+        const near = /Here there is hello:1/;
+        await assert.rejects(misspelt(), { code: "image_not_found", hint: near });
+        const refusing =
+          (status: number): Intercept =>
+          (_seen, response) => {
+            refuse(response, status, "DENIED");
+            return true;
+          };
+        let act = refusing(403);
+        known.intercepts.push((seen, response) => act(seen, response));
+        await assert.rejects(misspelt(), { code: "registry_denied", hint: near });
+        act = refusing(503);
+        await assert.rejects(misspelt(), { code: "registry_failed", hint: near });
+        act = () => true;
+        await assert.rejects(misspelt({ forInstance: true }), { code: "timed_out", hint: near });
+        await known.stop();
+        await assert.rejects(misspelt(), { code: "unreachable", hint: near });
+      },
+      { remoteOptions, pullTimeoutMs: 500 },
+    );
+  } finally {
+    await known.stop();
+  }
+});

@@ -109,7 +109,7 @@ test("an index whose other images are not here gives way to the image for this m
       }),
     );
     await withIndex(options.directory, index);
-    await options.catalogue.put(row, ["web:1"], digestOf(index));
+    await options.catalogue.put(row, ["web:1"], [digestOf(index)]);
     await images.push({ reference: "web:1", destination: name }, quietly());
     assert.equal(target.registry.manifests.get("1")?.digest, digest);
     // A registry that has the other image takes the index as it is.
