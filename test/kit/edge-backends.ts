@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { after } from "node:test";
 
 export interface TestBackend {
   readonly name: string;
@@ -47,6 +48,13 @@ export async function startBackend(name: string, address: string): Promise<TestB
       await once(server, "close");
     },
   };
+}
+
+/** The same, until the test file's last test is over. */
+export async function backendForFile(name: string, address: string): Promise<TestBackend> {
+  const backend = await startBackend(name, address);
+  after(() => backend.close());
+  return backend;
 }
 
 async function listen(server: Server, address: string): Promise<void> {

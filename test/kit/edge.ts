@@ -1,8 +1,9 @@
-/** An edge for a test file, with certificates, and curl as its client. The file is in namespaces of its own. */
+/** An edge for a test file, with certificates, and curl as its client. */
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 import { promisify } from "node:util";
 import { systemClock } from "../../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../../packages/daemon/src/base/log.ts";
@@ -10,6 +11,7 @@ import { createEdge } from "../../packages/daemon/src/edge/edge.ts";
 import type { Edge, EdgeGroup, EdgeMember, EdgePlan } from "../../packages/daemon/src/edge/port.ts";
 import { makeRoot, writeLeaf } from "./certificates.ts";
 import { backendPort } from "./edge-backends.ts";
+import { enterOwnNamespaces } from "./own-namespaces.ts";
 
 export interface TestEdge {
   readonly directory: string;
@@ -24,7 +26,18 @@ export interface TestEdge {
     rest?: Partial<EdgeGroup>,
   ) => EdgeGroup;
   readonly curl: (url: string, ...options: readonly string[]) => Promise<CurlAnswer>;
-  readonly remove: () => void;
+  /** With the edge that was opened last. */
+  readonly remove: () => Promise<void>;
+}
+
+/** What a test file at the edge opens with: its own namespaces and an edge, gone after its last test. */
+export async function edgeForFile(
+  options: Parameters<TestEdge["open"]>[0] = {},
+): Promise<{ kit: TestEdge; edge: Edge }> {
+  enterOwnNamespaces();
+  const kit = await makeTestEdge();
+  after(() => kit.remove());
+  return { kit, edge: await kit.open(options) };
 }
 
 export interface CurlAnswer {
@@ -46,11 +59,15 @@ export async function makeTestEdge(): Promise<TestEdge> {
   writeFileSync(rootFile, root.certificate.toString("pem"));
   const certificate = join(certificates, "wildcard.pem");
   await writeLeaf(root, ["*.example.com"], certificate);
+  let opened: Edge | undefined;
   return {
     directory,
     rootFile,
-    open: ({ proxies = [] } = {}) =>
-      createEdge({ directory: join(directory, "h"), bind, proxies, clock: systemClock, log: silentLog }),
+    async open({ proxies = [] } = {}) {
+      const surroundings = { directory: join(directory, "h"), clock: systemClock, log: silentLog };
+      opened = await createEdge({ ...surroundings, bind, proxies });
+      return opened;
+    },
     planOf: (...groups) => ({ groups, defaultCertificate: certificate }),
     group: (name, members, rest = {}) => ({
       id: name,
@@ -69,7 +86,10 @@ export async function makeTestEdge(): Promise<TestEdge> {
       ...rest,
     }),
     curl: (url, ...options) => curl(rootFile, url, options),
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    async remove() {
+      await opened?.remove();
+      rmSync(directory, { recursive: true, force: true });
+    },
   };
 }
 

@@ -83,8 +83,7 @@ export async function edgeFigures(report: Report, rounds: number): Promise<void>
       child.kill("SIGKILL");
       await once(child, "exit");
     }
-    await edge.remove();
-    kit.remove();
+    await kit.remove();
   }
 }
 

@@ -6,13 +6,9 @@ import { readFileSync } from "node:fs";
 import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
-import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile, backendPort, startBackend } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
-import type { Edge } from "./port.ts";
-
-enterOwnNamespaces();
 
 const one = "127.1.0.1";
 /** Nothing listens there. */
@@ -20,9 +16,8 @@ const silent = "127.1.0.9";
 /** Closes each connection at the first byte. */
 const rude = "127.1.0.8";
 
-let kit: TestEdge;
-let edge: Edge;
-let backend: TestBackend;
+const { kit, edge } = await edgeForFile();
+const backend = await backendForFile(one, one);
 /** What is sent there is lost. */
 const mute = "127.1.0.7";
 const rudeServer = createServer((socket) => socket.once("data", () => socket.destroy()));
@@ -30,19 +25,11 @@ const rudeServer = createServer((socket) => socket.once("data", () => socket.des
 before(async () => {
   const input = "add chain ip lost input { type filter hook input priority 0; }";
   execFileSync("nft", [`add table ip lost; ${input}; add rule ip lost input ip daddr ${mute} drop`]);
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backend = await startBackend(one, one);
   rudeServer.listen(backendPort, rude);
   await once(rudeServer, "listening");
 });
 
-after(async () => {
-  await edge.remove();
-  await backend.close();
-  rudeServer.close();
-  kit.remove();
-});
+after(() => rudeServer.close());
 
 interface Expected {
   readonly status: number;
@@ -163,12 +150,10 @@ test("a program that starts is waited for", async () => {
   await listening.close();
 });
 
-for (const [what, address] of [
-  ["refuses connections", silent],
-  ["does not wake", mute],
-] as const) {
-  test(`a sleeper that ${what} is told in the end`, async () => {
-    await edge.apply(kit.planOf(kit.group("a", { [address]: "asleep" })));
-    await requireAnswer("a.example.com", { status: 504, words: /Wake-up failed/, retryAfter: "10" });
-  });
-}
+test("sleepers that refuse connections or do not wake are told in the end", async () => {
+  const hosts = { a: silent, b: mute };
+  const groups = Object.entries(hosts).map(([name, address]) => kit.group(name, { [address]: "asleep" }));
+  await edge.apply(kit.planOf(...groups));
+  const expected = { status: 504, words: /Wake-up failed/, retryAfter: "10" };
+  await Promise.all(Object.keys(hosts).map((name) => requireAnswer(`${name}.example.com`, expected)));
+});

@@ -1,32 +1,16 @@
 /** Groups whose first member comes when somebody asks for one. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { test } from "node:test";
+import { edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile, backendPort } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
-import type { Edge, EdgeMember } from "./port.ts";
-
-enterOwnNamespaces();
+import type { EdgeMember } from "./port.ts";
 
 const one = "127.1.0.1";
 /** Nothing listens there: who is led to it is tried again elsewhere. */
 const two = "127.1.0.2";
-let kit: TestEdge;
-let edge: Edge;
-let backend: TestBackend;
-
-before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backend = await startBackend("one", one);
-});
-
-after(async () => {
-  await edge.remove();
-  await backend.close();
-  kit.remove();
-});
+const { kit, edge } = await edgeForFile();
+await backendForFile("one", one);
 
 const apply = (members: Readonly<Record<string, EdgeMember["state"]>>, hardLimit = 100) =>
   edge.apply(kit.planOf(kit.group("a", members, { awaitsMembers: true, hardLimit })));

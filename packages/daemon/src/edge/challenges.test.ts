@@ -3,36 +3,21 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { connect, type PeerCertificate } from "node:tls";
 import { makeRoot, writeLeaf } from "../../../../test/kit/certificates.ts";
-import { bind, makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
-import type { Edge, EdgeChallenge } from "./port.ts";
-
-enterOwnNamespaces();
+import { bind, edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile } from "../../../../test/kit/edge-backends.ts";
+import type { EdgeChallenge } from "./port.ts";
 
 const address = "127.1.0.1";
 const fqdn = "www.example.com";
 const url = (token: string, host = fqdn) => `http://${host}/.well-known/acme-challenge/${token}`;
 const http = (token: string): EdgeChallenge => ({ kind: "http", fqdn, token, answer: `${token}.print` });
 
-let kit: TestEdge;
-let edge: Edge;
-let backend: TestBackend;
-
-before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backend = await startBackend(address, address);
-});
-
-after(async () => {
-  await edge.remove();
-  await backend.close();
-  kit.remove();
-});
+const { kit, ...opened } = await edgeForFile();
+let { edge } = opened;
+await backendForFile(address, address);
 
 const group = (ports = kit.group("a", {}).ports) => kit.group("a", { [address]: "awake" }, { ports });
 const plan = (challenges: readonly EdgeChallenge[], ports = group().ports) => ({

@@ -8,28 +8,21 @@ import { createServer, type Server } from "node:http";
 import { after, before, test } from "node:test";
 import { connect } from "node:tls";
 import { promisify } from "node:util";
-import { bind, makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { bind, edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile, backendPort } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
-import type { Edge, EdgeMember } from "./port.ts";
-
-enterOwnNamespaces();
+import type { EdgeMember } from "./port.ts";
 
 const one = "127.1.0.1";
 const two = "127.1.0.2";
 const echo = "127.1.0.3";
 const run = promisify(execFile);
 
-let kit: TestEdge;
-let edge: Edge;
-let backends: TestBackend[];
+const { kit, edge } = await edgeForFile();
+const backends = [await backendForFile("one", one), await backendForFile("two", two)];
 let echoServer: Server;
 
 before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backends = [await startBackend("one", one), await startBackend("two", two)];
   echoServer = createServer().on("upgrade", ({ headers }, socket) => {
     const accept = createHash("sha1")
       .update(`${headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
@@ -60,12 +53,7 @@ async function apply(state: EdgeMember["state"]): Promise<void> {
   );
 }
 
-after(async () => {
-  await edge.remove();
-  for (const backend of backends) await backend.close();
-  echoServer.close();
-  kit.remove();
-});
+after(() => echoServer.close());
 
 /** A short frame of a client as the server's own (RFC 6455, 5.2). */
 function unmasked(frame: Buffer): Buffer {

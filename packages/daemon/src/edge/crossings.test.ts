@@ -1,30 +1,13 @@
 /** Groups that grow beyond their mark, and which responses tell of it. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { test } from "node:test";
+import { edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
-import type { Edge } from "./port.ts";
-
-enterOwnNamespaces();
 
 const one = "127.1.0.1";
-let kit: TestEdge;
-let edge: Edge;
-let backend: TestBackend;
-
-before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backend = await startBackend("one", one);
-});
-
-after(async () => {
-  await edge.remove();
-  await backend.close();
-  kit.remove();
-});
+const { kit, edge } = await edgeForFile();
+const backend = await backendForFile("one", one);
 
 const apply = (tellsGrowth: boolean) =>
   edge.apply(

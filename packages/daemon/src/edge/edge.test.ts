@@ -4,15 +4,11 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { createServer } from "node:net";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { connect } from "node:tls";
-import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile, backendPort, type TestBackend } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
-import type { Edge } from "./port.ts";
-
-enterOwnNamespaces();
 
 const one = "127.1.0.1";
 const two = "127.1.0.2";
@@ -20,21 +16,9 @@ const three = "127.1.0.3";
 /** Nothing listens there. */
 const silent = "127.1.0.9";
 
-let kit: TestEdge;
-let edge: Edge;
+const { kit, edge } = await edgeForFile();
 const backends: TestBackend[] = [];
-
-before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  for (const address of [one, two, three]) backends.push(await startBackend(address, address));
-});
-
-after(async () => {
-  await edge.remove();
-  for (const backend of backends) await backend.close();
-  kit.remove();
-});
+for (const address of [one, two, three]) backends.push(await backendForFile(address, address));
 
 const backend = (address: string): TestBackend => {
   const found = backends.find((each) => each.address === address);

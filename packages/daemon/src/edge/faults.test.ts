@@ -5,30 +5,22 @@ import { readFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { after, afterEach, before, test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { bind, makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { bind, edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile, backendPort } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
-import type { Edge } from "./port.ts";
-
-enterOwnNamespaces();
 
 const one = "127.1.0.1";
 /** Keeps what arrives, as it arrives, and answers each request that ends. */
 const raw = "127.1.0.2";
 const attacker = "127.3.0.1";
 
-let kit: TestEdge;
-let edge: Edge;
-let backend: TestBackend;
+const { kit, edge } = await edgeForFile();
+const backend = await backendForFile(one, one);
 let rawServer: Server;
 let received = "";
 const open: Socket[] = [];
 
 before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backend = await startBackend(one, one);
   rawServer = createServer((socket) => {
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
@@ -45,12 +37,7 @@ before(async () => {
   );
 });
 
-after(async () => {
-  await edge.remove();
-  await backend.close();
-  rawServer.close();
-  kit.remove();
-});
+after(() => rawServer.close());
 
 afterEach(() => {
   for (const socket of open.splice(0)) socket.destroy();

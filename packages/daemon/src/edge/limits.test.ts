@@ -4,34 +4,17 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { connect } from "node:tls";
-import { bind, makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { bind, edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile, backendPort } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
-import type { Edge } from "./port.ts";
-
-enterOwnNamespaces();
 
 const one = "127.1.0.1";
 const two = "127.1.0.2";
 
-let kit: TestEdge;
-let edge: Edge;
-let backends: TestBackend[];
-
-before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backends = [await startBackend("one", one), await startBackend("two", two)];
-});
-
-after(async () => {
-  await edge.remove();
-  for (const backend of backends) await backend.close();
-  kit.remove();
-});
+const { kit, edge } = await edgeForFile();
+const backends = [await backendForFile("one", one), await backendForFile("two", two)];
 
 const requests = (): number => backends.reduce((sum, backend) => sum + backend.requests(), 0);
 const answerHeld = () => {

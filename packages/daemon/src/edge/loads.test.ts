@@ -1,33 +1,16 @@
 /** What members have to do, as the real HAProxy counts it. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { test } from "node:test";
+import { edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile, backendPort } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
 import { readServers } from "./loads.ts";
-import type { Edge } from "./port.ts";
-
-enterOwnNamespaces();
 
 const one = "127.1.0.1";
 const two = "127.1.0.2";
 
-let kit: TestEdge;
-let edge: Edge;
-let backends: TestBackend[];
-
-before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backends = [await startBackend("one", one), await startBackend("two", two)];
-});
-
-after(async () => {
-  await edge.remove();
-  for (const backend of backends) await backend.close();
-  kit.remove();
-});
+const { kit, edge } = await edgeForFile();
+const backends = [await backendForFile("one", one), await backendForFile("two", two)];
 
 const ports = [
   { kind: "http", port: 443, destinationPort: backendPort, tls: true, proxy: false },

@@ -2,35 +2,18 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { connect as connectTls } from "node:tls";
-import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
-import type { Edge } from "./port.ts";
-
-enterOwnNamespaces();
+import { edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile, backendPort } from "../../../../test/kit/edge-backends.ts";
 
 const one = "127.1.0.1";
 /** Speaks for others; its network is known to the edge. */
 const balancer = "127.2.0.7";
 const stranger = "127.3.0.1";
 
-let kit: TestEdge;
-let edge: Edge;
-let backend: TestBackend;
-
-before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open({ proxies: ["127.2.0.0/24", "127.4.0.1"] });
-  backend = await startBackend(one, one);
-});
-
-after(async () => {
-  await edge.remove();
-  await backend.close();
-  kit.remove();
-});
+const { kit, edge } = await edgeForFile({ proxies: ["127.2.0.0/24", "127.4.0.1"] });
+const backend = await backendForFile(one, one);
 
 const http = { kind: "http", port: 80, destinationPort: backendPort, tls: false, proxy: false } as const;
 const https = { ...http, port: 443, tls: true };

@@ -2,37 +2,24 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
+import { before, test } from "node:test";
+import { edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile } from "../../../../test/kit/edge-backends.ts";
 import { edgeClient, startLoad } from "../../../../test/kit/load.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
 import { until } from "../../../../test/kit/until.ts";
-import type { Edge, EdgeMember } from "./port.ts";
-
-enterOwnNamespaces();
+import type { EdgeMember } from "./port.ts";
 
 const address = "127.1.0.1";
 /** What is sent there is lost. */
 const mute = "127.1.0.7";
 
-let kit: TestEdge;
-let edge: Edge;
-let backend: TestBackend;
+const { kit, edge } = await edgeForFile();
+await backendForFile("one", address);
 
-before(async () => {
+before(() => {
   const input = "add chain ip lost input { type filter hook input priority 0; }";
   const rule = `add rule ip lost input ip daddr ${mute} counter drop`;
   execFileSync("nft", [`add table ip lost; ${input}; ${rule}`]);
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backend = await startBackend("one", address);
-});
-
-after(async () => {
-  await edge.remove();
-  await backend.close();
-  kit.remove();
 });
 
 const apply = (member: string, state: EdgeMember["state"]) =>

@@ -1,40 +1,28 @@
 /** HAProxy through reloads, its own death and that of the daemon. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { connect } from "node:tls";
 import { makeRoot, writeLeaf } from "../../../../test/kit/certificates.ts";
-import { bind, makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { bind, edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
 import { findProcesses } from "../host/find-process.ts";
 import { signalProcess } from "../host/process-identity.ts";
-import type { Edge } from "./port.ts";
-
-enterOwnNamespaces();
 
 const one = "127.1.0.1";
 const two = "127.1.0.2";
 
-let kit: TestEdge;
-let edge: Edge;
-let backends: TestBackend[];
+const { kit, ...opened } = await edgeForFile();
+let { edge } = opened;
+const backends = [await backendForFile("one", one), await backendForFile("two", two)];
 
-before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backends = [await startBackend("one", one), await startBackend("two", two)];
-});
-
-after(async () => {
-  await edge.remove();
-  assert.deepEqual(processes(), []);
-  for (const backend of backends) await backend.close();
-  kit.remove();
-});
+after(() => assert.deepEqual(processes(), []));
 
 const processes = () => findProcesses(`${kit.directory}/h/master,mode,600`);
+/** A reload begins a worker; one of an earlier reload may end at any time. */
+const begunSince = (before: ReturnType<typeof processes>) =>
+  processes().filter((each) => !before.some(({ pid }) => pid === each.pid));
 const tlsOptions = { host: bind, port: 443, servername: "a.example.com", rejectUnauthorized: false };
 /** Undefined when no connection is made. */
 function shownCertificate(): Promise<string | undefined> {
@@ -81,10 +69,7 @@ test("a change of members is no reload", async () => {
   const before = processes();
   await edge.apply(kit.planOf(kit.group("a", { [two]: "awake" })));
   assert.equal(await ask(), "two");
-  assert.deepEqual(
-    processes().filter((each) => !before.some(({ pid }) => pid === each.pid)),
-    [],
-  );
+  assert.deepEqual(begunSince(before), []);
 });
 
 test("renewed certificates and other limits are no reload: open connections stay, new ones see the change", async () => {
@@ -111,7 +96,7 @@ test("renewed certificates and other limits are no reload: open connections stay
   backends[0]?.answerHeld();
   await until("the open connection has its answer", () => text.includes("200 OK"));
   open.destroy();
-  assert.deepEqual(processes(), before);
+  assert.deepEqual(begunSince(before), []);
   // The files have them too: who starts it again, it is with these.
   for (const each of before) signalProcess(each, "SIGKILL");
   const again = await until("it answers again", shownCertificate);
@@ -135,10 +120,7 @@ test("it serves while no daemon is there, and the next one takes it over without
   edge = await kit.open();
   await edge.apply(kit.planOf(kit.group("a", { [two]: "awake" })));
   assert.equal(await ask(), "two");
-  assert.deepEqual(
-    processes().filter((each) => !before.some(({ pid }) => pid === each.pid)),
-    [],
-  );
+  assert.deepEqual(begunSince(before), []);
 });
 
 test("without a group that has a port, there is no process", async () => {

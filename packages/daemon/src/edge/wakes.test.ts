@@ -2,36 +2,21 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
-import { after, before, test } from "node:test";
-import { makeTestEdge, type TestEdge } from "../../../../test/kit/edge.ts";
-import { backendPort, startBackend, type TestBackend } from "../../../../test/kit/edge-backends.ts";
-import { enterOwnNamespaces } from "../../../../test/kit/own-namespaces.ts";
+import { after, test } from "node:test";
+import { edgeForFile } from "../../../../test/kit/edge.ts";
+import { backendForFile, backendPort } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
-import type { Edge, EdgeMember } from "./port.ts";
-
-enterOwnNamespaces();
+import type { EdgeMember } from "./port.ts";
 
 const address = "127.1.0.1";
 const member = address.replaceAll(".", "-");
 
-let kit: TestEdge;
-let edge: Edge;
-let backend: TestBackend;
+const { kit, edge } = await edgeForFile();
+const backend = await backendForFile("one", address);
 /** One connection to the edge: what HAProxy has open to a member, it uses again. */
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-before(async () => {
-  kit = await makeTestEdge();
-  edge = await kit.open();
-  backend = await startBackend("one", address);
-});
-
-after(async () => {
-  agent.destroy();
-  await edge.remove();
-  await backend.close();
-  kit.remove();
-});
+after(() => agent.destroy());
 
 const apply = (state: EdgeMember["state"]) =>
   edge.apply(
