@@ -2,6 +2,7 @@ import { UniError } from "@uni/contract/errors";
 import { connect } from "@uni/sdk/connect";
 import { commandTable } from "./command-table.ts";
 import type { Context } from "./context.ts";
+import { ownWords } from "./docker-words.ts";
 import { formatFromArguments, type GlobalOptions, resolveTarget } from "./globals.ts";
 import { watchInterrupts } from "./interrupts.ts";
 import { Output } from "./output.ts";
@@ -10,7 +11,7 @@ import { reportError } from "./report-error.ts";
 import { systemReason } from "./system-reason.ts";
 import { cliVersion } from "./version.ts";
 
-const args = process.argv.slice(2);
+const args = ownWords(process.argv.slice(2));
 const interrupts = watchInterrupts();
 
 function makeContext(options: GlobalOptions): Context {

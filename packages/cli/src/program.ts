@@ -2,6 +2,7 @@ import { errorTable, UniError } from "@uni/contract/errors";
 import { Command, CommanderError } from "commander";
 import type { Context } from "./context.ts";
 import type { Act, CommandEntry, CommandModule } from "./define.ts";
+import { hintForCommand, hintForOption } from "./docker-words.ts";
 import {
   addGlobalOptions,
   type GlobalOptions,
@@ -87,14 +88,26 @@ async function addCommand(
   if (load) await fillCommand(command, await entry.load(), options);
 }
 
-/** Commander puts what one may have meant on a line of its own. */
+/** What Docker's words mean here goes before what is spelt nearly so; Commander puts that on a line of its own. */
+function hintFor(message: string, guess: string | undefined, command: string | undefined): string {
+  const [, unknown = ""] = /^unknown command '(.*)'$/.exec(message) ?? [];
+  const [, option = ""] = /^unknown option '(.*)'$/.exec(message) ?? [];
+  return (
+    (command === undefined ? hintForCommand(unknown) : hintForOption(command, option)) ??
+    guess?.replace(/^\((.*)\)$/, "$1") ??
+    (command === undefined ? "See uni --help." : `See uni ${command} --help.`)
+  );
+}
+
 function usageError(error: CommanderError, command: string | undefined): UniError {
   const [message = "", guess] = error.message.replace(/^error: /, "").split("\n");
-  const help = command === undefined ? "See uni --help." : `See uni ${command} --help.`;
   return new UniError("malformed", `reading the command line: ${message}`, {
-    hint: guess === undefined ? help : guess.replace(/^\((.*)\)$/, "$1"),
+    hint: hintFor(message, guess, command),
   });
 }
+
+const isNamed = (entry: CommandEntry, name: string | undefined): boolean =>
+  entry.name === name || entry.aliases?.includes(name ?? "") === true;
 
 /** The whole command line; only the command that `args` names is loaded. */
 export async function buildProgram(args: readonly string[], options: ProgramOptions): Promise<Command> {
@@ -113,9 +126,14 @@ export async function buildProgram(args: readonly string[], options: ProgramOpti
   program.addHelpText("after", `\nExamples:\n${topExamples.map((line) => `  $ ${line}`).join("\n")}`);
   const first = commandName(args);
   const named = first === "help" ? commandName(args.slice(args.indexOf("help") + 1)) : first;
+  if (first === "help" && named !== undefined && !options.entries.some((entry) => isNamed(entry, named))) {
+    throw usageError(
+      new CommanderError(1, "commander.unknownCommand", `unknown command '${named}'`),
+      undefined,
+    );
+  }
   for (const entry of options.entries) {
-    const wanted = entry.name === named || entry.aliases?.includes(named ?? "") === true;
-    await addCommand(program, entry, wanted, options);
+    await addCommand(program, entry, isNamed(entry, named), options);
   }
   return program;
 }

@@ -1,9 +1,11 @@
 import { basename, resolve } from "node:path";
+import { architectureOf } from "@uni/contract/architecture";
 import type { PullPolicy } from "@uni/contract/enums";
 import { UniError } from "@uni/contract/errors";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { RpcParams } from "@uni/contract/rpc-methods";
 import type { Command } from "commander";
+import { checkArchitecture } from "./build/architecture.ts";
 import { nameFrom } from "./build/reference.ts";
 import { collect } from "./define.ts";
 import { parseCount } from "./parse/count.ts";
@@ -37,6 +39,7 @@ export interface RunOptions extends SleepOptions, ServiceGroupOptions {
   readonly stopTimeout?: number;
   readonly deleteLock?: boolean;
   readonly replicas?: number;
+  readonly platform?: string;
   readonly pull: PullPolicy;
   readonly template?: string;
   readonly checkpoint?: string;
@@ -49,6 +52,7 @@ const defaultMemoryMb = 256;
 /** The options of `run` and `create`: how an instance is to be. */
 export function addRunOptions(command: Command): Command {
   return addServiceGroupOptions(addSleepOptions(command))
+    .option("--platform <os/arch>", "must be this machine's, such as linux/amd64")
     .option("--pull <policy>", "pull the image: always, missing or never", parsePullPolicy, "if_not_present")
     .option("--template <name>", "in place of an image: a clone of this template")
     .option("--checkpoint <name>", "in place of an image: as an instance was at this checkpoint")
@@ -112,6 +116,7 @@ export function runParams(
     });
   }
   if (image !== undefined) refusePath(image);
+  checkArchitecture(options, architectureOf(process.arch));
   const { ports, services } = options.publish ?? { ports: [], services: [] };
   const environment = readEnvironment(options.env, options.envFile, env);
   return defined({

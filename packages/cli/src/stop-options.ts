@@ -1,9 +1,10 @@
 import type { RpcParams } from "@uni/contract/rpc-methods";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { parseCount } from "./parse/count.ts";
 
 export interface StopOptions {
   readonly time?: number;
+  readonly timeout?: number;
   readonly force?: boolean;
 }
 
@@ -14,6 +15,9 @@ export function addStopOptions(command: Command): Command {
       "time between the stop signal and SIGKILL (default: 30)",
       parseCount(0, 3600),
     )
+    .addOption(
+      new Option("--timeout <seconds>", "the same as --time").argParser(parseCount(0, 3600)).hideHelp(),
+    )
     .option("--force", "kill it at once");
 }
 
@@ -21,6 +25,9 @@ export function addStopOptions(command: Command): Command {
 export const stopDeadlineMs = 3_660_000;
 
 /** The instance's own grace period holds unless one is asked for. */
-export function stopParams(id: string, { time, force }: StopOptions): RpcParams<"VM.Stop"> {
+export function stopParams(
+  id: string,
+  { timeout, time = timeout, force }: StopOptions,
+): RpcParams<"VM.Stop"> {
   return { id, ...(force === true ? { force } : {}), ...(time === undefined ? {} : { grace_s: time }) };
 }

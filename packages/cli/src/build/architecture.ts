@@ -17,7 +17,7 @@ export function checkArchitecture(
 
 function requireOwn(option: string, architecture: string, own: string): void {
   if (imageArchitecture(architecture) === own) return;
-  throw new UniError("not_supported", `building for ${architecture} (${option}): this machine is ${own}`, {
-    hint: "Uni builds for the machine it runs on, and runs what it builds there.",
+  throw new UniError("not_supported", `reading ${option} ${architecture}: this machine is ${own}`, {
+    hint: "Uni builds and runs for the machine it is on, and for no other.",
   });
 }

@@ -1,4 +1,5 @@
 import type { ImageDetail } from "@uni/contract/rpc";
+import { Option } from "commander";
 import { type CommandModule, collect } from "../define.ts";
 import { fitsPattern, parseImageFilter } from "../parse/image-filter.ts";
 import { renderTable } from "../render/table.ts";
@@ -13,6 +14,7 @@ interface Row {
 interface ImagesOptions {
   readonly filter?: readonly string[];
   readonly digests?: boolean;
+  readonly trunc?: boolean;
 }
 
 const nameless = "<none>";
@@ -39,11 +41,13 @@ export const images: CommandModule = {
     command
       .argument("[patterns...]", "only images with such a name, NAME[:TAG] with * and ?")
       .option(
-        "--filter <key=value>",
+        "-f, --filter <key=value>",
         "only those it fits: dangling, reference, label, before, since; repeatable",
         collect,
       )
       .option("--digests", "show digests whole")
+      .addOption(new Option("--no-trunc", "the same as --digests").hideHelp())
+      .addOption(new Option("-a, --all", "changes nothing: all are shown").hideHelp())
       .action(
         act(async ({ client, out, signal }, patterns: string[], options: ImagesOptions) => {
           const filters = (options.filter ?? []).map(parseImageFilter);
@@ -52,7 +56,7 @@ export const images: CommandModule = {
           const rows = rowsOf(list, patterns);
           const now = nowMs();
           const digestOf = ({ image }: Row) =>
-            options.digests === true ? image.digest : shortDigest(image.digest);
+            options.digests === true || options.trunc === false ? image.digest : shortDigest(image.digest);
           await out.show([...new Set(rows.map(({ image }) => image))], {
             text: () =>
               renderTable(

@@ -3,16 +3,18 @@ import { Option } from "commander";
 import type { Context } from "../context.ts";
 import type { CommandModule } from "../define.ts";
 import { serialise } from "../output.ts";
+import { parseTemplate } from "../render/template.ts";
 import { exitStatusOf, reportError } from "../report-error.ts";
 
 interface InspectOptions {
   readonly type?: "instance" | "image";
+  readonly format?: (value: object) => string;
 }
 
 const missing = (error: unknown): boolean =>
   error instanceof UniError && (error.code === "not_found" || error.code === "image_not_found");
 
-async function lookUp({ client, signal }: Context, name: string, { type }: InspectOptions): Promise<unknown> {
+async function lookUp({ client, signal }: Context, name: string, { type }: InspectOptions): Promise<object> {
   const image = () => client.call("Image.Get", { reference: name }, { signal });
   if (type === "image") return image();
   try {
@@ -29,15 +31,21 @@ async function lookUp({ client, signal }: Context, name: string, { type }: Inspe
 }
 
 export const inspect: CommandModule = {
-  examples: ["uni inspect web", "uni inspect web db -o yaml", "uni inspect --type image hello:latest"],
+  examples: [
+    "uni inspect web",
+    "uni inspect web db -o yaml",
+    "uni inspect -f '{{.private_ip}}' web",
+    "uni inspect --type image hello:latest",
+  ],
   define(command, act) {
     command
       .argument("<names...>", "instances or images")
+      .option("-f, --format <template>", "print each so: {{.private_ip}}, {{json .services}}", parseTemplate)
       .addOption(new Option("--type <type>", "look only there").choices(["instance", "image"]))
       .action(
         act(async (context, names: string[], options: InspectOptions) => {
           const { out } = context;
-          const found: unknown[] = [];
+          const found: object[] = [];
           let status = 0;
           for (const name of names) {
             try {
@@ -49,6 +57,11 @@ export const inspect: CommandModule = {
             }
           }
           if (found.length === 0) return status;
+          if (options.format !== undefined) {
+            const { format } = options;
+            out.stdout.write(found.map((value) => `${format(value)}\n`).join(""));
+            return status;
+          }
           const value = names.length === 1 ? found[0] : found;
           out.stdout.write(await serialise(value, out.format === "yaml" ? "yaml" : "json"));
           return status;

@@ -104,3 +104,27 @@ test("update takes arguments of the program after two dashes only", async () => 
     assert.match(stderr, /Hint: New arguments of the program come after two dashes: uni update web -- /);
   }
 });
+
+test("options of Docker's that change nothing here are taken", async () => {
+  const script: Script = {
+    "VM.Remove": ({ id }) => ({ id, name: id }),
+    "VM.Stop": () => fakeVm(),
+    "VM.Stats": () => [],
+    "Image.Remove": ({ reference }) => ({ removed: [reference] }),
+    "Image.Prune": () => ({ freed_bytes: 0 }),
+    "Image.List": () => [],
+  };
+  for (const typed of [
+    "rm -fv web",
+    "rmi -f hello",
+    "prune -f",
+    "stats --no-stream",
+    "images -a --no-trunc",
+    "stop --timeout 3 web",
+  ]) {
+    const { code, stderr } = await talk(script, typed.split(" "));
+    assert.deepEqual([code, stderr], [0, ""], typed);
+  }
+  const stopped = await talk(script, ["stop", "--timeout", "3", "web"]);
+  assert.deepEqual(stopped.calls[0]?.params, { id: "web", grace_s: 3 });
+});

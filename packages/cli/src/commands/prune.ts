@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import type { CommandModule } from "../define.ts";
 import { formatBytes } from "../render/units.ts";
 
@@ -10,6 +11,7 @@ export const prune: CommandModule = {
         "--boot-cache",
         "also boot snapshots that nothing stands on; the next start makes its own again",
       );
+    command.addOption(new Option("-f, --force", "changes nothing: nobody is asked").hideHelp());
     command.action(
       act(async ({ client, out, signal }, options: { buildCache?: boolean; bootCache?: boolean }) => {
         const params = { build_cache: options.buildCache === true, boot_cache: options.bootCache === true };

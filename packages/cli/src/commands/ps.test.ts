@@ -50,10 +50,37 @@ test("a hostile name cannot steer the terminal", async () => {
   assert.match(stdout, /evil\\x1b\[2Jname\\nweb running/);
 });
 
+test("ps filters by Docker's words too", async () => {
+  for (const filter of ["status=exited", "status=stopped", "state=exited"]) {
+    const { stdout, calls } = await talk(list, ["ps", "-q", "-f", filter]);
+    assert.deepEqual([stdout, calls[0]?.params], ["job\n", { all: true }], filter);
+  }
+});
+
+test("ps -l is the newest, whatever its state", async () => {
+  const old = fakeVm({ name: "old", created_at: "2025-01-31T12:00:00.000Z" });
+  const three = { "VM.List": () => [old, fakeVm(), stopped] };
+  const latest = await talk(three, ["ps", "-lq"]);
+  assert.deepEqual([latest.stdout, latest.calls[0]?.params], ["web\n", { all: true }]);
+  assert.equal((await talk(three, ["ps", "-qn", "2"])).stdout, "web\njob\n");
+  assert.equal((await talk(three, ["ps", "-n", "0"])).code, 64);
+});
+
+test("ps --format prints members, by Docker's names too", async () => {
+  const { stdout } = await talk(list, [
+    "ps",
+    "-a",
+    "--format",
+    "{{.Names}}\\t{{.status}} {{.Ports}} {{.id}}",
+  ]);
+  assert.match(stdout, /^web\tUp .* 0\.0\.0\.0:8080->80\/tcp [^ ]+\njob\tExited \(3\) /);
+  assert.equal((await talk(list, ["ps", "--format", "{{range .}}"])).code, 64);
+});
+
 test("an unknown filter is refused with the ones that exist", async () => {
   const { code, stderr } = await talk(list, ["ps", "--filter", "colour=red"]);
   assert.equal(code, 64);
-  assert.match(stderr, /^Error: .*colour=red.*\nHint: Keys: state, name, image/);
+  assert.match(stderr, /^Error: .*colour=red.*\nHint: Keys: state, status, name, image/);
 });
 
 test("a state tells what became of an instance", () => {

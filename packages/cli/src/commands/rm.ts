@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import type { CommandModule } from "../define.ts";
 import { forEachItem } from "../items.ts";
 import { withSpinner } from "../progress.ts";
@@ -12,6 +13,7 @@ export const rm: CommandModule = {
     command
       .argument("<names...>", "instances")
       .option("-f, --force", "kill what runs first")
+      .addOption(new Option("-v, --volumes", "its disk goes in any case").hideHelp())
       .action(
         act(async (context, names: string[], { force }: RemoveOptions) => {
           const { client, out, signal } = context;

@@ -292,3 +292,11 @@ test("create makes it without starting it", async () => {
   assert.equal(calls[0]?.params.autostart, false);
   assert.equal(calls[0]?.params.wait_s, undefined);
 });
+
+test("a platform may be given, and must be this machine's", async () => {
+  const own = process.arch === "x64" ? "linux/amd64" : "linux/arm64";
+  assert.equal((await talk(running, ["run", "--platform", own, "hello"])).code, 0);
+  const other = await talk(running, ["run", "--platform", "linux/s390x", "hello"]);
+  assert.deepEqual([other.code, other.calls], [64, []]);
+  assert.match(other.stderr, /--platform/);
+});

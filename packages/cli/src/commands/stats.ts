@@ -1,4 +1,5 @@
 import type { VmStats } from "@uni/contract/rpc";
+import { Option } from "commander";
 import type { Context } from "../context.ts";
 import type { CommandModule } from "../define.ts";
 import { parseCount } from "../parse/count.ts";
@@ -64,6 +65,7 @@ export const stats: CommandModule = {
     command
       .argument("[names...]", "instances; without: all that run")
       .option("-w, --watch", "measure again and again until Ctrl-C")
+      .addOption(new Option("--no-stream", "measure once, as without --watch").hideHelp())
       .option("-i, --interval <seconds>", "time between measurements", parseCount(1, 3600), 2)
       .action(
         act(async (context, names: string[], { watch, interval }: StatsOptions) => {

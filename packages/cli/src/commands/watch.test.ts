@@ -108,6 +108,7 @@ test("inspect prints one as an object and several as an array, images too", asyn
   );
   assert.deepEqual(parse((await talk(script, ["inspect", "-o", "yaml", "web"])).stdout), fakeVm());
   assert.equal((await talk(script, ["inspect", "--type", "instance", "hello"])).code, 66);
+  assert.equal((await talk(script, ["inspect", "-f", "{{.Name}} {{.ip}}", "web"])).stdout, "web 10.0.0.2\n");
 });
 
 const measured = {

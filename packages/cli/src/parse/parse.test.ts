@@ -53,8 +53,9 @@ test("environment: the command line wins over files, and a name alone hands the 
 
 test("restart policies", () => {
   assert.deepEqual(parseRestart("no"), { policy: "never" });
+  assert.deepEqual(parseRestart("unless-stopped"), { policy: "always" });
   assert.deepEqual(parseRestart("on-failure:3"), { policy: "on-failure", max_retries: 3 });
-  for (const text of ["", "on-failure:", "on-failure:-1", "never:1", "unless-stopped"]) {
+  for (const text of ["", "on-failure:", "on-failure:-1", "never:1", "unless-stopped:2"]) {
     assert.throws(() => parseRestart(text), text);
   }
 });
