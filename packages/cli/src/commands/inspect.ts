@@ -14,6 +14,13 @@ interface InspectOptions {
 const missing = (error: unknown): boolean =>
   error instanceof UniError && (error.code === "not_found" || error.code === "image_not_found");
 
+/** Lists of all instances or of all images would be half of an answer; a name that is near is one. */
+function nearHintOf(errors: readonly unknown[]): { hint?: string } {
+  const hints = errors.map((error) => (error instanceof UniError ? error.hint : undefined));
+  const hint = hints.find((each) => each?.startsWith("Did you mean") === true);
+  return hint === undefined ? {} : { hint };
+}
+
 async function lookUp({ client, signal }: Context, name: string, { type }: InspectOptions): Promise<object> {
   const image = () => client.call("Image.Get", { reference: name }, { signal });
   if (type === "image") return image();
@@ -24,7 +31,11 @@ async function lookUp({ client, signal }: Context, name: string, { type }: Inspe
     return image().catch((second) => {
       // An image reference can be malformed where a name is not: the first failure is the one that was meant.
       throw missing(second)
-        ? new UniError("not_found", `inspecting '${name}': no such instance or image`)
+        ? new UniError(
+            "not_found",
+            `inspecting '${name}': no such instance or image`,
+            nearHintOf([error, second]),
+          )
         : error;
     });
   }

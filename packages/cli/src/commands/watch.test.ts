@@ -111,6 +111,20 @@ test("inspect prints one as an object and several as an array, images too", asyn
   assert.equal((await talk(script, ["inspect", "-f", "{{.Name}} {{.ip}}", "web"])).stdout, "web 10.0.0.2\n");
 });
 
+test("inspect hands on what was nearly typed, of instances and of images", async () => {
+  const script: Script = {
+    "VM.Inspect": ({ id }) => {
+      const hint = id === "wep" ? "Did you mean web?" : "'uni ps -a' lists all instances.";
+      throw new UniError("not_found", "no instance", { hint });
+    },
+    "Image.Get": () => {
+      throw new UniError("image_not_found", "no image", { hint: "Did you mean hello?" });
+    },
+  };
+  assert.match((await talk(script, ["inspect", "wep"])).stderr, /\nHint: Did you mean web\?\n$/);
+  assert.match((await talk(script, ["inspect", "helo"])).stderr, /\nHint: Did you mean hello\?\n$/);
+});
+
 const measured = {
   id: fakeVm().id,
   name: "web",

@@ -56,6 +56,7 @@ test("references find what is the account's, and say what they did not find", ()
   assert.equal(catalogue.resolve(account, { name: "n2" }).id, uuid(2));
   assert.equal(catalogue.resolve(account, { uuid: uuid(1) }).name, "n1");
   assert.throws(() => catalogue.resolve(stranger, { name: "n2" }), /No thing with name 'n2'/);
+  assert.throws(() => catalogue.resolve(account, { name: "n9" }), { hint: /^Did you mean n1 or n2/ });
   assert.throws(() => catalogue.resolve(account, { uuid: uuid(3) }), /No thing with uuid '00000003/);
   assert.throws(() => catalogue.resolve(account, { uuid: "n1" }), /Invalid uuid 'n1'/);
 });

@@ -2,6 +2,7 @@
 import { messages } from "@uni/contract/envelope";
 import { UniError } from "@uni/contract/errors";
 import { type AccountId, isUuid } from "@uni/contract/ids";
+import { nearHint } from "./near-names.ts";
 
 export const mostPerAccount = 1_000;
 
@@ -75,7 +76,13 @@ export class Catalogue<Item extends Listed> {
     );
     if (found !== undefined) return found;
     const [by, value] = uuid === undefined ? (["name", name] as const) : (["uuid", uuid] as const);
-    throw new UniError("not_found", messages.noSuch(this.#kind, by, value));
+    const names = this.ofAccount(account).map((item) => item.name);
+    const hint = uuid === undefined ? nearHint(name, names) : undefined;
+    throw new UniError(
+      "not_found",
+      messages.noSuch(this.#kind, by, value),
+      hint === undefined ? {} : { hint },
+    );
   }
 
   /** There is room for one more, on top of `others` that are about to come, and nothing has its name. */

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nearNames } from "./near-names.ts";
 import { canonicalReference, parseReference } from "./reference.ts";
 
 const hub = ["docker", "io"].join(".");
@@ -56,13 +55,4 @@ test("a digest is part of a reference and not of a name", () => {
   const digest = `sha256:${"0a".repeat(32)}`;
   assert.deepEqual(parseReference(`hello:1@${digest}`), { name: "hello", tag: "1", digest });
   assert.throws(() => canonicalReference(`hello@${digest}`), { code: "invalid_value" });
-});
-
-test("near names: another tag first, then small slips, and nothing far off", () => {
-  const names = ["hello:latest", "hello:1", "help:latest", "postgres:16", "team/web:2"];
-  assert.deepEqual(nearNames("hello:2", names).slice(0, 2), ["hello:1", "hello:latest"]);
-  assert.deepEqual(nearNames("helo", names)[0], "hello:1");
-  assert.deepEqual(nearNames("postgers", names), ["postgres:16"]);
-  assert.deepEqual(nearNames("web", names)[0], "team/web:2");
-  assert.deepEqual(nearNames("zzzzzzzz", names), []);
 });

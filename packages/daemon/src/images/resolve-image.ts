@@ -1,7 +1,7 @@
 import { UniError } from "@uni/contract/errors";
 import { type Digest, isDigest } from "@uni/contract/ids";
+import { nearHint } from "../base/near-names.ts";
 import type { ImageRow } from "../store/images.ts";
-import { nearNames } from "./near-names.ts";
 import { type ImageReference, parseReference } from "./reference.ts";
 import type { Room } from "./room.ts";
 
@@ -86,16 +86,13 @@ function findByName(rows: readonly ImageRow[], text: string, tolerant: boolean):
 }
 
 function notFound(rows: readonly ImageRow[], text: string): UniError {
-  const near = nearNames(
+  const hint = nearHint(
     text,
     rows.flatMap(({ references }) => references),
+    rows.length === 0
+      ? "There are no images yet: make one with uni build or uni load."
+      : "uni images lists what there is.",
   );
-  const hint =
-    near.length > 0
-      ? `Did you mean ${near.join(" or ")}?`
-      : rows.length === 0
-        ? "There are no images yet: make one with uni build or uni load."
-        : "uni images lists what there is.";
   return new UniError("image_not_found", `find image "${text.slice(0, 300)}": there is no such image`, {
     hint,
   });

@@ -33,6 +33,14 @@ test("for people: name, uuid or a prefix that fits one; a name wins over a prefi
       fails("ambiguous", /fits 2: .*web \(stopped\)/),
     );
     assert.throws(() => resolveLoosely(registry, account, "ff"), fails("not_found", /'ff'/));
+    assert.throws(() => resolveLoosely(registry, account, "wev"), {
+      code: "not_found",
+      hint: "Did you mean web?",
+    });
+    assert.throws(() => resolveLoosely(registry, otherAccount, "wev"), {
+      code: "not_found",
+      hint: "'uni ps -a' lists all instances.",
+    });
     assert.throws(() => resolveLoosely(registry, account, "w"), fails("not_found", /'w'/));
     assert.throws(() => resolveLoosely(registry, account, ""), fails("not_found", /''/));
     assert.throws(

@@ -1,6 +1,7 @@
 import { messages } from "@uni/contract/envelope";
 import { UniError } from "@uni/contract/errors";
 import { type AccountId, asInstanceId, type InstanceId, isUuid } from "@uni/contract/ids";
+import { nearHint } from "../base/near-names.ts";
 import type { InstanceRecord } from "./record.ts";
 import type { Registry } from "./registry.ts";
 
@@ -39,7 +40,11 @@ export function resolveLoosely(registry: Registry, account: AccountId, text: str
     });
   }
   throw new UniError("not_found", `No instance with name or uuid '${wanted}'`, {
-    hint: "'uni ps -a' lists all instances.",
+    hint: nearHint(
+      wanted,
+      registry.ofAccount(account).map((record) => record.name),
+      "'uni ps -a' lists all instances.",
+    ),
   });
 }
 

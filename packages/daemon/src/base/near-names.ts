@@ -1,12 +1,27 @@
+/** Strangers may ask too: comparing takes the product of the lengths. */
+const longestCompared = 100;
+const mostCompared = 1000;
+
 /** Names that somebody who typed `wanted` may have meant, best first. */
 export function nearNames(wanted: string, names: readonly string[], count = 3): string[] {
   const bare = withoutTag(wanted);
+  if (wanted.length > longestCompared) return [];
   return names
+    .slice(0, mostCompared)
+    .filter((name) => name.length <= longestCompared)
     .map((name) => ({ name, distance: distanceTo(wanted, bare, name) }))
     .filter(({ distance }) => distance <= Math.max(1, Math.floor(bare.length / 3)))
     .sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .slice(0, count)
     .map(({ name }) => name);
+}
+
+/** A hint for somebody who asked for what is not there. */
+export function nearHint(wanted: string, names: readonly string[], otherwise: string): string;
+export function nearHint(wanted: string, names: readonly string[], otherwise?: string): string | undefined;
+export function nearHint(wanted: string, names: readonly string[], otherwise?: string): string | undefined {
+  const near = nearNames(wanted, names);
+  return near.length === 0 ? otherwise : `Did you mean ${near.join(" or ")}?`;
 }
 
 /** The same name with another tag is nearest. */
