@@ -1,5 +1,6 @@
 /** What people build, run in machines: Kraftfiles with ROMs, and dynamic programs with their libraries. */
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -98,6 +99,42 @@ test("a dynamic program runs with its libraries: C by glibc and musl, and python
   await uni.ok(["build", "/usr/bin/python3", "--with-libs", "--include", library]);
   const script = "import json, math; print(json.dumps([math.sqrt(16)]))";
   assert.deepEqual(await attached("python3", ["-c", script]), { code: 0, stdout: "[4.0]\n" });
+});
+
+test("a further context, a secret and a key serve a build, and are in no argument, environment, log or layer", async () => {
+  const place = local("inputs");
+  mkdirSync(join(place, "app"), { recursive: true });
+  mkdirSync(join(place, "shared"));
+  copyFileSync("/bin/busybox", join(place, "app/busybox"));
+  writeFileSync(join(place, "shared/motd"), "from beside\n");
+  writeFileSync(join(place, "token"), "s3cr3t-t0k3n");
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const key = privateKey.export({ type: "pkcs1", format: "pem" }).toString();
+  writeFileSync(join(place, "key"), key, { mode: 0o600 });
+  const seen = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null >/seen";
+  const used = '[ -S "$SSH_AUTH_SOCK" ] && wc -c </run/secrets/token >/length';
+  writeFileSync(
+    join(place, "app/Dockerfile"),
+    `FROM scratch
+COPY busybox /bin/
+RUN ["/bin/busybox", "--install", "/bin"]
+COPY --from=shared motd /motd
+RUN --mount=type=secret,id=token --mount=type=ssh ${seen}; ${used}
+`,
+  );
+  await uni.ok([
+    ...["build", join(place, "app"), "-t", "inputs", "--build-context", `shared=${join(place, "shared")}`],
+    ...["--secret", `id=token,src=${join(place, "token")}`, "--ssh", `default=${join(place, "key")}`],
+  ]);
+  const cat = (name: string) => uni.ok(["image", "cat", `inputs:${name}`]);
+  assert.equal(await cat("/motd"), "from beside");
+  assert.equal((await cat("/length")).trim(), "12");
+  assert.match(await cat("/seen"), /--secret\0id=token,src=/);
+  for (const word of ["s3cr3t-t0k3n", key.split("\n")[3] ?? ""]) {
+    const { code, stdout } = await runProgram("grep", ["-rlaF", word, uni.dataDirectory, uni.logPath]);
+    assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
+    assert.ok(!(await cat("/seen")).includes(word));
+  }
 });
 
 test("what is built goes to a registry and into an archive, and comes back from both", async () => {

@@ -254,6 +254,9 @@ export const LoadParams = request({ reference: Type.Optional(imageReference) });
 
 export const buildKinds = ["context", "elf", "program", "root", "image"] as const;
 
+/** Where further contexts are in the tar of a build context; nobody else sees it. */
+export const furtherContexts = ".uni-contexts";
+
 export const BuildParams = request({
   kind: words(
     buildKinds,
@@ -270,6 +273,18 @@ export const BuildParams = request({
     Type.Record(Type.String(), Type.String(), {
       description: "Contents by id, base64",
       maxProperties: limits.arrayItems,
+    }),
+  ),
+  ssh: Type.Optional(
+    Type.Record(Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: limits.arrayItems }), {
+      description: "Private keys by id, base64, for RUN --mount=type=ssh",
+      maxProperties: limits.arrayItems,
+    }),
+  ),
+  contexts: Type.Optional(
+    Type.Array(plainText("Name of a further context"), {
+      description: `Uploaded along with the build context, below ${furtherContexts}/NAME`,
+      maxItems: limits.arrayItems,
     }),
   ),
   no_cache: Type.Optional(Type.Boolean()),

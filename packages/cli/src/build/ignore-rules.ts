@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
 import { UniError } from "@uni/contract/errors";
+import type { LeaveOut } from "../files/pack.ts";
 import { systemReason } from "../system-reason.ts";
 
 export interface IgnoreRules {
@@ -44,6 +45,11 @@ export function readIgnoreRules(path: string): IgnoreRules {
     throw new UniError("failed", `reading ${path}: ${systemReason(cause)}`, { cause });
   }
 }
+
+export const leaveOutOf =
+  (rules: IgnoreRules): LeaveOut =>
+  (path) =>
+    rules.ignores(path) ? (rules.mayKeepBelow(path) ? "itself" : "all") : "nothing";
 
 export function parseIgnoreRules(text: string, what: string): IgnoreRules {
   const rules: Rule[] = [];

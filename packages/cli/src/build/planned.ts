@@ -1,4 +1,5 @@
 import type { BuildParams } from "@uni/contract/rpc-params";
+import type { NamedPath } from "../files/pack.ts";
 
 /** A file of this machine, by the name it gets in a tar. */
 export interface NamedFile {
@@ -15,7 +16,7 @@ export type Upload =
       readonly path: string;
       /** All of it belongs to root, whoever owns it here. */
       readonly asRoot?: boolean;
-      readonly extra?: readonly NamedFile[];
+      readonly extra?: readonly NamedPath[];
       /** A `.dockerignore` for it; what it names stays here, but for the Dockerfile. */
       readonly ignoreFile?: string;
     }

@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import { type LeaveOut, type Packed, packFiles, packTree } from "../files/pack.ts";
 import { printable } from "../render/escape.ts";
 import { formatBytes } from "../render/units.ts";
-import { readIgnoreRules } from "./ignore-rules.ts";
+import { leaveOutOf, readIgnoreRules } from "./ignore-rules.ts";
 import type { NamedFile, PlannedBuild } from "./planned.ts";
 
 export interface Sending {
@@ -59,11 +59,12 @@ function ignoring(
   dockerfile: string | undefined,
 ): { readonly leaveOut?: LeaveOut; readonly extra: readonly NamedFile[] } {
   if (path === undefined) return { extra: [] };
-  const rules = readIgnoreRules(path);
+  const byRules = leaveOutOf(readIgnoreRules(path));
   const leaveOut: LeaveOut = (name) => {
     if (ignoreNames.includes(name)) return "all";
-    if (name === dockerfile || !rules.ignores(name)) return "nothing";
-    return rules.mayKeepBelow(name) || dockerfile?.startsWith(`${name}/`) === true ? "itself" : "all";
+    if (name === dockerfile) return "nothing";
+    const left = byRules(name);
+    return left === "all" && dockerfile?.startsWith(`${name}/`) === true ? "itself" : left;
   };
   return { leaveOut, extra: [{ path, name: ".dockerignore" }] };
 }

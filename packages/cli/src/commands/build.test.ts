@@ -113,6 +113,31 @@ test("build options", async () => {
   });
 });
 
+test("further contexts go along whole, each by its own ignore file; keys by their contents", async () => {
+  mkdirSync(join(directory, "shared/sub"), { recursive: true });
+  for (const name of ["ignored", "left", "sub/kept"]) writeFileSync(join(directory, "shared", name), name);
+  writeFileSync(join(directory, "shared/.dockerignore"), "left\n");
+  const { params, sent } = await build([
+    ...["app", "--build-context", "shared=shared", "--build-context", "rest=root"],
+    ...["--ssh", `default=${join(directory, "secret")},other.Dockerfile`],
+  ]);
+  assert.deepEqual(params.contexts, ["shared", "rest"]);
+  const names = [...(await entriesOf(sent)).keys()];
+  const further = names.filter((name) => name.startsWith(".uni-contexts/")).sort();
+  assert.deepEqual(further, [
+    ".uni-contexts/rest/",
+    ".uni-contexts/rest/bin/",
+    ".uni-contexts/shared/",
+    ".uni-contexts/shared/.dockerignore",
+    ".uni-contexts/shared/ignored",
+    ".uni-contexts/shared/sub/",
+    ".uni-contexts/shared/sub/kept",
+  ]);
+  assert.ok(!names.includes("ignored"), "the main one has its own rules");
+  const keys = ["hush\u0000", "FROM other\n"].map((text) => Buffer.from(text).toString("base64"));
+  assert.deepEqual(params.ssh, { default: keys });
+});
+
 test("a Dockerfile from outside the context is sent along", async () => {
   const { params, sent } = await build(["app", "-f", "other.Dockerfile"]);
   assert.equal(params.dockerfile, ".uni-dockerfile");
@@ -152,6 +177,13 @@ test("what cannot be built is refused before anything is sent", async () => {
     ["missing"],
     ["app", "-f", "nowhere"],
     ["app", "--secret", "src=x"],
+    ["app", "--ssh", "default"],
+    ["app", "--ssh", "default=nowhere"],
+    ["app", "--build-context", "x=nowhere"],
+    ["app", "--build-context", "x=secret"],
+    ["app", "--build-context", "../x=root"],
+    ["app", "--build-context", "x=https://example.com/x.git"],
+    ["root", "--build-context", "x=root"],
     ["./program", "--target", "last"],
     ["root", "--no-cache"],
     ["app", "--with-libs"],

@@ -5,6 +5,7 @@ import type { RpcParams } from "@uni/contract/rpc-methods";
 import { uploadTo } from "@uni/sdk/upload";
 import { checkArchitecture } from "../build/architecture.ts";
 import { type Destinations, destinationOf, readDestinations } from "../build/destinations.ts";
+import { placeOf, readFurtherContexts } from "../build/further-contexts.ts";
 import { planBuild } from "../build/plan.ts";
 import type { BuildConfig, PlannedBuild } from "../build/planned.ts";
 import { openUpload } from "../build/send.ts";
@@ -13,6 +14,7 @@ import { type CommandModule, collect } from "../define.ts";
 import { parseWords } from "../parse/command-words.ts";
 import { readEnvironment } from "../parse/environment.ts";
 import { readSecrets } from "../parse/secrets.ts";
+import { readSshKeys } from "../parse/ssh-keys.ts";
 import { progressLines } from "../progress-lines.ts";
 import { pushImage } from "../push-image.ts";
 import { printable } from "../render/escape.ts";
@@ -26,6 +28,8 @@ interface BuildOptions {
   readonly buildArg?: readonly string[];
   readonly target?: string;
   readonly secret?: readonly string[];
+  readonly ssh?: readonly string[];
+  readonly buildContext?: readonly string[];
   readonly cache: boolean;
   readonly arch?: string;
   readonly platform?: string;
@@ -69,8 +73,14 @@ function buildParams(
   };
 }
 
-function dockerfileParams({ target, buildArg, secret, cache }: BuildOptions, env: NodeJS.ProcessEnv) {
+function dockerfileParams(
+  { target, buildArg, secret, ssh, buildContext = [], cache }: BuildOptions,
+  env: NodeJS.ProcessEnv,
+) {
+  const contexts = readFurtherContexts(buildContext);
   return {
+    ...(contexts.length === 0 ? {} : { contexts: contexts.map(({ name }) => name) }),
+    ...(ssh === undefined ? {} : { ssh: readSshKeys(ssh) }),
     ...(target === undefined ? {} : { target }),
     ...(buildArg === undefined ? {} : { build_args: readEnvironment(buildArg, undefined, env) }),
     ...(secret === undefined ? {} : { secrets: readSecrets(secret, env) }),
@@ -81,11 +91,13 @@ function dockerfileParams({ target, buildArg, secret, cache }: BuildOptions, env
 /** Options that mean something to a Dockerfile alone. */
 function refuseIdle(options: BuildOptions, builds: readonly PlannedBuild[]): void {
   if (builds.some(({ params }) => params.kind === "context")) return;
-  const { target, buildArg, secret, cache } = options;
+  const { target, buildArg, secret, ssh, buildContext, cache } = options;
   const given = Object.entries({
     target,
     "build-arg": buildArg,
     secret,
+    ssh,
+    "build-context": buildContext,
     "no-cache": cache ? undefined : true,
   });
   const [idle] = given.find(([, value]) => value !== undefined) ?? [];
@@ -99,6 +111,14 @@ interface Built {
   readonly suffix: string | undefined;
 }
 
+/** Further contexts go along with that of a Dockerfile. */
+function withContexts(build: PlannedBuild, { buildContext = [] }: BuildOptions): PlannedBuild {
+  const { params, upload } = build;
+  if (params.kind !== "context" || upload.kind !== "tree") return build;
+  const further = readFurtherContexts(buildContext).map(placeOf);
+  return { ...build, upload: { ...upload, extra: [...(upload.extra ?? []), ...further] } };
+}
+
 async function buildOne(context: Context, build: PlannedBuild, options: BuildOptions): Promise<Built> {
   const { client, out, env, signal } = context;
   const { reference } = build;
@@ -106,7 +126,7 @@ async function buildOne(context: Context, build: PlannedBuild, options: BuildOpt
   const stream = await client.open("Image.Build", params, { signal, timeoutMs: dayMs });
   const progress = progressLines(out, `sending ${build.what}`);
   try {
-    const { bytes, summary } = openUpload(context, build);
+    const { bytes, summary } = openUpload(context, withContexts(build, options));
     void summary.then(
       (text) => {
         if (text !== undefined) out.note(`Sent ${text}.`);
@@ -148,6 +168,7 @@ export const build: CommandModule = {
     "uni build ./app -t app -f app.Dockerfile --build-arg VERSION=3 --target release",
     "uni build . -o registry.example.com/team/app:1.2 -o app.tar",
     "uni build . -t app --secret id=token,src=token.txt --no-cache",
+    "uni build . -t app --build-context shared=../shared --ssh default=~/.ssh/deploy",
     "uni build ./server -t server               a static ELF program",
     "uni build /usr/bin/jq --with-libs          a program with the libraries it needs",
     "uni build ./rootfs -t tiny --rootfs --entrypoint /bin/app",
@@ -169,6 +190,8 @@ export const build: CommandModule = {
       .option("--build-arg <key=value>", "value of an ARG; KEY alone hands yours on; repeatable", collect)
       .option("--target <stage>", "stop at this stage")
       .option("--secret <id=name,src=file>", "file for RUN --mount=type=secret; repeatable", collect)
+      .option("--ssh <id=key[,key]>", "private keys for RUN --mount=type=ssh; repeatable", collect)
+      .option("--build-context <name=dir>", "a directory for COPY --from=NAME; repeatable", collect)
       .option("--no-cache", "build every step anew")
       .option("--arch <arch>", "must be this machine's: x86_64 or amd64, arm64 or aarch64")
       .option("--platform <os/arch>", "the same, as linux/amd64")

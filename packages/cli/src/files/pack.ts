@@ -12,9 +12,10 @@ type Headers = Partial<Header> & Pick<Header, "name">;
 export interface NamedPath {
   readonly path: string;
   readonly name: string;
+  readonly leaveOut?: LeaveOut | undefined;
 }
 
-/** Of the entry of this name: it, or it and all below. */
+/** Of the entry of this name, as it is in the tar: it, or it and all below. */
 export type LeaveOut = (name: string) => "nothing" | "itself" | "all";
 
 interface CommonOptions {
@@ -28,7 +29,7 @@ interface CommonOptions {
 export interface PackOptions extends CommonOptions {
   /** Name of the top entry in the tar; "." packs the content of a directory. */
   readonly top: string;
-  /** Files of other places. */
+  /** Files and trees of other places. */
   readonly extra?: readonly NamedPath[];
   /** Copies what a symbolic link at the top leads to; links below stay links. */
   readonly followTop?: boolean;
@@ -43,7 +44,6 @@ export interface Packed {
 }
 
 interface Job extends CommonOptions {
-  readonly leaveOut?: LeaveOut;
   readonly tar: Pack;
   readonly linked: Map<string, string>;
   bytes: number;
@@ -111,13 +111,14 @@ interface NodeOptions {
   readonly follow?: boolean;
   /** Of a directory what is below alone; of anything else nothing. */
   readonly withoutItself?: boolean;
+  readonly leaveOut?: LeaveOut | undefined;
 }
 
 async function addNode(
   job: Job,
   path: string,
   name: string,
-  { follow = false, withoutItself = false }: NodeOptions,
+  { follow = false, withoutItself = false, leaveOut }: NodeOptions,
 ): Promise<void> {
   job.signal.throwIfAborted();
   const info = await (follow ? stat(path) : lstat(path)).catch((cause) => {
@@ -132,8 +133,9 @@ async function addNode(
     const children = await readdir(path);
     for (const child of children.sort()) {
       const below = name === "." ? child : `${name}/${child}`;
-      const left = job.leaveOut?.(below) ?? "nothing";
-      if (left !== "all") await addNode(job, join(path, child), below, { withoutItself: left === "itself" });
+      const left = leaveOut?.(below) ?? "nothing";
+      if (left === "all") continue;
+      await addNode(job, join(path, child), below, { withoutItself: left === "itself", leaveOut });
     }
     return;
   }
@@ -152,11 +154,13 @@ async function addNode(
 /** A tar of one file or tree, in the order of names, symbolic links kept, made as fast as it is read. */
 export const packTree = (
   path: string,
-  { top, extra = [], followTop = false, ...options }: PackOptions,
+  { top, extra = [], followTop = false, leaveOut, ...options }: PackOptions,
 ): Packed =>
   packAll(options, async (job) => {
-    await addNode(job, path, top, { follow: followTop });
-    for (const other of extra) await addNode(job, other.path, other.name, { follow: true });
+    await addNode(job, path, top, { follow: followTop, leaveOut });
+    for (const other of extra) {
+      await addNode(job, other.path, other.name, { follow: true, leaveOut: other.leaveOut });
+    }
   });
 
 /** A tar of files and trees of any places, in their order. */

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
+import { furtherContexts } from "@uni/contract/rpc-params";
 import { type LaidOutBase, layOutBases, type Supply } from "./base-images.ts";
 import type { Builder, BuilderRequest, BuilderResult } from "./builder.ts";
 import { type ByteSource, fileSource } from "./byte-source.ts";
@@ -38,6 +39,7 @@ export interface ContextInput {
 
 const maxDockerfileBytes = 1 << 20;
 const secretName = /^[A-Za-z0-9_.-]{1,100}$/;
+const contextName = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/;
 const argumentName = /^[A-Za-z_]\w{0,199}$/;
 
 export async function contextPart(
@@ -50,8 +52,8 @@ export async function contextPart(
   const builder = await chooseBuilder(builders);
   options.onProgress({ step: "context", message: "receiving the build context" });
   try {
-    const dockerfile = await unpack(room, context, { path: source.dockerfile, directory }, options);
-    const names = baseImages(dockerfile, source.buildArgs);
+    const { dockerfile, contexts } = await unpack(room, context, { source, directory }, options);
+    const names = baseImages(dockerfile, source.buildArgs, source.contexts);
     const bases = await layOutBases(room, { names, builder, supply, hold, directory }, options);
     await pinBases(join(directory, "Dockerfile"), dockerfile, bases);
     const result = await builder.build({
@@ -60,7 +62,8 @@ export async function contextPart(
       dockerfilePath: join(directory, "Dockerfile"),
       target: source.target,
       buildArgs: source.buildArgs,
-      secretFiles: await writeSecrets(source.secrets, directory),
+      ...(await writeSecrets(source, directory)),
+      contexts,
       baseImages: bases,
       noCache: source.noCache,
       workDirectory: await subdirectory(directory, "builder"),
@@ -75,13 +78,20 @@ export async function contextPart(
   }
 }
 
-function checkSource({ buildArgs, secrets, target }: ContextSource): void {
+function checkSource({ buildArgs, secrets, ssh, contexts, target }: ContextSource): void {
   for (const name of Object.keys(buildArgs)) {
     if (!argumentName.test(name))
       throw new UniError("invalid_value", `build: "${name}" is no name of an argument`);
   }
   for (const id of Object.keys(secrets)) {
     if (!secretName.test(id)) throw new UniError("invalid_value", `build: "${id}" is no name of a secret`);
+  }
+  for (const id of Object.keys(ssh)) {
+    if (!secretName.test(id)) throw new UniError("invalid_value", `build: "${id}" is no name of keys`);
+  }
+  for (const name of contexts) {
+    if (!contextName.test(name))
+      throw new UniError("invalid_value", `build: "${name}" is no name of a context`);
   }
   if (target?.startsWith("-"))
     throw new UniError("invalid_value", `build: "${target}" is no name of a stage`);
@@ -100,24 +110,48 @@ async function chooseBuilder(builders: readonly Builder[]): Promise<Builder> {
 }
 
 /**
- * Unpacks the context and puts the Dockerfile beside it, so that the builder reads what the context holds and not what
- * a link in it points at on this machine. Returns the Dockerfile's text.
+ * Unpacks the context, and the further ones beside it, and puts the Dockerfile beside those, so that the builder reads what the
+ * context holds and not what a link in it points at on this machine. Returns the Dockerfile's text.
  */
 async function unpack(
   room: Room,
   upload: Readable,
-  to: { readonly path: string; readonly directory: string },
+  { source: { dockerfile: path, contexts: names }, directory }: UnpackTo,
   options: ImageOptions,
-): Promise<string> {
+): Promise<{ readonly dockerfile: string; readonly contexts: Readonly<Record<string, string>> }> {
   await using received = await receivePlain(room, upload, options);
   const source = fileSource(received.file.handle, received.size);
   const merge = new Merge({ limits: room.limits, whiteouts: false });
   await merge.add(readTar(source, room.limits));
-  const dockerfile = await readDockerfile(merge.root, source, to.path);
-  await writeFile(join(to.directory, "Dockerfile"), dockerfile, { mode: 0o600 });
-  const directory = await subdirectory(to.directory, "context");
-  await extractTree(merge.root, source, { directory, signal: options.signal });
-  return dockerfile.toString("utf8");
+  const further = takeContexts(merge.root, names);
+  const dockerfile = await readDockerfile(merge.root, source, path);
+  await writeFile(join(directory, "Dockerfile"), dockerfile, { mode: 0o600 });
+  const { signal } = options;
+  await extractTree(merge.root, source, { directory: await subdirectory(directory, "context"), signal });
+  const contexts: [string, string][] = [];
+  for (const [index, [name, root]] of further.entries()) {
+    const place = await subdirectory(directory, `context-${index}`);
+    await extractTree(root, source, { directory: place, signal });
+    contexts.push([name, place]);
+  }
+  return { dockerfile: dockerfile.toString("utf8"), contexts: Object.fromEntries(contexts) };
+}
+
+interface UnpackTo {
+  readonly source: Pick<ContextSource, "dockerfile" | "contexts">;
+  readonly directory: string;
+}
+
+/** They are no part of the context that they came with. */
+function takeContexts(root: DirectoryNode, names: readonly string[]): (readonly [string, DirectoryNode])[] {
+  if (names.length === 0) return [];
+  const all = root.children.get(furtherContexts)?.node;
+  root.children.delete(furtherContexts);
+  return [...new Set(names)].map((name) => {
+    const node = all?.kind === "directory" ? all.children.get(name)?.node : undefined;
+    if (node?.kind === "directory") return [name, node];
+    throw new UniError("invalid_value", `build: the context "${name}" was not sent along`);
+  });
 }
 
 async function readDockerfile(root: DirectoryNode, source: ByteSource, path: string): Promise<Buffer> {
@@ -131,18 +165,26 @@ async function readDockerfile(root: DirectoryNode, source: ByteSource, path: str
   });
 }
 
+/** Names of files say nothing of what is in them, nor do the builder's arguments. */
 async function writeSecrets(
-  secrets: Readonly<Record<string, Uint8Array>>,
+  { secrets, ssh }: Pick<ContextSource, "secrets" | "ssh">,
   directory: string,
-): Promise<Record<string, string>> {
+): Promise<Pick<BuilderRequest, "secretFiles" | "sshFiles">> {
   const place = await subdirectory(directory, "secrets");
-  const paths: [string, string][] = [];
-  for (const [index, [id, content]] of Object.entries(secrets).entries()) {
-    const path = join(place, String(index));
+  let count = 0;
+  const write = async (content: Uint8Array): Promise<string> => {
+    const path = join(place, String(count++));
     await writeFile(path, content, { mode: 0o600 });
-    paths.push([id, path]);
+    return path;
+  };
+  const secretFiles: Record<string, string> = {};
+  for (const [id, content] of Object.entries(secrets)) secretFiles[id] = await write(content);
+  const sshFiles: Record<string, string[]> = {};
+  for (const [id, keys] of Object.entries(ssh)) {
+    sshFiles[id] = [];
+    for (const key of keys) sshFiles[id].push(await write(key));
   }
-  return Object.fromEntries(paths);
+  return { secretFiles, sshFiles };
 }
 
 /** A builder cannot be given an image under a digest: those get a name. */

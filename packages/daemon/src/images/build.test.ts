@@ -13,82 +13,23 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import {
+  busybox,
+  context,
+  inRoot,
+  leftovers,
+  preamble,
+  request,
+  withBuilder,
+  withSource,
+  workingContainers,
+} from "../../../../test/kit/builds.ts";
 import { describe, imageBlobs, indexBlob } from "../../../../test/kit/image-archive.ts";
 import { withRegistry } from "../../../../test/kit/registry-pulls.ts";
 import { makeTar, type TarMember } from "../../../../test/kit/tar-writer.ts";
 import { createBuildahBuilder } from "./buildah.ts";
-import type { BuildRequest, Image, Images, Progress } from "./port.ts";
-import { quietly, storedFiles, stream, withStore } from "./test-room.ts";
-
-const busybox = readFileSync("/bin/busybox");
-const source = {
-  kind: "context",
-  dockerfile: "Dockerfile",
-  buildArgs: {},
-  secrets: {},
-  noCache: false,
-} as const;
-const request: BuildRequest = { reference: "built", source, changes: {} };
-const withSource = (change: object): BuildRequest => ({ ...request, source: { ...source, ...change } });
-const preamble = 'FROM scratch\nCOPY busybox /bin/\nSHELL ["/bin/busybox", "sh", "-c"]\n';
-
-const context = (dockerfile: string, ...more: TarMember[]) =>
-  stream(
-    makeTar([
-      { name: "Dockerfile", content: dockerfile },
-      { name: "busybox", content: busybox, mode: 0o755 },
-      ...more,
-    ]),
-  );
-
-interface BuildRoom {
-  readonly images: Images;
-  readonly storage: string;
-  readonly directory: string;
-}
-
-async function withBuilder(body: (room: BuildRoom) => Promise<void>, machine = "none"): Promise<void> {
-  const storage = mkdtempSync(join(tmpdir(), "uni-buildah-"));
-  try {
-    const builder = createBuildahBuilder({
-      directory: join(storage, "own"),
-      machineStorage: join(storage, machine),
-    });
-    await withStore(({ images, directory }) => body({ images, storage, directory }), { builders: [builder] });
-  } finally {
-    rmSync(storage, { recursive: true });
-  }
-}
-
-/** Takes the files out of the image's root, for as long as the body runs. */
-function inRoot<T>(image: Image, body: (root: string) => T): T {
-  const directory = mkdtempSync(join(tmpdir(), "uni-root-"));
-  try {
-    execFileSync("fsck.erofs", [`--extract=${join(directory, "x")}`, image.rootPath], { stdio: "pipe" });
-    return body(join(directory, "x"));
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
-/** Mounts and processes that a build could leave. */
-function leftovers(storage: string): string[] {
-  const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n");
-  const processes = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
-  const commands = processes.map((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, "latin1");
-    } catch {
-      return "";
-    }
-  });
-  return [...mounts, ...commands].filter((line) => line.includes(storage));
-}
-
-function workingContainers(storage: string): unknown[] {
-  const list = join(storage, "own", "storage", "overlay-containers", "containers.json");
-  return existsSync(list) ? (JSON.parse(readFileSync(list, "utf8")) as unknown[]) : [];
-}
+import type { Progress } from "./port.ts";
+import { quietly, storedFiles, stream } from "./test-room.ts";
 
 test("a build: arguments, secret, ignored files, config, progress; the secret is in no file", async () => {
   await withBuilder(async ({ images, storage, directory }) => {

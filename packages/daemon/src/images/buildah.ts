@@ -11,7 +11,7 @@ import { ensureDirectory, readTextIfExists, removeTree } from "../host/files.ts"
 import { type RunOptions, type RunResult, run } from "../host/process.ts";
 import { BuildOutput } from "./build-output.ts";
 import { storageHas } from "./buildah-storage.ts";
-import type { BaseImage, Builder, BuilderRequest } from "./builder.ts";
+import { type BaseImage, type Builder, type BuilderRequest, dockerfileArguments } from "./builder.ts";
 import { pathExists } from "./path-exists.ts";
 
 export interface BuildahOptions {
@@ -138,10 +138,13 @@ function buildArguments(request: BuilderRequest, idFile: string): string[] {
   // In the OCI format buildah ignores SHELL, and with it what such a Dockerfile's RUN lines mean.
   const args = ["bud", "--isolation", "chroot", "--pull-never", "--force-rm", "--format", "docker"];
   args.push(request.noCache ? "--no-cache" : "--layers", "--iidfile", idFile);
-  for (const [name, value] of Object.entries(request.buildArgs)) args.push("--build-arg", `${name}=${value}`);
-  for (const [id, path] of Object.entries(request.secretFiles)) args.push("--secret", `id=${id},src=${path}`);
-  if (request.target !== undefined) args.push("--target", request.target);
-  return [...args, "--file", request.dockerfilePath, request.contextDirectory];
+  return [
+    ...args,
+    ...dockerfileArguments(request),
+    "--file",
+    request.dockerfilePath,
+    request.contextDirectory,
+  ];
 }
 
 type Buildah = (args: readonly string[], workDirectory: string, how: RunOptions) => Promise<RunResult>;

@@ -22,6 +22,10 @@ export interface BuilderRequest {
   readonly buildArgs: Readonly<Record<string, string>>;
   /** Files with the contents, readable by root only, removed by the caller. */
   readonly secretFiles: Readonly<Record<string, string>>;
+  /** Files with private keys, likewise. */
+  readonly sshFiles: Readonly<Record<string, readonly string[]>>;
+  /** Directories by the names that the Dockerfile has for them; as private as the context. */
+  readonly contexts: Readonly<Record<string, string>>;
   readonly baseImages: readonly BaseImage[];
   readonly noCache: boolean;
   /** Empty, private to this build, removed by the caller; a result may lie here. */
@@ -51,4 +55,16 @@ export interface Builder {
   build(request: BuilderRequest): Promise<BuilderResult>;
   /** Removes what crashed builds have left; with `cache` the cache as well. Does nothing while a build runs. */
   prune(options: { readonly cache: boolean }): Promise<void>;
+}
+
+/** What a Dockerfile is built with, in the options that all builders have. Of secrets there are paths alone. */
+export function dockerfileArguments(request: BuilderRequest): string[] {
+  const { buildArgs, secretFiles, sshFiles, contexts, target } = request;
+  return [
+    ...Object.entries(buildArgs).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
+    ...Object.entries(secretFiles).flatMap(([id, path]) => ["--secret", `id=${id},src=${path}`]),
+    ...Object.entries(sshFiles).flatMap(([id, paths]) => ["--ssh", `${id}=${paths.join(",")}`]),
+    ...Object.entries(contexts).flatMap(([name, path]) => ["--build-context", `${name}=${path}`]),
+    ...(target === undefined ? [] : ["--target", target]),
+  ];
 }

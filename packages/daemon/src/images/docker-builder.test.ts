@@ -62,6 +62,8 @@ const request: BuildRequest = {
     target: "final",
     buildArgs: { A: "b c" },
     secrets: {},
+    ssh: {},
+    contexts: [],
     noCache: true,
   },
   changes: {},

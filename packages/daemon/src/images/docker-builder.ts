@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { run } from "../host/process.ts";
 import { BuildOutput } from "./build-output.ts";
 import { buildDeadlineMs } from "./buildah.ts";
-import type { Builder, BuilderRequest } from "./builder.ts";
+import { type Builder, type BuilderRequest, dockerfileArguments } from "./builder.ts";
 
 const probeMs = 5_000;
 
@@ -66,8 +66,11 @@ export function createDockerBuilder(options: { readonly command?: string } = {})
 function buildArguments(request: BuilderRequest, idFile: string): string[] {
   const args = ["build", "--progress", "plain", "--iidfile", idFile];
   if (request.noCache) args.push("--no-cache");
-  for (const [name, value] of Object.entries(request.buildArgs)) args.push("--build-arg", `${name}=${value}`);
-  for (const [id, path] of Object.entries(request.secretFiles)) args.push("--secret", `id=${id},src=${path}`);
-  if (request.target !== undefined) args.push("--target", request.target);
-  return [...args, "--file", request.dockerfilePath, request.contextDirectory];
+  return [
+    ...args,
+    ...dockerfileArguments(request),
+    "--file",
+    request.dockerfilePath,
+    request.contextDirectory,
+  ];
 }

@@ -25,3 +25,12 @@ test("arguments: given ones go before defaults, unset ones fall back", () => {
 test("continued lines and lower case are read", () => {
   assert.deepEqual(baseImages("from \\\n  debian:1 \\\n  as x\nfrom X", {}), ["debian:1"]);
 });
+
+test("what a step looks into is an image, too, unless it is a stage or a further context", () => {
+  const text = `FROM scratch AS build
+COPY --from=shared /a /b
+RUN --mount=type=bind,from=tools:1,target=/t --mount=from=build,target=/x --mount=type=cache,target=/c make
+RUN --mount=from=shared,target=/s true
+`;
+  assert.deepEqual(baseImages(text, {}, ["shared"]), ["tools:1"]);
+});

@@ -1,9 +1,15 @@
 /** Just enough of a Dockerfile to know which images it starts from; the builder reads the rest. */
 
 /** Names of images outside the Dockerfile, with build arguments filled in. */
-export function baseImages(dockerfile: string, buildArgs: Readonly<Record<string, string>>): string[] {
+export function baseImages(
+  dockerfile: string,
+  buildArgs: Readonly<Record<string, string>>,
+  contexts: readonly string[] = [],
+): string[] {
   const values = new Map<string, string>();
   const stages = new Set<string>();
+  const isElsewhere = (name: string): boolean =>
+    !stages.has(name.toLowerCase()) && !contexts.includes(name) && !/^[0-9]+$/.test(name);
   const names = new Set<string>();
   let seenFrom = false;
   for (const line of logicalLines(dockerfile)) {
@@ -25,9 +31,15 @@ export function baseImages(dockerfile: string, buildArgs: Readonly<Record<string
       }
       case "COPY": {
         const name = rest.find((each) => each.startsWith("--from="))?.slice("--from=".length);
-        if (name !== undefined && !stages.has(name.toLowerCase()) && !/^[0-9]+$/.test(name)) names.add(name);
+        if (name !== undefined && isElsewhere(name)) names.add(name);
         break;
       }
+      case "RUN":
+        for (const mount of rest.filter((each) => each.startsWith("--mount="))) {
+          const name = /[=,]from=([^,]+)/.exec(mount)?.[1];
+          if (name !== undefined && isElsewhere(name)) names.add(name);
+        }
+        break;
     }
   }
   names.delete("scratch");

@@ -196,6 +196,8 @@ test("a build needs a builder, and says which are missing", async () => {
       dockerfile: "Dockerfile",
       buildArgs: {},
       secrets: {},
+      ssh: {},
+      contexts: [],
       noCache: false,
     } as const;
     const request = { reference: "x", source, changes: {} };

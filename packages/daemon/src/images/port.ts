@@ -43,6 +43,10 @@ export type BuildSource =
       readonly buildArgs: Readonly<Record<string, string>>;
       /** Contents, never argv or log. */
       readonly secrets: Readonly<Record<string, Uint8Array>>;
+      /** Private keys by id, likewise. */
+      readonly ssh: Readonly<Record<string, readonly Uint8Array[]>>;
+      /** Names of contexts that come in the tar, below `furtherContexts`. */
+      readonly contexts: readonly string[];
       readonly noCache: boolean;
     }
   /** One static ELF program; becomes the entry point. */

@@ -29,6 +29,13 @@ function readSource(params: BuildParams): BuildSource {
         secrets: Object.fromEntries(
           Object.entries(params.secrets ?? {}).map(([id, text]) => [id, Buffer.from(text, "base64")]),
         ),
+        ssh: Object.fromEntries(
+          Object.entries(params.ssh ?? {}).map(([id, keys]) => [
+            id,
+            keys.map((key) => Buffer.from(key, "base64")),
+          ]),
+        ),
+        contexts: params.contexts ?? [],
         noCache: params.no_cache ?? false,
       };
     default:
