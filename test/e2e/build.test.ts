@@ -4,6 +4,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { agentMessage, compileAskAgent, startEmptyAgent } from "../kit/ask-agent.ts";
 import { daemonForFile } from "../kit/machine-test.ts";
 import { runProgram } from "../kit/programs.ts";
 import { until } from "../kit/until.ts";
@@ -101,7 +102,7 @@ test("a dynamic program runs with its libraries: C by glibc and musl, and python
   assert.deepEqual(await attached("python3", ["-c", script]), { code: 0, stdout: "[4.0]\n" });
 });
 
-test("a further context, a secret and a key serve a build, and are in no argument, environment, log or layer", async () => {
+test("a further context, a secret, a key and an agent serve a build; no secret is in an argument, environment, log or layer", async () => {
   const place = local("inputs");
   mkdirSync(join(place, "app"), { recursive: true });
   mkdirSync(join(place, "shared"));
@@ -120,15 +121,26 @@ COPY busybox /bin/
 RUN ["/bin/busybox", "--install", "/bin"]
 COPY --from=shared motd /motd
 RUN --mount=type=secret,id=token --mount=type=ssh ${seen}; ${used}
+COPY ask /bin/
+RUN --mount=type=ssh,id=mine ask >/agent
 `,
   );
-  await uni.ok([
+  writeFileSync(join(place, "app/ask"), compileAskAgent(), { mode: 0o755 });
+  const agent = await startEmptyAgent(join(place, "agent"));
+  const env = { SSH_AUTH_SOCK: join(place, "agent") };
+  const args = [
     ...["build", join(place, "app"), "-t", "inputs", "--build-context", `shared=${join(place, "shared")}`],
     ...["--secret", `id=token,src=${join(place, "token")}`, "--ssh", `default=${join(place, "key")}`],
-  ]);
+    ...["--ssh", "mine"],
+  ];
+  await uni.ok(args, { env });
+  agent.close();
+  assert.ok(agent.got.length > 0);
+  assert.ok(agent.got.every((type) => type === agentMessage.requestIdentities));
   const cat = (name: string) => uni.ok(["image", "cat", `inputs:${name}`]);
   assert.equal(await cat("/motd"), "from beside");
   assert.equal((await cat("/length")).trim(), "12");
+  assert.equal(await cat("/agent"), "12 0");
   assert.match(await cat("/seen"), /--secret\0id=token,src=/);
   for (const word of ["s3cr3t-t0k3n", key.split("\n")[3] ?? ""]) {
     const { code, stdout } = await runProgram("grep", ["-rlaF", word, uni.dataDirectory, uni.logPath]);

@@ -281,6 +281,12 @@ export const BuildParams = request({
       maxProperties: limits.arrayItems,
     }),
   ),
+  ssh_agent: Type.Optional(
+    Type.Array(plainText("Id"), {
+      description: "Ids that the client's own agent stands for: it answers frames of kind agent",
+      maxItems: limits.arrayItems,
+    }),
+  ),
   contexts: Type.Optional(
     Type.Array(plainText("Name of a further context"), {
       description: `Uploaded along with the build context, below ${furtherContexts}/NAME`,

@@ -22,6 +22,8 @@ export const frameKinds = {
   error: 9,
   /** JSON event: an instance event or a log line. */
   event: 10,
+  /** A request to the client's SSH agent, and its answer: one message without its length. */
+  agent: 11,
 } as const;
 
 export type FrameKind = (typeof frameKinds)[keyof typeof frameKinds];

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { UniError } from "@uni/contract/errors";
 import { frameKinds } from "@uni/contract/stream-frames";
 import { extract } from "tar-stream";
+import { agentMessage, startEmptyAgent } from "../../../../test/kit/ask-agent.ts";
 import { type Params, Stream, upload } from "../../../../test/kit/fake-daemon.ts";
 import { talk } from "../../../../test/kit/run-uni.ts";
 
@@ -136,6 +137,43 @@ test("further contexts go along whole, each by its own ignore file; keys by thei
   assert.ok(!names.includes("ignored"), "the main one has its own rules");
   const keys = ["hush\u0000", "FROM other\n"].map((text) => Buffer.from(text).toString("base64"));
   assert.deepEqual(params.ssh, { default: keys });
+});
+
+test("the own agent answers the steps of a build: its keys and signatures, nothing that changes it", async () => {
+  const path = join(directory, "agent");
+  const agent = await startEmptyAgent(path);
+  const { requestIdentities, removeAll, identities, failure } = agentMessage;
+  const answers: number[][] = [];
+  const script = {
+    "Image.Build": () =>
+      new Stream(async (peer) => {
+        for await (const { kind, payload } of peer.frames) {
+          if (kind === frameKinds.agent) answers.push([...payload]);
+          if (answers.length === 3) return image;
+          const type = [requestIdentities, removeAll, requestIdentities][answers.length] ?? 0;
+          if (kind === frameKinds.end || kind === frameKinds.agent)
+            peer.send(frameKinds.agent, Uint8Array.of(type));
+        }
+        return undefined;
+      }),
+  };
+  try {
+    const options = { cwd: directory, env: { SSH_AUTH_SOCK: path } };
+    const args = ["build", "app", "--ssh", "default", "--ssh", `other=${path}`];
+    const { code, stderr, calls } = await talk(script, args, options);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(calls[0]?.params["ssh_agent"], ["default", "other"]);
+    assert.deepEqual(answers, [[identities, 0, 0, 0, 0], [failure], [identities, 0, 0, 0, 0]]);
+    assert.deepEqual(agent.got, [requestIdentities, requestIdentities]);
+  } finally {
+    agent.close();
+  }
+  const gone = await talk(script, ["build", "app", "--ssh", "x"], {
+    cwd: directory,
+    env: { SSH_AUTH_SOCK: path },
+  });
+  assert.equal(gone.code, 66);
+  assert.match(gone.stderr, /there is no agent at/);
 });
 
 test("a Dockerfile from outside the context is sent along", async () => {

@@ -2,6 +2,7 @@ import { architectureOf } from "@uni/contract/architecture";
 import { UniError } from "@uni/contract/errors";
 import type { ImageDetail } from "@uni/contract/rpc";
 import type { RpcParams } from "@uni/contract/rpc-methods";
+import { frameKinds } from "@uni/contract/stream-frames";
 import { uploadTo } from "@uni/sdk/upload";
 import { checkArchitecture } from "../build/architecture.ts";
 import { type Destinations, destinationOf, readDestinations } from "../build/destinations.ts";
@@ -9,12 +10,13 @@ import { placeOf, readFurtherContexts } from "../build/further-contexts.ts";
 import { planBuild } from "../build/plan.ts";
 import type { BuildConfig, PlannedBuild } from "../build/planned.ts";
 import { openUpload } from "../build/send.ts";
+import { askAgent } from "../build/ssh-agent.ts";
 import type { Context } from "../context.ts";
 import { type CommandModule, collect } from "../define.ts";
 import { parseWords } from "../parse/command-words.ts";
 import { readEnvironment } from "../parse/environment.ts";
 import { readSecrets } from "../parse/secrets.ts";
-import { readSshKeys } from "../parse/ssh-keys.ts";
+import { readSsh, type SshSources } from "../parse/ssh.ts";
 import { progressLines } from "../progress-lines.ts";
 import { pushImage } from "../push-image.ts";
 import { printable } from "../render/escape.ts";
@@ -74,19 +76,24 @@ function buildParams(
 }
 
 function dockerfileParams(
-  { target, buildArg, secret, ssh, buildContext = [], cache }: BuildOptions,
+  { target, buildArg, secret, ssh = [], buildContext = [], cache }: BuildOptions,
   env: NodeJS.ProcessEnv,
 ) {
   const contexts = readFurtherContexts(buildContext);
   return {
     ...(contexts.length === 0 ? {} : { contexts: contexts.map(({ name }) => name) }),
-    ...(ssh === undefined ? {} : { ssh: readSshKeys(ssh) }),
+    ...sshParams(readSsh(ssh, env)),
     ...(target === undefined ? {} : { target }),
     ...(buildArg === undefined ? {} : { build_args: readEnvironment(buildArg, undefined, env) }),
     ...(secret === undefined ? {} : { secrets: readSecrets(secret, env) }),
     ...(cache ? {} : { no_cache: true }),
   };
 }
+
+const sshParams = ({ keys, agentIds }: SshSources) => ({
+  ...(Object.keys(keys).length === 0 ? {} : { ssh: keys as Record<string, string[]> }),
+  ...(agentIds.length === 0 ? {} : { ssh_agent: [...agentIds] }),
+});
 
 /** Options that mean something to a Dockerfile alone. */
 function refuseIdle(options: BuildOptions, builds: readonly PlannedBuild[]): void {
@@ -123,6 +130,7 @@ async function buildOne(context: Context, build: PlannedBuild, options: BuildOpt
   const { client, out, env, signal } = context;
   const { reference } = build;
   const params = buildParams(build, options, env);
+  const { agent } = readSsh(options.ssh ?? [], env);
   const stream = await client.open("Image.Build", params, { signal, timeoutMs: dayMs });
   const progress = progressLines(out, `sending ${build.what}`);
   try {
@@ -134,7 +142,10 @@ async function buildOne(context: Context, build: PlannedBuild, options: BuildOpt
       },
       () => {},
     );
-    const image = await uploadTo(stream, bytes, progress.onFrame);
+    const image = await uploadTo(stream, bytes, async (frame) => {
+      if (frame.kind !== frameKinds.agent) return progress.onFrame(frame);
+      if (agent !== undefined) await stream.write(frameKinds.agent, await askAgent(agent, frame.payload));
+    });
     const name = image.references.find((known) => known.startsWith(reference)) ?? reference;
     return { image, name, suffix: build.suffix };
   } catch (error) {
@@ -168,7 +179,7 @@ export const build: CommandModule = {
     "uni build ./app -t app -f app.Dockerfile --build-arg VERSION=3 --target release",
     "uni build . -o registry.example.com/team/app:1.2 -o app.tar",
     "uni build . -t app --secret id=token,src=token.txt --no-cache",
-    "uni build . -t app --build-context shared=../shared --ssh default=~/.ssh/deploy",
+    "uni build . -t app --build-context shared=../shared --ssh default",
     "uni build ./server -t server               a static ELF program",
     "uni build /usr/bin/jq --with-libs          a program with the libraries it needs",
     "uni build ./rootfs -t tiny --rootfs --entrypoint /bin/app",
@@ -190,7 +201,11 @@ export const build: CommandModule = {
       .option("--build-arg <key=value>", "value of an ARG; KEY alone hands yours on; repeatable", collect)
       .option("--target <stage>", "stop at this stage")
       .option("--secret <id=name,src=file>", "file for RUN --mount=type=secret; repeatable", collect)
-      .option("--ssh <id=key[,key]>", "private keys for RUN --mount=type=ssh; repeatable", collect)
+      .option(
+        "--ssh <id[=key]>",
+        "your agent, or private keys, for RUN --mount=type=ssh; repeatable",
+        collect,
+      )
       .option("--build-context <name=dir>", "a directory for COPY --from=NAME; repeatable", collect)
       .option("--no-cache", "build every step anew")
       .option("--arch <arch>", "must be this machine's: x86_64 or amd64, arm64 or aarch64")

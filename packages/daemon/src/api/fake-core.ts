@@ -151,7 +151,7 @@ function fakeImages(state: State): ImagesPort {
       onProgress({ step: "layers", message: "unpacking", current: 1, total: 1 });
       return [detail];
     },
-    async build(upload, params, onProgress) {
+    async build({ upload }, params, onProgress) {
       onProgress({ step: "context", message: "receiving" });
       const bytes = await collect(upload);
       state.uploads.push(bytes);

@@ -73,7 +73,12 @@ export class FrameChannel {
 
   /** The bytes of the client's data frames until its end frame; fails if the client goes before. */
   upload(): Readable {
-    return Readable.from(this.#uploadChunks(), { objectMode: false, highWaterMark: highWater });
+    return this.uploadOf(this.frames());
+  }
+
+  /** The same of frames that somebody reads on after it. */
+  uploadOf(frames: AsyncGenerator<Frame, void>, { readOn = false } = {}): Readable {
+    return Readable.from(uploadChunks(frames, readOn), { objectMode: false, highWaterMark: highWater });
   }
 
   /** Splits what is longer than a frame may be; waits while the client is slow. */
@@ -110,19 +115,29 @@ export class FrameChannel {
     return frame;
   }
 
-  async *#uploadChunks(): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const frame of this.frames()) {
-      if (frame.kind === frameKinds.end) return;
-      if (frame.kind !== frameKinds.data) {
-        throw new UniError("malformed", `receive an upload: unexpected frame kind ${frame.kind}`);
-      }
-      if (frame.payload.length > 0) yield frame.payload;
-    }
-    throw new UniError("unreachable", "receive an upload: the client went away before its end");
-  }
-
   async #write(bytes: Uint8Array): Promise<void> {
     this.signal.throwIfAborted();
     if (!this.#connection.write(bytes)) await once(this.#connection, "drain", { signal: this.signal });
   }
+}
+
+async function* uploadChunks(
+  frames: AsyncGenerator<Frame, void>,
+  readOn: boolean,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let isWhole = false;
+  try {
+    for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
+      const { kind, payload } = next.value;
+      isWhole = kind === frameKinds.end;
+      if (isWhole) return;
+      if (kind !== frameKinds.data) {
+        throw new UniError("malformed", `receive an upload: unexpected frame kind ${kind}`);
+      }
+      if (payload.length > 0) yield payload;
+    }
+  } finally {
+    if (!(readOn && isWhole)) await frames.return();
+  }
+  throw new UniError("unreachable", "receive an upload: the client went away before its end");
 }

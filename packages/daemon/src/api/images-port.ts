@@ -67,9 +67,15 @@ export interface ImagesPort {
     onProgress: (progress: Progress) => void,
     signal: AbortSignal,
   ): Promise<{ readonly reference: string; readonly digest: string }>;
-  /** `params.kind` says what the upload is: a build context (tar), an ELF program, or a root file system (tar). */
+  /**
+   * `params.kind` says what the upload is: a build context (tar), an ELF program, or a root file system (tar). `ask` hands a
+   * message on to the client's SSH agent, once the upload has ended.
+   */
   build(
-    upload: Readable,
+    input: {
+      readonly upload: Readable;
+      readonly ask: ((message: Uint8Array) => Promise<Uint8Array>) | undefined;
+    },
     params: BuildParams,
     onProgress: (progress: Progress) => void,
     signal: AbortSignal,

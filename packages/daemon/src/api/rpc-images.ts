@@ -4,6 +4,7 @@ import { frameKinds } from "@uni/contract/stream-frames";
 import type { FrameChannel } from "./frame-channel.ts";
 import type { ImagesPort } from "./images-port.ts";
 import { done, frames, type RpcAnswer, type RpcContext, sendBytes, value } from "./rpc-answer.ts";
+import { uploadWithAgent } from "./upload-with-agent.ts";
 
 export const reportTo = (channel: FrameChannel) => (progress: Progress) =>
   channel.sendIfReady(frameKinds.progress, progress);
@@ -27,7 +28,10 @@ export function imageMethods(images: ImagesPort) {
     }: RpcParams<"Image.Prune">): Promise<RpcAnswer> =>
       value({ freed_bytes: await images.prune({ buildCache: build_cache, bootCache: boot_cache }) }),
     "Image.Build": (params: RpcParams<"Image.Build">): RpcAnswer =>
-      frames((channel) => images.build(channel.upload(), params, reportTo(channel), channel.signal)),
+      frames((channel) => {
+        const { upload, ask } = uploadWithAgent(channel, (params.ssh_agent ?? []).length > 0);
+        return images.build({ upload, ask }, params, reportTo(channel), channel.signal);
+      }),
     "Image.Pull": (params: RpcParams<"Image.Pull">): RpcAnswer =>
       frames((channel) => images.pull(params, reportTo(channel), channel.signal)),
     "Image.Load": ({ reference }: RpcParams<"Image.Load">): RpcAnswer =>

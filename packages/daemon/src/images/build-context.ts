@@ -21,6 +21,7 @@ import { lookUp } from "./missing-libraries.ts";
 import type { BuildSource, ImageOptions } from "./port.ts";
 import { splitName } from "./resolve-path.ts";
 import type { Room } from "./room.ts";
+import { serveAgent } from "./ssh-agent.ts";
 import { readTar } from "./tar-reader.ts";
 import type { DirectoryNode } from "./tree.ts";
 
@@ -56,13 +57,16 @@ export async function contextPart(
     const names = baseImages(dockerfile, source.buildArgs, source.contexts);
     const bases = await layOutBases(room, { names, builder, supply, hold, directory }, options);
     await pinBases(join(directory, "Dockerfile"), dockerfile, bases);
+    const secrets = await writeSecrets(source, directory);
+    await using agent = await openAgent(source, directory);
     const result = await builder.build({
       reference,
       contextDirectory: join(directory, "context"),
       dockerfilePath: join(directory, "Dockerfile"),
       target: source.target,
       buildArgs: source.buildArgs,
-      ...(await writeSecrets(source, directory)),
+      secretFiles: secrets.secretFiles,
+      sshFiles: { ...secrets.sshFiles, ...agent.sshFiles },
       contexts,
       baseImages: bases,
       noCache: source.noCache,
@@ -78,7 +82,7 @@ export async function contextPart(
   }
 }
 
-function checkSource({ buildArgs, secrets, ssh, contexts, target }: ContextSource): void {
+function checkSource({ buildArgs, secrets, ssh, agent, contexts, target }: ContextSource): void {
   for (const name of Object.keys(buildArgs)) {
     if (!argumentName.test(name))
       throw new UniError("invalid_value", `build: "${name}" is no name of an argument`);
@@ -86,7 +90,7 @@ function checkSource({ buildArgs, secrets, ssh, contexts, target }: ContextSourc
   for (const id of Object.keys(secrets)) {
     if (!secretName.test(id)) throw new UniError("invalid_value", `build: "${id}" is no name of a secret`);
   }
-  for (const id of Object.keys(ssh)) {
+  for (const id of [...Object.keys(ssh), ...(agent?.ids ?? [])]) {
     if (!secretName.test(id)) throw new UniError("invalid_value", `build: "${id}" is no name of keys`);
   }
   for (const name of contexts) {
@@ -185,6 +189,18 @@ async function writeSecrets(
     for (const key of keys) sshFiles[id].push(await write(key));
   }
   return { secretFiles, sshFiles };
+}
+
+/** For as long as the build runs. */
+async function openAgent(
+  { agent }: Pick<ContextSource, "agent">,
+  directory: string,
+): Promise<Pick<BuilderRequest, "sshFiles"> & AsyncDisposable> {
+  if (agent === undefined) return { sshFiles: {}, async [Symbol.asyncDispose]() {} };
+  const path = join(directory, "agent");
+  const server = await serveAgent(path, agent.ask);
+  const sshFiles = Object.fromEntries(agent.ids.map((id) => [id, [path]]));
+  return { sshFiles, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
 /** A builder cannot be given an image under a digest: those get a name. */

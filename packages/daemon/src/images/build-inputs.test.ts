@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { furtherContexts } from "@uni/contract/rpc-params";
+import { agentMessage, compileAskAgent } from "../../../../test/kit/ask-agent.ts";
 import {
   context,
   inRoot,
@@ -73,58 +74,56 @@ test("a step looks into an image that is neither a stage nor a context", () =>
     assert.equal(fileOf(await images.build(context(dockerfile), request, quietly()), "seen"), "seen\n");
   }));
 
-/** Asks the agent which keys it has (draft-miller-ssh-agent, 4.4), and prints the answer's type and their number. */
-const askAgent = `#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-int main(void) {
-  struct sockaddr_un at = { .sun_family = AF_UNIX };
-  const char *path = getenv("SSH_AUTH_SOCK");
-  unsigned char answer[9];
-  if (path == NULL) { puts("none"); return 0; }
-  strncpy(at.sun_path, path, sizeof at.sun_path - 1);
-  int agent = socket(AF_UNIX, SOCK_STREAM, 0);
-  if (connect(agent, (struct sockaddr *)&at, sizeof at) != 0) return 1;
-  if (write(agent, "\\0\\0\\0\\1\\13", 5) != 5) return 2;
-  for (int got = 0, now; got < 9; got += now)
-    if ((now = read(agent, answer + got, 9 - got)) <= 0) return 3;
-  printf("%d %d\\n", answer[4], answer[8]);
-}
-`;
-
 test("keys are there for the steps that ask for them, and in no file", () =>
   withBuilder(async ({ images, storage, directory }) => {
-    const place = mkdtempSync(join(tmpdir(), "uni-agent-"));
-    try {
-      writeFileSync(join(place, "ask.c"), askAgent);
-      execFileSync("musl-gcc", ["-static", "-o", join(place, "ask"), join(place, "ask.c")]);
-      const ask = { name: "ask", content: readFileSync(join(place, "ask")), mode: 0o755 };
-      const keys = [1, 2].map(() =>
-        generateKeyPairSync("rsa", {
-          modulusLength: 2048,
-          privateKeyEncoding: { type: "pkcs1", format: "pem" },
-          publicKeyEncoding: { type: "spki", format: "pem" },
-        }),
-      );
-      const dockerfile = `${preamble}COPY ask /ask
+    const ask = { name: "ask", content: compileAskAgent(), mode: 0o755 };
+    const keys = [1, 2].map(() =>
+      generateKeyPairSync("rsa", {
+        modulusLength: 2048,
+        privateKeyEncoding: { type: "pkcs1", format: "pem" },
+        publicKeyEncoding: { type: "spki", format: "pem" },
+      }),
+    );
+    const dockerfile = `${preamble}COPY ask /ask
 RUN --mount=type=ssh /ask >/with
 RUN /ask >/without
 `;
-      const ssh = { default: keys.map(({ privateKey }) => Buffer.from(privateKey)) };
-      const image = await images.build(context(dockerfile, ask), withSource({ ssh }), quietly());
-      assert.equal(fileOf(image, "with"), "12 2\n");
-      assert.equal(fileOf(image, "without"), "none\n");
-      assert.deepEqual(leftovers(storage), []);
-      for (const { privateKey } of keys) {
-        const line = privateKey.split("\n")[3] ?? "";
-        assert.throws(() => execFileSync("grep", ["-rqaF", line, storage, directory]));
-      }
-      const named = images.build(context(dockerfile, ask), withSource({ ssh: { "a=b": [] } }), quietly());
-      await assert.rejects(named, { code: "invalid_value" });
-    } finally {
-      rmSync(place, { recursive: true });
+    const ssh = { default: keys.map(({ privateKey }) => Buffer.from(privateKey)) };
+    const image = await images.build(context(dockerfile, ask), withSource({ ssh }), quietly());
+    assert.equal(fileOf(image, "with"), "12 2\n");
+    assert.equal(fileOf(image, "without"), "none\n");
+    assert.deepEqual(leftovers(storage), []);
+    for (const { privateKey } of keys) {
+      const line = privateKey.split("\n")[3] ?? "";
+      assert.throws(() => execFileSync("grep", ["-rqaF", line, storage, directory]));
     }
+    const named = images.build(context(dockerfile, ask), withSource({ ssh: { "a=b": [] } }), quietly());
+    await assert.rejects(named, { code: "invalid_value" });
+  }));
+
+test("steps reach the agent of who asks, one question after the other", () =>
+  withBuilder(async ({ images, storage, directory }) => {
+    const ask = { name: "ask", content: compileAskAgent(), mode: 0o755 };
+    const dockerfile = `${preamble}COPY ask /ask
+RUN --mount=type=ssh,id=mine /ask >/one & /ask >/two; wait
+`;
+    const build = (answer: (message: Uint8Array) => Promise<Uint8Array>) =>
+      images.build(
+        context(dockerfile, ask),
+        withSource({ agent: { ids: ["mine"], ask: answer }, noCache: true }),
+        quietly(),
+      );
+    let [open, most, count] = [0, 0, 0];
+    const image = await build(async (message) => {
+      assert.equal(message[0], agentMessage.requestIdentities);
+      most = Math.max(most, ++open);
+      await setImmediate();
+      open -= 1;
+      count += 1;
+      return Uint8Array.of(agentMessage.identities, 0, 0, 0, 0);
+    });
+    assert.equal(fileOf(image, "one") + fileOf(image, "two"), "12 0\n12 0\n");
+    assert.deepEqual([most, count >= 2], [1, true]);
+    assert.deepEqual(leftovers(storage), []);
+    assert.deepEqual(storedFiles(directory).scratch, []);
   }));

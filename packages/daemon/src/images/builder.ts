@@ -22,7 +22,7 @@ export interface BuilderRequest {
   readonly buildArgs: Readonly<Record<string, string>>;
   /** Files with the contents, readable by root only, removed by the caller. */
   readonly secretFiles: Readonly<Record<string, string>>;
-  /** Files with private keys, likewise. */
+  /** Files with private keys, likewise; or the one socket of an agent. */
   readonly sshFiles: Readonly<Record<string, readonly string[]>>;
   /** Directories by the names that the Dockerfile has for them; as private as the context. */
   readonly contexts: Readonly<Record<string, string>>;

@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import type { PullPolicy } from "@uni/contract/enums";
 import type { Digest } from "@uni/contract/ids";
 import type { FoundRepository, ImageFile, ImageLayer, SaveParams } from "@uni/contract/rpc";
+import type { AskAgent } from "./ssh-agent.ts";
 
 export interface ImageConfig {
   readonly entrypoint: readonly string[];
@@ -45,6 +46,8 @@ export type BuildSource =
       readonly secrets: Readonly<Record<string, Uint8Array>>;
       /** Private keys by id, likewise. */
       readonly ssh: Readonly<Record<string, readonly Uint8Array[]>>;
+      /** The agent of the one who asks, and the ids that it stands for. */
+      readonly agent?: { readonly ids: readonly string[]; readonly ask: AskAgent } | undefined;
       /** Names of contexts that come in the tar, below `furtherContexts`. */
       readonly contexts: readonly string[];
       readonly noCache: boolean;

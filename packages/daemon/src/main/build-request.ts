@@ -1,17 +1,18 @@
 import { UniError } from "@uni/contract/errors";
 import type { BuildParams } from "@uni/contract/rpc-params";
 import type { BuildRequest, BuildSource, ConfigChanges } from "../images/port.ts";
+import type { AskAgent } from "../images/ssh-agent.ts";
 
-export function buildRequest(params: BuildParams): BuildRequest {
+export function buildRequest(params: BuildParams, ask?: AskAgent): BuildRequest {
   return {
     reference: params.reference,
-    source: readSource(params),
+    source: readSource(params, ask),
     base: params.base,
     changes: readChanges(params.config),
   };
 }
 
-function readSource(params: BuildParams): BuildSource {
+function readSource(params: BuildParams, ask: AskAgent | undefined): BuildSource {
   switch (params.kind) {
     case "elf":
     case "program":
@@ -35,6 +36,7 @@ function readSource(params: BuildParams): BuildSource {
             keys.map((key) => Buffer.from(key, "base64")),
           ]),
         ),
+        agent: ask === undefined ? undefined : { ids: params.ssh_agent ?? [], ask },
         contexts: params.contexts ?? [],
         noCache: params.no_cache ?? false,
       };

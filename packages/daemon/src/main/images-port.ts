@@ -55,8 +55,8 @@ export function createImagesPort(
     async load(archive, reference, onProgress, signal) {
       return (await images.load(archive, reference, { onProgress, signal })).map(detail);
     },
-    build: async (upload, params, onProgress, signal) =>
-      detail(await images.build(upload, buildRequest(params), { onProgress, signal })),
+    build: async ({ upload, ask }, params, onProgress, signal) =>
+      detail(await images.build(upload, buildRequest(params, ask), { onProgress, signal })),
   };
 }
 

@@ -122,10 +122,17 @@ test("images: a removal is told who uses what; a build gets its secrets decoded 
     };
     const port = createImagesPort(images, { registry, saved, pins, accounts }, trimCache);
     await assert.rejects(port.remove("hello"), /^UniError: web$/);
+    const nothing = { upload: Readable.from([]), ask: undefined };
+    const ssh = { default: [Buffer.from("k3y").toString("base64")] };
     const secrets = { key: Buffer.from("s3cret").toString("base64") };
-    await port.build(Readable.from([]), { kind: "context", reference: "a", secrets } as never, ignore, never);
     await port.build(
-      Readable.from([]),
+      nothing,
+      { kind: "context", reference: "a", secrets, ssh, contexts: ["shared"] } as never,
+      ignore,
+      never,
+    );
+    await port.build(
+      nothing,
       { kind: "root", reference: "b", config: { cmd: ["x"] } } as never,
       ignore,
       never,
@@ -140,6 +147,9 @@ test("images: a removal is told who uses what; a build gets its secrets decoded 
           target: undefined,
           buildArgs: {},
           secrets: { key: Buffer.from("s3cret") },
+          ssh: { default: [Buffer.from("k3y")] },
+          agent: undefined,
+          contexts: ["shared"],
           noCache: false,
         },
         changes: {},
