@@ -1,6 +1,6 @@
 /** Bundles the CLI and the daemon into build/, so that `bin/uni` and `bin/unid` start fast. Usage: node scripts/build.ts */
 import { existsSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 
@@ -14,6 +14,10 @@ const bundles = [
 /** CommonJS packages inside an ES module bundle still call `require` for Node's built-in modules. */
 const requireForBundledCommonJs =
   'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+
+async function isSame(made: string, before: string): Promise<boolean> {
+  return existsSync(before) && (await readFile(made)).equals(await readFile(before));
+}
 
 async function bundle(name: string, entry: string): Promise<void> {
   const finished = join(root, "build", `${name}.mjs`);
@@ -32,6 +36,8 @@ async function bundle(name: string, entry: string): Promise<void> {
       banner: { js: requireForBundledCommonJs },
       logLevel: "warning",
     });
+    // The date of a bundle tells whether a daemon that runs is older than it.
+    if ((await isSame(aside, finished)) && (await isSame(`${aside}.map`, `${finished}.map`))) return;
     // Written aside and renamed: a daemon or CLI that starts at this moment reads a whole bundle.
     await rename(`${aside}.map`, `${finished}.map`);
     await rename(aside, finished);

@@ -28,6 +28,8 @@ test("the demo works, works again, and cleans up after itself", async () => {
     assert.equal(code, 0, `${round} time: ${stdout}${stderr}`);
     assert.match(stdout, /It works/);
     assert.match(stdout, /in \d+ ms under (kvm|tcg)/);
+    // Nothing was built anew, so nothing is replaced.
+    assert.equal(/It runs already\./.test(stdout), round === "second", stdout);
   }
   const cleaned = await demo("--clean");
   assert.equal(cleaned.code, 0, cleaned.stdout + cleaned.stderr);
