@@ -2,6 +2,7 @@
 
 import { messages } from "@uni/contract/envelope";
 import { UniError } from "@uni/contract/errors";
+import { hostnamePattern, namePattern, tagPattern } from "@uni/contract/limits";
 import type { Static, TSchema } from "typebox";
 import { Check } from "typebox/value";
 
@@ -35,6 +36,13 @@ interface Shape {
   readonly pattern?: string;
   readonly not?: unknown;
 }
+
+/** What a pattern lets through, for whoever does not read patterns. */
+const patternWords: Readonly<Record<string, string>> = {
+  [namePattern]: "Letters, digits, '.', '_' and '-' are, and it begins with a letter or a digit.",
+  [tagPattern]: "Letters, digits and '-', '+', '_', '.', ':' and '=' are.",
+  [hostnamePattern]: "Letters, digits and '-' are, at most 63; it neither begins nor ends with '-'.",
+};
 
 const shownValueLength = 64;
 
@@ -136,7 +144,7 @@ function explainString(shape: Shape, value: string, what: string): UniError | un
   if (value.length > maxLength)
     return wrong(what, `must be at most ${maxLength} characters, not ${value.length}`);
   if (pattern !== undefined && !new RegExp(pattern, "u").test(value)) {
-    return wrong(what, `has characters that are not allowed: ${show(value)}`);
+    return wrong(what, `has characters that are not allowed: ${show(value)}`, patternWords[pattern]);
   }
   return undefined;
 }
@@ -168,7 +176,8 @@ function typeOf(value: unknown): string {
   return Array.isArray(value) ? "array" : typeof value;
 }
 
-const wrong = (what: string, reason: string) => new UniError("invalid_value", `${what} ${reason}`);
+const wrong = (what: string, reason: string, hint?: string) =>
+  new UniError("invalid_value", `${what} ${reason}`, hint === undefined ? {} : { hint });
 
 function wrongType(what: string, expected: readonly string[], value: unknown): UniError {
   return wrong(what, `must be of type ${[...new Set(expected)].join(" or ")}, not ${typeOf(value)}`);
