@@ -3,6 +3,7 @@ import { type Frame, frameKinds } from "@uni/contract/stream-frames";
 import type { FrameStream } from "@uni/sdk/frame-stream";
 import type { Context } from "./context.ts";
 import { enterRawMode, terminalSize } from "./terminal.ts";
+import { pause } from "./time.ts";
 
 export interface SessionOptions {
   readonly interactive: boolean;
@@ -19,13 +20,26 @@ async function pumpInput(stream: FrameStream<ExecResult>, stdin: NodeJS.ReadStre
   await stream.write(frameKinds.end, nothing);
 }
 
-/** Ctrl-C goes to the program, as the terminal would send it; the second one gives up on it. */
-function passSignals({ interrupts }: Context, stream: FrameStream<ExecResult>): () => void {
+const longestHeldMs = 1000;
+
+/**
+ * Ctrl-C goes to the program, as the terminal would send it; the second one gives up on it. So does the first where it stays
+ * behind input that the program does not read.
+ */
+function passSignals(
+  { interrupts, signal: abandoned }: Context,
+  stream: FrameStream<ExecResult>,
+): () => void {
   let times = 0;
   return interrupts.take((signal) => {
     times += 1;
     if (times > 1) process.exit(130);
-    void stream.writeJson(frameKinds.signal, { signal }).catch(() => {});
+    let isHeld = true;
+    const passed = () => {
+      isHeld = false;
+    };
+    stream.writeJson(frameKinds.signal, { signal }).then(passed, passed);
+    void pause(longestHeldMs, abandoned).then(() => isHeld && process.exit(130));
   });
 }
 

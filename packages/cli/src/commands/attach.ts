@@ -1,3 +1,4 @@
+import { UniError } from "@uni/contract/errors";
 import type { Context } from "../context.ts";
 import type { CommandModule } from "../define.ts";
 import { logPrinter } from "../log-printer.ts";
@@ -23,6 +24,15 @@ async function streamConsole({ client, out, signal }: Context, id: string): Prom
   }
 }
 
+/** One that has ended for good has no console; one that is about to be started again will have one. */
+async function requireAlive({ client, signal }: Context, id: string): Promise<void> {
+  const { name, state, restart } = await client.call("VM.Inspect", { id }, { signal });
+  if (state !== "stopped" || restart?.next_at !== undefined) return;
+  throw new UniError("wrong_state", `attaching to '${name}': it is stopped`, {
+    hint: `uni logs ${name} shows what it printed, uni start ${name} starts it.`,
+  });
+}
+
 export const attach: CommandModule = {
   examples: ["uni attach web"],
   define(command, act) {
@@ -35,6 +45,7 @@ export const attach: CommandModule = {
       .action(
         act(async (context, id: string) => {
           const { client, out, signal } = context;
+          await requireAlive(context, id);
           const waiting = client.call("VM.Wait", { id }, { signal, timeoutMs: Infinity });
           waiting.catch(() => {});
           await streamConsole(context, id);

@@ -2,7 +2,7 @@ import type { Certificate } from "@uni/contract/resources/certificate";
 import type { Instance } from "@uni/contract/resources/instance";
 import type { ServiceGroup } from "@uni/contract/resources/service-group";
 import { envelopeItems } from "@uni/sdk/envelope-items";
-import { Command } from "commander";
+import { Command, type Option } from "commander";
 import { commandTable } from "../command-table.ts";
 import type { Context } from "../context.ts";
 import type { CommandEntry, CommandModule } from "../define.ts";
@@ -20,8 +20,8 @@ interface Place {
   readonly command: Command;
   /** Words between the command's name and the word that is completed, options and their values left out. */
   readonly positionals: number;
-  /** The word is the value of an option. */
-  readonly inValue: boolean;
+  /** The option whose value it is that is completed. */
+  readonly setting: Option | undefined;
 }
 
 const deadlineMs = 1500;
@@ -39,18 +39,17 @@ async function describe(entry: CommandEntry): Promise<{ command: Command; module
 function skipOptions(
   command: Command,
   words: readonly string[],
-): { positionals: string[]; inValue: boolean } {
-  const takesValue = new Set(
-    command.options.filter((option) => option.required).flatMap((option) => [option.short, option.long]),
-  );
+): { positionals: string[]; setting: Option | undefined } {
+  const takeValues = command.options.filter((option) => option.required);
   const positionals: string[] = [];
-  let inValue = false;
+  let setting: Option | undefined;
   for (const word of words) {
-    if (inValue) inValue = false;
-    else if (word.startsWith("-")) inValue = takesValue.has(word);
+    if (setting !== undefined) setting = undefined;
+    else if (word.startsWith("-"))
+      setting = takeValues.find(({ short, long }) => word === short || word === long);
     else positionals.push(word);
   }
-  return { positionals, inValue };
+  return { positionals, setting };
 }
 
 const named = (entries: readonly CommandEntry[], name: string | undefined) =>
@@ -70,8 +69,8 @@ async function findPlace(before: readonly string[]): Promise<Place | readonly Co
     command = described.command;
     rest = rest.slice(rest.indexOf(name) + 1);
     if (described.module.subcommands === undefined) {
-      const { positionals, inValue } = skipOptions(command, rest);
-      return { entry, command, positionals: positionals.length, inValue };
+      const { positionals, setting } = skipOptions(command, rest);
+      return { entry, command, positionals: positionals.length, setting };
     }
     entries = described.module.subcommands;
   }
@@ -135,12 +134,14 @@ async function candidates(context: Context, words: readonly string[]): Promise<C
       .filter(({ hidden }) => hidden !== true)
       .map(({ name, summary }) => ({ value: name, description: summary }));
   }
-  if (place.inValue) return [];
+  if (place.setting !== undefined) return (place.setting.argChoices ?? []).map((value) => ({ value }));
   if (current.startsWith("-")) {
-    return place.command.options.map(({ long, short, description }) => ({
-      value: long ?? short ?? "",
-      description,
-    }));
+    return place.command.options
+      .filter(({ hidden }) => !hidden)
+      .map(({ long, short, description }) => ({
+        value: long ?? short ?? "",
+        description,
+      }));
   }
   if (place.positionals > 0 && firstWordOnly.has(place.entry.name)) return [];
   // A daemon that cannot be asked leaves the shell without names, not with an error in the middle of the line.

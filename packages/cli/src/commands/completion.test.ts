@@ -58,6 +58,9 @@ test("a program's own arguments and the values of options are left to the shell"
   assert.deepEqual(await values("run", "hello", "w"), []);
   assert.deepEqual(await values("exec", "web", "d"), []);
   assert.deepEqual(await values("run", "--name", ""), []);
+  assert.deepEqual(await values("inspect", "--type", "i"), ["instance", "image"]);
+  assert.deepEqual(await values("ps", "-o", ""), ["table", "json", "yaml"]);
+  assert.deepEqual(await values("rm", "--vol"), []);
 });
 
 test("without a daemon there are no names and no errors", async () => {

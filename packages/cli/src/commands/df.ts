@@ -37,11 +37,11 @@ function text({ kinds, total_bytes }: DiskUsage, width: number | undefined): str
     rows,
     [
       { title: "KIND", value: ({ kind }) => kind },
-      { title: "COUNT", value: ({ count }) => count, align: "right" },
+      { title: "COUNT", value: ({ count }) => count, align: "right", leaveOut: 3 },
       { title: "SIZE", value: ({ bytes }) => formatBytes(bytes), align: "right" },
-      { title: "SHARED", value: ({ shared }) => sizeText(shared), align: "right" },
+      { title: "SHARED", value: ({ shared }) => sizeText(shared), align: "right", leaveOut: 2 },
       { title: "PRUNABLE", value: ({ reclaimable }) => sizeText(reclaimable), align: "right" },
-      { title: "WHAT", value: ({ what }) => what, shrinkTo: 12 },
+      { title: "WHAT", value: ({ what }) => what, shrinkTo: 12, leaveOut: 1 },
     ],
     { width },
   );

@@ -63,7 +63,7 @@ export const images: CommandModule = {
                 rows,
                 [
                   { title: "IMAGE", value: ({ reference }) => reference, shrinkTo: 20 },
-                  { title: "DIGEST", value: digestOf },
+                  { title: "DIGEST", value: digestOf, leaveOut: 1 },
                   { title: "CREATED", value: ({ image }) => formatAgo(image.created_at, now) },
                   { title: "SIZE", value: ({ image }) => formatBytes(image.size_bytes), align: "right" },
                 ],

@@ -79,11 +79,11 @@ function table(vms: readonly VmInfo[], colours: Palette, width: number | undefin
   return renderTable(
     vms,
     [
-      { title: "NAME", value: (vm) => vm.name, shrinkTo: 16 },
+      { title: "NAME", value: (vm) => vm.name, shrinkTo: 12 },
       { title: "STATE", value: (vm) => vm.state, paint: (text, vm) => stateColour(vm.state, colours)(text) },
-      { title: "IMAGE", value: (vm) => vm.image, shrinkTo: 12 },
-      { title: "ADDRESS", value: (vm) => vm.ip || "-" },
-      { title: "PORTS", value: (vm) => portsText(vm.ports), shrinkTo: 12 },
+      { title: "IMAGE", value: (vm) => vm.image, shrinkTo: 12, leaveOut: 1 },
+      { title: "ADDRESS", value: (vm) => vm.ip || "-", leaveOut: 3 },
+      { title: "PORTS", value: (vm) => portsText(vm.ports), shrinkTo: 12, leaveOut: 2 },
       { title: "STATUS", value: (vm) => statusText(vm, now), shrinkTo: 12 },
     ],
     { width },

@@ -194,10 +194,18 @@ test("events are lines, and values with -o json", async () => {
 test("attach passes raw bytes on and ends with the program's status", async () => {
   const bytes = Buffer.from([0, 255, 10, 27, 128]);
   const script: Script = {
+    "VM.Inspect": () => fakeVm(),
     "VM.Attach": () => new Raw((socket) => socket.end(bytes)),
     "VM.Wait": () => ({ exit_code: 9, state: "stopped" }),
   };
   const { code, bytes: printed } = await talk(script, ["attach", "web"]);
   assert.equal(code, 9);
   assert.deepEqual(printed, bytes);
+  const ended = { ...script, "VM.Inspect": () => fakeVm({ state: "stopped" }) };
+  const refused = await talk(ended, ["attach", "web"]);
+  assert.equal(refused.code, 69);
+  assert.match(
+    refused.stderr,
+    /^Error: attaching to 'web': it is stopped\nHint: uni logs web .* uni start web/,
+  );
 });

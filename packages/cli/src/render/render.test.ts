@@ -45,6 +45,23 @@ test("a narrow terminal cuts what may be cut", () => {
   assert.equal(narrower, "NAME     SIZE\na ver…   1 MB\n");
 });
 
+test("where even that does not fit, columns are left out in their order", () => {
+  const three = [
+    { title: "NAME", value: () => "web" },
+    { title: "ADDRESS", value: () => "10.0.0.1", leaveOut: 2 },
+    { title: "IMAGE", value: () => "hello", leaveOut: 1 },
+    { title: "STATE", value: () => "running" },
+  ];
+  const heads = [40, 33, 32, 20, 5].map((width) => renderTable([{}], three, { width }).split("\n")[0]);
+  assert.deepEqual(heads, [
+    "NAME   ADDRESS    IMAGE   STATE",
+    "NAME   ADDRESS    IMAGE   STATE",
+    "NAME   ADDRESS    STATE",
+    "NAME   STATE",
+    "NAME   STATE",
+  ]);
+});
+
 test("tables without rows are their heading", () => {
   assert.equal(renderTable([], columns), "NAME   SIZE\n");
 });

@@ -6,6 +6,8 @@ export interface Column<Row> {
   readonly align?: "left" | "right";
   /** May be cut, down to this many characters, when the terminal is too narrow. */
   readonly shrinkTo?: number;
+  /** May be left out, lowest first, where even so cut columns do not fit. */
+  readonly leaveOut?: number;
   readonly paint?: (text: string, row: Row) => string;
 }
 
@@ -32,16 +34,37 @@ function fit(widths: number[], columns: readonly { readonly shrinkTo?: number }[
   return fitted;
 }
 
+const naturalWidth = <Row>(rows: readonly Row[], { title, value }: Column<Row>): number =>
+  Math.max(displayWidth(title), ...rows.map((row) => displayWidth(printable(value(row)))));
+
+/** The columns that there is room for. */
+function thatFit<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  total: number,
+): readonly Column<Row>[] {
+  const least = columns.map((column) => Math.min(naturalWidth(rows, column), column.shrinkTo ?? Infinity));
+  const needed = least.reduce((sum, each) => sum + each + gap.length, -gap.length);
+  const [first] = columns
+    .filter(({ leaveOut }) => leaveOut !== undefined)
+    .sort((a, b) => (a.leaveOut ?? 0) - (b.leaveOut ?? 0));
+  if (needed <= total || first === undefined) return columns;
+  return thatFit(
+    rows,
+    columns.filter((column) => column !== first),
+    total,
+  );
+}
+
 /** Aligned columns with a heading line; every cell is made printable. */
 export function renderTable<Row>(
   rows: readonly Row[],
-  columns: readonly Column<Row>[],
+  all: readonly Column<Row>[],
   { width }: TableOptions = {},
 ): string {
+  const columns = width === undefined ? all : thatFit(rows, all, width);
   const cells = rows.map((row) => columns.map((column) => printable(column.value(row))));
-  const natural = columns.map((column, index) =>
-    Math.max(displayWidth(column.title), ...cells.map((line) => displayWidth(line[index] ?? ""))),
-  );
+  const natural = columns.map((column) => naturalWidth(rows, column));
   const widths = width === undefined ? natural : fit(natural, columns, width);
   const line = (texts: readonly string[], row: Row | undefined) => {
     const parts = columns.map((column, index) => {
