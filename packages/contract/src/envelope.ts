@@ -41,11 +41,19 @@ export const envelopeMembers = {
   op_time_us: count("Microseconds that the server spent on the request"),
 };
 
+const quotedLength = 64;
+
+/** A text of a request as messages repeat it: in quotes, short, and without characters that steer a terminal. */
+export function quoted(text: string): string {
+  const short = text.length > quotedLength ? `${text.slice(0, quotedLength)}…` : text;
+  return `'${JSON.stringify(short).slice(1, -1)}'`;
+}
+
 export const messages = {
   allFailed: "Failed to perform all operations",
   timedOut: "Operation timed out",
   deletionLocked: "Deletion protection enabled",
-  unknownMember: (member: string) => `Unknown member '${member}'`,
-  invalidUuid: (value: string) => `Invalid uuid '${value}'`,
+  unknownMember: (member: string) => `Unknown member ${quoted(member)}`,
+  invalidUuid: (value: string) => `Invalid uuid ${quoted(value)}`,
   noSuch: (kind: string, by: "uuid" | "name", value: string) => `No ${kind} with ${by} '${value}'`,
 } as const;

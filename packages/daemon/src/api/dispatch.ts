@@ -29,9 +29,11 @@ function asList(schema: TSchema, given: unknown): unknown {
 }
 
 /** `metro` is a routing hint for a global control plane; a node has nothing to route. */
-function withoutMetro(given: unknown): unknown {
-  if (Array.isArray(given)) return given.map(withoutMetro);
-  if (typeof given !== "object" || given === null || !("metro" in given)) return given;
-  const { metro: _, ...rest } = given;
+const withoutMetro = (given: unknown): unknown =>
+  Array.isArray(given) ? given.map(dropMetro) : dropMetro(given);
+
+function dropMetro(item: unknown): unknown {
+  if (typeof item !== "object" || item === null || !("metro" in item)) return item;
+  const { metro: _, ...rest } = item;
   return rest;
 }

@@ -15,6 +15,8 @@ export function fromFastify(error: FastifyError): UniError {
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
       return new UniError("malformed", error.message, { cause: error });
+    case "ECONNRESET":
+      return new UniError("unreachable", "The client went away", { cause: error });
     default:
       return toUniError(error, "Internal error");
   }

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { plannedRoutes } from "@uni/contract/operations";
+import { until } from "../../../../test/kit/until.ts";
+import { silentLog } from "../base/log.ts";
+import { createFakeCore, fakeToken } from "./fake-core.ts";
+import { startHttp } from "./http.ts";
 import { type RestServer, restServer } from "./http-test-kit.ts";
 
 /** Body of POST /v1/instances, and the message of the refusal. */
@@ -11,6 +16,8 @@ const refusedCreates: readonly (readonly [body: unknown, message: string])[] = [
   ["5", "body must be of type object or array, not number"],
   [{}, "Missing member 'image'"],
   [{ image: "hello", colour: "red" }, "Unknown member 'colour'"],
+  [{ ["\u001b[2J".padEnd(1 << 20, "k")]: 1 }, `Unknown member '\\u001b[2J${"k".repeat(60)}…'`],
+  ["[".repeat(1 << 20) + "]".repeat(1 << 20), "body, item 0, must be of type object, not array"],
   [{ image: "hello", ports: [{ host_port: 1, guest_port: 1, x: 1 }] }, "Unknown member 'x'"],
   [{ image: "hello", ports: [{ host_port: 1 }] }, "Missing member 'guest_port'"],
   [{ image: "hello", memory_mb: "64" }, "Member 'memory_mb' must be of type integer, not string"],
@@ -266,4 +273,26 @@ test("what is no HTTP gets an envelope and a closed connection", async (context)
   const [head, body] = Buffer.concat(chunks).toString().split("\r\n\r\n");
   assert.match(head ?? "", /^HTTP\/1\.1 400 /);
   assert.equal(JSON.parse(body ?? "").status, "error");
+});
+
+test("a client that goes away in the middle of its request is no failure of the daemon", async (context) => {
+  const failures: string[] = [];
+  const log = { ...silentLog, error: (_: object, message: string) => void failures.push(message) };
+  const core = createFakeCore();
+  let requests = 0;
+  const authenticate = (token: string) => {
+    requests += 1;
+    return core.authenticate(token);
+  };
+  const { address, close } = await startHttp({ ...core, authenticate }, { host: "127.0.0.1", port: 0, log });
+  context.after(close);
+  const [host, port] = address.split(":");
+  const head = `host: x\r\nauthorization: Bearer ${fakeToken}\r\ncontent-length: 100`;
+  const socket = connect(Number(port), host);
+  socket.write(`POST /v1/instances HTTP/1.1\r\n${head}\r\n\r\n[{`);
+  await until("the request is there", () => requests === 1);
+  socket.resetAndDestroy();
+  await once(socket, "close");
+  await close();
+  assert.deepEqual(failures, []);
 });

@@ -104,7 +104,7 @@ function createApp(
 
   app.setErrorHandler((error, request, reply) => {
     const failure = error instanceof UniError ? error : fromFastify(error as never);
-    if (failure.code === "internal") log.error({ error, path: request.url }, "a request failed");
+    if (failure.code === "internal") log.error({ err: error, path: request.url }, "a request failed");
     return refuse(reply, failure, elapsed(request));
   });
   app.setNotFoundHandler((request, reply) => {

@@ -73,7 +73,7 @@ export async function attempt(
     return await act();
   } catch (error) {
     const failure = toUniError(error, "Internal error");
-    if (failure.code === "internal") log.error({ error, ...reference }, "an operation failed");
+    if (failure.code === "internal") log.error({ err: error, ...reference }, "an operation failed");
     return failedItem(reference, failure);
   }
 }

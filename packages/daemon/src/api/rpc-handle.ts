@@ -169,7 +169,7 @@ function rejected(id: Id, method: string, error: unknown, { log }: RpcContext): 
   }
   if (error instanceof ParamsError) return failure(id, rpcErrorCodes.invalidParams, error.reason);
   const reason = toUniError(error, "Internal error");
-  if (reason.code === "internal") log.error({ error, method }, "a request failed");
+  if (reason.code === "internal") log.error({ err: error, method }, "a request failed");
   return failure(id, rpcErrorCodes.failed, reason);
 }
 

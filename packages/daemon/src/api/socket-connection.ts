@@ -41,7 +41,7 @@ export async function serveConnection(connection: Socket, context: ConnectionCon
     if (opened !== undefined)
       await serveStream(connection, opened, { signal: gone.signal, log: context.log });
   } catch (error) {
-    if (!gone.signal.aborted) context.log.error({ error }, "a connection of the socket failed");
+    if (!gone.signal.aborted) context.log.error({ err: error }, "a connection of the socket failed");
   } finally {
     const cancel = context.clock.after(lastWordsMs, () => connection.destroy());
     connection.once("close", cancel);
@@ -125,7 +125,7 @@ async function serveStream(
   } catch (thrown) {
     if (signal.aborted) return;
     const error = toUniError(thrown, "Internal error");
-    if (error.code === "internal") log.error({ error: thrown }, "a stream failed");
+    if (error.code === "internal") log.error({ err: thrown }, "a stream failed");
     await channel.finish({ error });
   }
 }

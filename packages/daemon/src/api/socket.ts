@@ -49,7 +49,7 @@ export async function startSocket(
   });
   server.maxConnections = maxConnections;
   await listen(server, path, mode);
-  server.on("error", (error) => log.error({ error, path }, "the socket failed"));
+  server.on("error", (error) => log.error({ err: error, path }, "the socket failed"));
   return { close: () => closeServer(server, open) };
 }
 

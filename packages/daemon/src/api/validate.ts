@@ -1,6 +1,6 @@
 /** Checks a value against a schema and says in one sentence what is wrong with the first thing that is. */
 
-import { messages } from "@uni/contract/envelope";
+import { messages, quoted } from "@uni/contract/envelope";
 import { UniError } from "@uni/contract/errors";
 import { hostnamePattern, namePattern, tagPattern } from "@uni/contract/limits";
 import type { Static, TSchema } from "typebox";
@@ -44,8 +44,6 @@ const patternWords: Readonly<Record<string, string>> = {
   [hostnamePattern]: "Letters, digits and '-' are, at most 63; it neither begins nor ends with '-'.",
 };
 
-const shownValueLength = 64;
-
 function explain(shape: Shape, value: unknown, what: string): UniError | undefined {
   if (shape.anyOf !== undefined) return explainUnion(shape.anyOf, value, what);
   if (shape.const !== undefined)
@@ -73,7 +71,7 @@ function explainUnion(branches: readonly Shape[], value: unknown, what: string):
     if (typeof value !== "string") return wrongType(what, ["string"], value);
     return wrong(
       what,
-      `must be one of ${branches.map((branch) => `'${branch.const}'`).join(", ")}, not ${show(value)}`,
+      `must be one of ${branches.map((branch) => `'${branch.const}'`).join(", ")}, not ${quoted(value)}`,
     );
   }
   const fitting = branches.filter((branch) => branch.type !== undefined && hasType(branch.type, value));
@@ -115,9 +113,9 @@ function explainMap(shape: Shape, value: Record<string, unknown>, what: string):
   const keyPattern = shape.propertyNames?.pattern;
   for (const key of keys) {
     if (keyPattern !== undefined && !new RegExp(keyPattern, "u").test(key)) {
-      return wrong(what, `has the key ${show(key)}, which is not allowed`);
+      return wrong(what, `has the key ${quoted(key)}, which is not allowed`);
     }
-    const reason = explain(entry, value[key], `${what}, key ${show(key)},`);
+    const reason = explain(entry, value[key], `${what}, key ${quoted(key)},`);
     if (reason !== undefined) return reason;
   }
   return undefined;
@@ -144,7 +142,7 @@ function explainString(shape: Shape, value: string, what: string): UniError | un
   if (value.length > maxLength)
     return wrong(what, `must be at most ${maxLength} characters, not ${value.length}`);
   if (pattern !== undefined && !new RegExp(pattern, "u").test(value)) {
-    return wrong(what, `has characters that are not allowed: ${show(value)}`, patternWords[pattern]);
+    return wrong(what, `has characters that are not allowed: ${quoted(value)}`, patternWords[pattern]);
   }
   return undefined;
 }
@@ -181,9 +179,4 @@ const wrong = (what: string, reason: string, hint?: string) =>
 
 function wrongType(what: string, expected: readonly string[], value: unknown): UniError {
   return wrong(what, `must be of type ${[...new Set(expected)].join(" or ")}, not ${typeOf(value)}`);
-}
-
-function show(text: string): string {
-  const short = text.length > shownValueLength ? `${text.slice(0, shownValueLength)}…` : text;
-  return `'${JSON.stringify(short).slice(1, -1)}'`;
 }
