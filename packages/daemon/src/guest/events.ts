@@ -117,7 +117,7 @@ export class EventQueue {
 
   /** What was not acknowledged, or has no answer, the agent repeats to the next channel. */
   #fail(error: unknown): void {
-    this.#log.error({ error }, "a guest event could not be handled");
+    this.#log.error({ err: error }, "a guest event could not be handled");
     this.#session.fail(error);
   }
 

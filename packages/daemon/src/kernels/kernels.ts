@@ -114,7 +114,7 @@ export function createKernels(options: KernelsOptions): Kernels {
         return bundle;
       } finally {
         // Compilers of an aborted build may still write into it; the next maker then removes it.
-        await removeTree(workDirectory).catch((error) => log.warn({ error }, "kernel work files left"));
+        await removeTree(workDirectory).catch((error) => log.warn({ err: error }, "kernel work files left"));
       }
     });
   }
@@ -142,7 +142,7 @@ export function createKernels(options: KernelsOptions): Kernels {
       return await firstFetch;
     } catch (error) {
       log.warn(
-        { error, version: there.version },
+        { err: error, version: there.version },
         "the kernel lacks modules and cannot be made anew: used as it is",
       );
       return there;

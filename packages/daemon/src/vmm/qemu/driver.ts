@@ -271,7 +271,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
       return machine;
     } catch (error) {
       for (const failure of await undo.run()) {
-        log.error({ id: spec.id, step: failure.name, error: failure.error }, "machine not undone");
+        log.error({ id: spec.id, step: failure.name, err: failure.error }, "machine not undone");
       }
       throw error;
     } finally {
