@@ -69,9 +69,19 @@ export class UniError extends Error {
   }
 }
 
-/** Wraps a thrown value: a UniError passes, anything else becomes `internal` with the value as its cause. */
+/**
+ * Wraps a thrown value: a UniError passes, a disk that is full is `no_space`, anything else becomes `internal`; the value is
+ * the cause.
+ */
 export function toUniError(thrown: unknown, attempted: string): UniError {
   if (thrown instanceof UniError) return thrown;
+  const { code, syscall = attempted } = (thrown ?? {}) as { code?: unknown; syscall?: string };
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new UniError("no_space", `${syscall}: the disk is full`, {
+      hint: "Free some space: uni df shows what takes it.",
+      cause: thrown,
+    });
+  }
   const reason = thrown instanceof Error ? thrown.message : String(thrown);
   return new UniError("internal", `${attempted}: ${reason}`, { cause: thrown });
 }

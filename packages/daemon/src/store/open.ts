@@ -11,7 +11,7 @@ import * as autoscale from "./migrations/0006-autoscale.ts";
 import * as repositories from "./migrations/0007-repositories.ts";
 import * as pins from "./migrations/0009-image-pins.ts";
 import * as registryCredentials from "./migrations/0010-registry-credentials.ts";
-import { nodeSqliteDialect } from "./node-sqlite-dialect.ts";
+import { isDamaged, nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Tables } from "./schema.ts";
 
 export type Database = Kysely<Tables>;
@@ -33,18 +33,28 @@ const migrations: MigrationProvider = {
 /** Opens the database, brings it to the newest schema, and refuses one that a newer version has written. */
 export async function openDatabase(path: string): Promise<Database> {
   if (path !== ":memory:") await keepPrivate(path);
+  try {
+    return await migrated(path);
+  } catch (error) {
+    throw openError(path, error);
+  }
+}
+
+async function migrated(path: string): Promise<Database> {
   const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(path) });
   const { error } = await new Migrator({ db, provider: migrations }).migrateToLatest();
   if (error === undefined) return db;
   await db.destroy();
-  throw new UniError(
-    "internal",
-    `open the database: ${error instanceof Error ? error.message : String(error)}`,
-    {
-      hint: "If a newer version of Uni has used this data directory, start that version.",
-      cause: error,
-    },
-  );
+  throw error;
+}
+
+function openError(path: string, cause: unknown): UniError {
+  if (cause instanceof UniError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const hint = isDamaged(cause)
+    ? "Put a copy of it in its place, and remove the files of the same name that end in -wal and -shm."
+    : "If a newer version of Uni has used this data directory, start that version.";
+  return new UniError("host_unfit", `open the database ${path}: ${reason}`, { hint, cause });
 }
 
 /** It holds passwords of registries and environments of programs; SQLite gives its other files the mode of this one. */
