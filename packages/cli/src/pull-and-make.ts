@@ -8,6 +8,7 @@ import type { Context } from "./context.ts";
 import { makeInstances } from "./make-instances.ts";
 import { withSpinner } from "./progress.ts";
 import { pullImage } from "./pull-image.ts";
+import { withPathHint } from "./run-options.ts";
 
 export interface MakeOptions {
   readonly count: number;
@@ -26,7 +27,11 @@ export async function pullAndMake(
   const known = withoutPull(params);
   const make = () => withSpinner(context.out, doing, () => makeInstances(context, known, count));
   const pullAll = async (): Promise<void> => {
-    for (const reference of images) await pullImage(context, { reference, policy: pull });
+    for (const reference of images) {
+      await pullImage(context, { reference, policy: pull }).catch((error: unknown) => {
+        throw withPathHint(error, reference);
+      });
+    }
   };
   if (pull === "always") await pullAll();
   try {

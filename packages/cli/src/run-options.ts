@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { architectureOf } from "@uni/contract/architecture";
 import type { PullPolicy } from "@uni/contract/enums";
@@ -89,12 +90,28 @@ export function addRunOptions(command: Command): Command {
 export const programArguments = (args: readonly string[]): string[] =>
   args[0] === "--" ? args.slice(1) : [...args];
 
+function buildHint(path: string): string {
+  const name = nameFrom(basename(resolve(path))) || "app";
+  return `uni build ${path} -t ${name}, then give the name ${name}.`;
+}
+
 /** No name of an image begins so; older clients ran programs by their path. */
 function refusePath(image: string): void {
   if (!/^[./~]/.test(image)) return;
-  const name = nameFrom(basename(resolve(image))) || "app";
   throw new UniError("invalid_value", `making an instance of ${image}: that is a path and no image`, {
-    hint: `Build it first: uni build ${image} -t ${name}, then give the name ${name}.`,
+    hint: `Build it first: ${buildHint(image)}`,
+  });
+}
+
+/** Whoever gave the path of what is to be built hears of a registry first, in which it is not. */
+export function withPathHint(error: unknown, image: string): unknown {
+  const isElsewhere =
+    error instanceof UniError && ["image_not_found", "registry_denied", "unreachable"].includes(error.code);
+  if (!isElsewhere || !image.includes("/") || !existsSync(image)) return error;
+  const { code, message, cause } = error;
+  return new UniError(code, message, {
+    cause,
+    hint: `It is a path here, too. To build it: ${buildHint(image)}`,
   });
 }
 

@@ -70,7 +70,11 @@ async function planDirectory(path: string, options: PlanOptions): Promise<BuildP
   if (kraftfile !== undefined) return ofKraftfile(kraftfile, options);
   const context = findDockerfile(path);
   if (context !== undefined) return named(context);
-  if (["bin", "usr", "etc"].some((name) => existsSync(join(path, name)))) return named(root);
+  const part = ["bin", "usr", "etc"].find((name) => existsSync(join(path, name)));
+  if (part !== undefined) {
+    const note = `there is no Kraftfile and no Dockerfile in ${path}, but ${part}: it is taken for a root file system`;
+    return { ...named(root), notes: [note] };
+  }
   throw new UniError(
     "not_found",
     `building from ${path}: there is neither a Kraftfile nor a Dockerfile in it`,

@@ -191,7 +191,7 @@ test("a program is known by its magic bytes, and named after its file", async ()
 });
 
 test("a directory that looks like a root is one, with its configuration", async () => {
-  const { params } = await build([
+  const { params, stderr } = await build([
     "root",
     "--entrypoint",
     '["/bin/app", "a b"]',
@@ -205,7 +205,10 @@ test("a directory that looks like a root is one, with its configuration", async 
     reference: "root",
     config: { entrypoint: ["/bin/app", "a b"], cmd: ["x", "y"], env: { A: "1" } },
   });
-  assert.equal((await build(["app", "--rootfs"])).params.kind, "root");
+  assert.match(stderr, /^Note: there is no Kraftfile and no Dockerfile in root, but (bin|usr|etc): /);
+  const told = await build(["app", "--rootfs"]);
+  assert.equal(told.params.kind, "root");
+  assert.doesNotMatch(told.stderr, /^Note/);
 });
 
 test("what cannot be built is refused before anything is sent", async () => {

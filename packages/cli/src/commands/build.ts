@@ -226,8 +226,8 @@ export const build: CommandModule = {
           const destinations = readDestinations(options.output);
           const tag = options.tag ?? destinations.references[0];
           const plan = await planBuild(path, { ...options, tag, architecture, env });
-          for (const note of plan.notes) out.note(`Note: ${printable(note)}`);
           refuseIdle(options, plan.builds);
+          for (const note of plan.notes) out.note(`Note: ${printable(note)}`);
           const [main, ...roms] = plan.builds;
           const config = imageConfig(options, main.params.config ?? {}, env);
           const built = [await buildOne(context, { ...main, params: { ...main.params, config } }, options)];

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
 import { frameKinds } from "@uni/contract/stream-frames";
-import { type Script, Stream, silence } from "../../../../test/kit/fake-daemon.ts";
+import { type Script, Stream, silence, startFakeDaemon } from "../../../../test/kit/fake-daemon.ts";
 import { runUni, talk } from "../../../../test/kit/run-uni.ts";
 import { cliVersion } from "../version.ts";
 
@@ -76,6 +76,24 @@ test("doctor's status says whether the host is fit", async () => {
   ]);
   assert.equal(bad.code, 69);
   assert.match(bad.stdout, /^FAILED {3}kvm/);
+});
+
+test("doctor --wait waits for a daemon that is about to start, and no longer", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "uni-daemon-"));
+  const socket = join(directory, "unid.sock");
+  const answer = () => ({ healthy: true, checks: [] });
+  const gone = await runUni(["--socket", socket, "doctor", "--wait", "0.2"]);
+  assert.equal(gone.code, 69);
+  const daemon = await startFakeDaemon({ "Daemon.Doctor": answer });
+  try {
+    const waiting = runUni(["--socket", socket, "doctor", "--wait", "1m"], {
+      onStart: () => symlinkSync(daemon.socketPath, socket),
+    });
+    assert.equal((await waiting).code, 0);
+  } finally {
+    await daemon.close();
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test("shutdown leaves the instances unless it is told not to", async () => {

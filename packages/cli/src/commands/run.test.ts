@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -299,4 +299,22 @@ test("a platform may be given, and must be this machine's", async () => {
   const other = await talk(running, ["run", "--platform", "linux/s390x", "hello"]);
   assert.deepEqual([other.code, other.calls], [64, []]);
   assert.match(other.stderr, /--platform/);
+});
+
+test("a path that reads as an image's name is told to be one, when no registry has it", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "uni-run-"));
+  try {
+    mkdirSync(join(directory, "examples/hello"), { recursive: true });
+    const missing = () => {
+      throw new UniError("image_not_found", "there is no such image", { hint: "Log in." });
+    };
+    const script: Script = { "VM.Run": missing, "Image.Pull": missing };
+    const hint = async (image: string) =>
+      /Hint: (.*)/.exec((await talk(script, ["run", image], { cwd: directory })).stderr)?.[1];
+    assert.match((await hint("examples/hello")) ?? "", /: uni build examples\/hello -t hello, then/);
+    assert.equal(await hint("examples/other"), "Log in.");
+    assert.equal(await hint("examples"), "Log in.");
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

@@ -197,7 +197,7 @@ function guard(app: FastifyInstance, authenticate: Authenticate, clock: Clock): 
       "unauthorized",
       header === undefined ? "A bearer token is needed" : "The token is not valid",
       {
-        hint: "Send 'Authorization: Bearer <token>'; the first token is in the daemon's data directory, file admin-token.",
+        hint: "Send 'Authorization: Bearer <token>' (uni: --token or UNI_TOKEN); the first token is in the daemon's data directory, file admin-token.",
       },
     );
   });
