@@ -18,6 +18,8 @@ const nothing = Buffer.alloc(0);
 
 export function createChannel(session: GuestSession, events: EventQueue, log: Log): GuestChannel {
   const goodbye = Promise.withResolvers<void>();
+  // It may be given up while the answer to the request before is still waited for.
+  goodbye.promise.catch(() => {});
   session.onFrame = (frame) => {
     if (events.take(frame)) return;
     if (frame.type === types.goodbye) return goodbye.resolve();

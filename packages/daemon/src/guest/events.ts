@@ -129,8 +129,8 @@ export class EventQueue {
         return this.#decodeLog(frame.payload);
       case types.logLost: {
         if (frame.payload.length !== 16) throw new ProtocolError("malformed report of lost output");
-        const offset = Number(frame.payload.readBigUInt64LE());
-        const bytes = Number(frame.payload.readBigUInt64LE(8));
+        const offset = readCount(frame.payload, 0);
+        const bytes = readCount(frame.payload, 8);
         return this.#logItem({ kind: "log-lost", offset, bytes }, offset + bytes, 0);
       }
       default:
@@ -142,8 +142,8 @@ export class EventQueue {
     if (payload.length < 17) throw new ProtocolError("malformed output");
     const stream = logStreams[payload.readUInt8(16) as keyof typeof logStreams];
     if (stream === undefined) throw new ProtocolError("output of an unknown stream");
-    const offset = Number(payload.readBigUInt64LE());
-    const timeMs = Number(payload.readBigUInt64LE(8));
+    const offset = readCount(payload, 0);
+    const timeMs = readCount(payload, 8);
     const bytes = Buffer.from(payload.subarray(17));
     return this.#logItem({ kind: "log", stream, offset, timeMs, bytes }, offset + bytes.length, bytes.length);
   }
@@ -194,6 +194,15 @@ function decodeEvent(kind: number, fields: Fields): GuestEvent {
     default:
       throw new ProtocolError(`unknown event ${kind}`);
   }
+}
+
+/** Sums of two are still whole numbers, they fit into 64 bits again, and one in ms is a time that can be shown. */
+const maxCount = 2n ** 52n;
+
+function readCount(payload: Buffer, at: number): number {
+  const value = payload.readBigUInt64LE(at);
+  if (value > maxCount) throw new ProtocolError("an offset or a time that no output comes to");
+  return Number(value);
 }
 
 function u64(value: bigint): Buffer {
