@@ -11,8 +11,16 @@ const engine = join(unpackedPrograms("docker", "usr/sbin"), "dockerd");
 /** All that it finds: neither modprobe nor iptables. */
 const path = [unpackedPrograms("containerd"), unpackedPrograms("runc", "usr/sbin")].join(":");
 
-/** What it writes there whatever it is told, and what it mounts, goes with a mount namespace of its own. */
-const inOwnMounts = 'mount -t tmpfs tmpfs /opt && mount -t tmpfs tmpfs /run && PATH=$1 && shift && exec "$@"';
+/**
+ * What it writes there whatever it is told, and what it mounts, goes with a mount namespace of its own. It wants to see control
+ * groups, of whichever version; the namespaces of the tests have none.
+ */
+const inOwnMounts = [
+  "mount -t tmpfs tmpfs /opt",
+  "mount -t tmpfs tmpfs /run",
+  "mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+  'PATH=$1 && shift && exec "$@"',
+].join(" && ");
 
 export class DockerEngine {
   /** The client's settings, and what it remembers of registries. */
