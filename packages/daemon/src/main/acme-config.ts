@@ -13,17 +13,23 @@ export const acmeOptionNames = {
   "acme-eab-key-file": { type: "string" },
 } as const;
 
-export const acmeUsage = `Certificates of full names by ACME (RFC 8555). Without a directory the local authority issues them. Naming one
-accepts its terms of service:
-  --acme-directory URL    the authority's directory     (UNI_ACME_DIRECTORY, default none)
-  --acme-email ADDRESS    where it may write to         (UNI_ACME_EMAIL)
-  --acme-ca FILE          roots of a private authority's server, PEM (UNI_ACME_CA)
-  --acme-challenge TYPE   http-01, tls-alpn-01 or dns-01 (UNI_ACME_CHALLENGE, default whichever works;
-                          wildcards always by dns-01)
-  --acme-dns-hook PROGRAM run as PROGRAM present|cleanup FQDN VALUE, and ends once the TXT record is
-                          to be seen, or gone           (UNI_ACME_DNS_HOOK)
-  --acme-eab-kid ID       account that the authority has already (UNI_ACME_EAB_KID)
-  --acme-eab-key-file FILE  its key, base64url          (UNI_ACME_EAB_KEY_FILE)
+export const acmeUsage = `Certificates of full names by ACME (RFC 8555). Without a directory the local authority issues them.
+Naming one accepts its terms of service:
+  --acme-directory URL           the authority's directory
+                                 (UNI_ACME_DIRECTORY, default none)
+  --acme-email ADDRESS           where it may write to
+                                 (UNI_ACME_EMAIL)
+  --acme-ca FILE                 roots of a private authority's server, PEM
+                                 (UNI_ACME_CA)
+  --acme-challenge TYPE          http-01, tls-alpn-01 or dns-01; wildcards always by dns-01
+                                 (UNI_ACME_CHALLENGE, default whichever works)
+  --acme-dns-hook PROGRAM        run as PROGRAM present|cleanup FQDN VALUE, and ends once the
+                                 TXT record is to be seen, or gone
+                                 (UNI_ACME_DNS_HOOK)
+  --acme-eab-kid ID              account that the authority has already
+                                 (UNI_ACME_EAB_KID)
+  --acme-eab-key-file FILE       its key, base64url
+                                 (UNI_ACME_EAB_KEY_FILE)
 `;
 
 type Values = Readonly<Partial<Record<keyof typeof acmeOptionNames, string>>>;

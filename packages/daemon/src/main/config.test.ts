@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
-import { readConfig } from "./config.ts";
+import { readConfig, usage } from "./config.ts";
 
 test("options win over the environment, which wins over the defaults", () => {
   const command = readConfig(["--data-dir", "here", "--listen", "off"], {
@@ -94,4 +94,23 @@ test("pulled images stay for a number of days, or for good", () => {
   for (const wrong of ["-1", "a", "", "99999"]) {
     assert.throws(() => daysOf(`--prune-images-after=${wrong}`), UniError, wrong);
   }
+});
+
+test("the help is aligned and fits 100 columns, and each variable stands below its option", () => {
+  const lines = usage.split("\n");
+  for (const line of lines) assert.ok(line.length <= 100, line);
+  const options = lines.filter((line) => /^ {2}-/.test(line));
+  assert.ok(options.length > 20);
+  for (const line of options) assert.match(line, /^ {2}(-\w, )?--[\w-]+( \S+)? +\S/);
+  for (const line of options) assert.match(line.slice(31), /^ {2}\S/, line);
+  for (const line of lines.filter((each) => /\(UNI_/.test(each))) assert.match(line, /^ {33}\(UNI_/);
+});
+
+test("an option that is nearly right is told", () => {
+  const refused = (args: readonly string[], hint: string) =>
+    assert.throws(() => readConfig(args, {}), { code: "malformed", hint });
+  refused(["--data-dri", "x"], "Did you mean --data-dir?");
+  refused(["--nonsense"], "See unid --help.");
+  refused(["web"], "See unid --help.");
+  assert.deepEqual(readConfig(["-h"], {}), { kind: "help" });
 });

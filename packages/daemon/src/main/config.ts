@@ -2,6 +2,7 @@ import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { UniError } from "@uni/contract/errors";
+import { nearHint } from "../base/near-names.ts";
 import type { RegistryOptions } from "../images/remote/address.ts";
 import type { AcmeOptions } from "../services/acme/options.ts";
 import { readHostName } from "../services/domains.ts";
@@ -42,24 +43,33 @@ export const usage = `Usage: unid [options]
 Runs container images as microVMs, for the uni command and the REST API.
 
 Options:
-  --data-dir DIR          state of this daemon          (UNI_DATA_DIR, default /var/lib/uni)
-  --listen HOST:PORT      REST API; "off" for none      (UNI_LISTEN, default 127.0.0.1:7420; port 0: any)
-  --socket PATH           socket of the uni command     (UNI_SOCKET, default /var/run/unid.sock)
-  --cache-dir DIR         kernels and boot snapshots    (UNI_CACHE_DIR, default /var/cache/uni)
-  --boot-cache MIB        boot snapshots take no more, but for those in use
-                                (UNI_BOOT_CACHE, default 4096)
+  --data-dir DIR                 state of this daemon
+                                 (UNI_DATA_DIR, default /var/lib/uni)
+  --listen HOST:PORT             REST API and registry; port 0: any; "off" for none
+                                 (UNI_LISTEN, default 127.0.0.1:7420)
+  --socket PATH                  socket of the uni command
+                                 (UNI_SOCKET, default /var/run/unid.sock)
+  --cache-dir DIR                kernels and boot snapshots
+                                 (UNI_CACHE_DIR, default /var/cache/uni)
+  --boot-cache MIB               boot snapshots take no more, but for those in use
+                                 (UNI_BOOT_CACHE, default 4096)
   --sleep-to-disk-after SECONDS  how long sleepers keep their process; 0: not at all
-                                (UNI_SLEEP_TO_DISK_AFTER, default 60)
-  --prune-images-after DAYS  when less than a tenth of the disk is free, pulled images go that
-                                nobody used for this long; 0: never (UNI_PRUNE_IMAGES_AFTER, default 30)
-  --edge-bind ADDRESS     services are published on it (UNI_EDGE_BIND, default 0.0.0.0)
-  --edge-proxies CIDR,…   load balancers before it that speak the PROXY protocol, and must
-                                (UNI_EDGE_PROXIES, default none)
-  --domain NAME           names of services lie below   (UNI_DOMAIN, default uni.localhost)
-  --log-level LEVEL       debug, info, warn or error    (UNI_LOG_LEVEL, default info)
-  --log-format FORMAT     json or text                  (UNI_LOG_FORMAT, default text on a terminal)
-  --version               print the version
-  --help                  print this
+                                 (UNI_SLEEP_TO_DISK_AFTER, default 60)
+  --prune-images-after DAYS      when less than a tenth of the disk is free, pulled images go
+                                 that nobody used for this long; 0: never
+                                 (UNI_PRUNE_IMAGES_AFTER, default 30)
+  --edge-bind ADDRESS            services are published on it
+                                 (UNI_EDGE_BIND, default 0.0.0.0)
+  --edge-proxies CIDR,…          load balancers before it that speak the PROXY protocol, and must
+                                 (UNI_EDGE_PROXIES, default none)
+  --domain NAME                  names of services lie below
+                                 (UNI_DOMAIN, default uni.localhost)
+  --log-level LEVEL              debug, info, warn or error
+                                 (UNI_LOG_LEVEL, default info)
+  --log-format FORMAT            json or text
+                                 (UNI_LOG_FORMAT, default text on a terminal, else json)
+  -V, --version                  print the version
+  -h, --help                     print this
 
 ${registryUsage}
 ${acmeUsage}
@@ -133,34 +143,37 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Com
   };
 }
 
+const optionNames = {
+  "boot-cache": { type: "string" },
+  "data-dir": { type: "string" },
+  listen: { type: "string" },
+  socket: { type: "string" },
+  "cache-dir": { type: "string" },
+  domain: { type: "string" },
+  "edge-bind": { type: "string" },
+  "edge-proxies": { type: "string" },
+  "log-format": { type: "string" },
+  "log-level": { type: "string" },
+  "prune-images-after": { type: "string" },
+  "sleep-to-disk-after": { type: "string" },
+  ...acmeOptionNames,
+  ...registryOptionNames,
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean", short: "V" },
+} as const;
+
 function parseOptions(args: readonly string[]) {
   try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        "boot-cache": { type: "string" },
-        "data-dir": { type: "string" },
-        listen: { type: "string" },
-        socket: { type: "string" },
-        "cache-dir": { type: "string" },
-        domain: { type: "string" },
-        "edge-bind": { type: "string" },
-        "edge-proxies": { type: "string" },
-        "log-format": { type: "string" },
-        "log-level": { type: "string" },
-        "prune-images-after": { type: "string" },
-        "sleep-to-disk-after": { type: "string" },
-        ...acmeOptionNames,
-        ...registryOptionNames,
-        help: { type: "boolean" },
-        version: { type: "boolean" },
-      },
-      allowPositionals: false,
-    });
+    return parseArgs({ args: [...args], options: optionNames, allowPositionals: false });
   } catch (error) {
-    throw new UniError("malformed", `read the options: ${(error as Error).message}`, {
-      hint: "See unid --help.",
-    });
+    const { message } = error as Error;
+    const [, unknown = ""] = /^Unknown option '--([\w-]+)/.exec(message) ?? [];
+    const hint = nearHint(
+      `--${unknown}`,
+      Object.keys(optionNames).map((name) => `--${name}`),
+      "See unid --help.",
+    );
+    throw new UniError("malformed", `read the options: ${message}`, { hint });
   }
 }
 

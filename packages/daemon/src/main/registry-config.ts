@@ -10,13 +10,14 @@ export const registryOptionNames = {
 } as const;
 
 export const registryUsage = `Registries that images come from:
-  --default-registry HOST images without a host in their name come from it
-                                (UNI_DEFAULT_REGISTRY, default as for Docker's tools)
-  --insecure-registries HOST,…  those that may be spoken to without TLS, besides this machine
-                                (UNI_INSECURE_REGISTRIES, default none)
-  --registry-mirror HOST=URL,…  asked before HOST, in this order; repeatable
-                                (UNI_REGISTRY_MIRROR, with spaces between several)
-  --pull-timeout SECONDS  how long an instance waits for its image (UNI_PULL_TIMEOUT, default 60)
+  --default-registry HOST        images without a host in their name come from it
+                                 (UNI_DEFAULT_REGISTRY, default as for Docker's tools)
+  --insecure-registries HOST,…   those that may be spoken to without TLS, besides this machine
+                                 (UNI_INSECURE_REGISTRIES, default none)
+  --registry-mirror HOST=URL,…   asked before HOST, in this order; repeatable
+                                 (UNI_REGISTRY_MIRROR, with spaces between several)
+  --pull-timeout SECONDS         how long an instance waits for its image
+                                 (UNI_PULL_TIMEOUT, default 60)
 `;
 
 type Values = {
