@@ -1,12 +1,10 @@
-/** Puts the daemon together: reads from top to bottom like a table of contents. No other file constructs a room. */
+/** Puts the daemon together on the real host. No file but this and `core.ts` constructs a room. */
 
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { type AccountId, asAccountId } from "@uni/contract/ids";
 import type { ApiDependencies } from "../api/port.ts";
-import { Configurations } from "../autoscale/configurations.ts";
 import type { Clock } from "../base/clock.ts";
-import { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Log } from "../base/log.ts";
 import { Teardown } from "../base/teardown.ts";
 import { createEdge } from "../edge/edge.ts";
@@ -15,25 +13,12 @@ import { createImages } from "../images/images.ts";
 import { Pins } from "../images/pins/pins.ts";
 import { createRemote } from "../images/remote/client.ts";
 import { RomFiles } from "../images/rom-files.ts";
-import { Drains } from "../instances/drains.ts";
-import { LogStore } from "../instances/log-store.ts";
-import { OutputFeed } from "../instances/output-feed.ts";
-import { Owners } from "../instances/owners.ts";
-import { Registry } from "../instances/registry.ts";
 import { createKernels } from "../kernels/kernels.ts";
 import { createNetwork } from "../network/network.ts";
 import { choosePool } from "../network/pool.ts";
-import { liveAttachments } from "../operations/attachments.ts";
 import { directoriesBelow } from "../operations/directories.ts";
-import { createLifecycle } from "../operations/instance-lifecycle.ts";
-import { StatsReader } from "../operations/instance-stats.ts";
-import type { LifecycleDependencies } from "../operations/machine.ts";
 import type { NodeLimits } from "../operations/node-limits.ts";
-import { ExitWatch } from "../operations/wait-exit.ts";
-import { WakeLatencies } from "../operations/wake-latency.ts";
-import { Autoscale } from "../reconcilers/autoscale.ts";
 import type { RegistryDependencies } from "../registry/port.ts";
-import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount, listAccounts } from "../store/accounts.ts";
 import { createImageCatalogue } from "../store/images.ts";
 import { openDatabase } from "../store/open.ts";
@@ -44,21 +29,13 @@ import { createQemuVmm } from "../vmm/qemu/driver.ts";
 import { probeAccelerator } from "../vmm/qemu/probe.ts";
 import { createWritableLayers } from "../volumes/writable-layer.ts";
 import { ensureAdminToken, tokenChecker } from "./admin-token.ts";
-import { createAutoscalePort } from "./autoscale.ts";
 import type { Config } from "./config.ts";
+import { openCore } from "./core.ts";
 import { addressPool, daemonId, readAccountBlocks, writeAccountBlocks } from "./daemon-identity.ts";
-import { createImagesPort } from "./images-port.ts";
 import { installRoot } from "./install-root.ts";
-import { createInstancesPort } from "./instances-port.ts";
-import { createKernelsPort } from "./kernels-port.ts";
-import { createNodePort } from "./node-port.ts";
 import { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
-import { createRegistriesPort } from "./registries-port.ts";
 import { namespaces, registryHosts, registryKey } from "./registry.ts";
-import { watchRoms } from "./rom-sweep.ts";
-import { openServices } from "./services.ts";
-import { type OpenSnapshots, openSnapshots } from "./snapshots.ts";
 import { startStandingWork } from "./standing-work.ts";
 
 export interface Composition {
@@ -140,7 +117,6 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     pull: (url, request, signal) => images.pull(url, request, { signal, onProgress() {} }),
   });
   await undo.add("pins", () => pins.close());
-  const accounts = await listAccounts(db);
   const romFiles = await RomFiles.open(directories.roms);
   const id = await daemonId(db);
   const accountBlocks = await readAccountBlocks(db);
@@ -159,41 +135,6 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     },
   });
 
-  const registry = await Registry.open(db);
-  const feed = new OutputFeed(clock);
-  const drains = new Drains();
-  const limits = nodeLimits();
-  const latencies = new WakeLatencies();
-  const machines: LifecycleDependencies = {
-    vmm: async () => (await nodeVmm.ready()).vmm,
-    guests,
-    network,
-    images,
-    romFiles,
-    layers: createWritableLayers(join(dataDirectory, "disks"), join(dataDirectory, "layers")),
-    directories,
-    log,
-    clock,
-    otherAttachments: ({ account, id: except }) =>
-      liveAttachments(network, registry.all(), { account, except }),
-    portsOfAll: () => registry.all().flatMap(({ spec }) => spec.ports),
-    currentKernel: () => nodeVmm.currentKernel(),
-    kernelOf: (version) => nodeVmm.kernelOf(version),
-    guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
-    noteWake: (instance) => edge.noteWake(instance),
-  };
-  const owners: Owners = new Owners({
-    registry,
-    lifecycle: createLifecycle(machines),
-    clock,
-    log,
-    feed,
-    onGuestRequest: (instance, request) => snapshots.takeRequest(instance, request),
-    onReached: (instance) => snapshots.tellOfChildren(instance),
-    onWoken: (instance, latencyMs) => latencies.record(instance, latencyMs),
-    openLog: (instance) => LogStore.open(directories.log(instance)),
-  });
-  await undo.add("instances", () => owners.release());
   const edge = await createEdge({
     directory: join(dataDirectory, "haproxy"),
     bind: config.edgeBind,
@@ -202,86 +143,37 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     log: log.child({ room: "edge" }),
   });
   await undo.add("edge", () => edge.release());
-  const configurations = await Configurations.open(db);
-  const services = await openServices({
-    configurations,
-    db,
-    dataDirectory,
-    registry,
-    clock,
-    log,
-    domain: config.domain,
-    drains,
-    acme: config.acme,
-    edge,
+  const authenticate = await tokenChecker(db);
+  const core = await openCore({
+    ...surroundings,
+    ...{
+      db,
+      directories,
+      guests,
+      kernels,
+      nodeVmm,
+      remote,
+      images,
+      pins,
+      romFiles,
+      network,
+      edge,
+      authenticate,
+    },
+    accounts: await listAccounts(db),
+    limits: nodeLimits(),
+    layers: createWritableLayers(join(dataDirectory, "disks"), join(dataDirectory, "layers")),
+    socketAccount: admin,
   });
+  const { registry, owners, services, snapshots } = core;
+  await undo.add("instances", () => owners.release());
   await undo.add("services", () => services.release());
-
-  const saved = await SavedInstances.open(db);
-  const admissions = new KeyedQueue<AccountId>();
-  const snapshots: OpenSnapshots = await openSnapshots({
-    ...{ saved, registry, images, romFiles, network, clock, admissions, owners, machines },
-    limits,
-  });
   await undo.add("snapshots", () => snapshots.release());
   await undo.add("captures", () => snapshots.endCaptures());
-  await undo.add("ROMs", watchRoms({ registry, saved, romFiles }));
+  await undo.add("ROMs", core.unwatchRoms);
 
-  const shared = {
-    pins,
-    accounts,
-    admissions,
-    registry,
-    saved,
-    images,
-    romFiles,
-    network,
-    clock,
-    limits,
-    owners,
-    directories,
-    log,
-    feed,
-    nodeVmm,
-    kernels,
-  };
-  const scaling = { ...shared, configurations, groups: services.groups, applyEdge: services.apply };
-  const authenticate = await tokenChecker(db);
-  const node = createNodePort({
-    ...shared,
-    ...surroundings,
-    services,
-    dataDirectory,
-    cacheDirectory,
-    startedAt: clock.now(),
-  });
-  const instances = createInstancesPort({
-    ...shared,
-    stats: new StatsReader({ network, directories, clock }),
-    exits: new ExitWatch(registry),
-    latencies,
-    drains,
-    services,
-    createRequested: snapshots.create,
-  });
   return {
-    api: {
-      instances,
-      snapshots: snapshots.port(instances.get),
-      images: createImagesPort(images, shared, (what) => nodeVmm.trimCache(what)),
-      ...services.ports,
-      autoscale: createAutoscalePort(scaling),
-      registries: createRegistriesPort({
-        db,
-        clock,
-        remote,
-        defaultRegistry: config.registries.defaultRegistry,
-      }),
-      kernels: createKernelsPort(kernels, shared),
-      node,
-      authenticate,
-      socketAccount: admin,
-    },
+    api: core.api,
     registry: {
       repositories: images.repositories,
       authenticate,
@@ -293,26 +185,14 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     recover() {
       nodeVmm.ready().catch((error) => log.warn({ err: error }, "no machine can be started yet"));
       pins.resume();
-      const recovered = recover(shared)
+      const recovered = recover(core.shared)
         .then(() => snapshots.recover())
         .then(() => images.resume());
       void services.apply();
       // Each instance's recovery is queued by now: what these ask for comes behind it.
-      const standing = startStandingWork({
-        ...shared,
-        dataDirectory,
-        sleepToDiskAfterMs: config.sleepToDiskAfterMs,
-        pruneImagesAfterMs: config.pruneImagesAfterMs,
-      });
+      const standing = startStandingWork({ ...core.shared, ...config });
       void undo.add("standing work", () => standing.close());
-      const autoscale = new Autoscale({
-        ...scaling,
-        edge,
-        drains,
-        create: snapshots.create,
-        live: (instance) => owners.of(instance).live,
-        log: log.child({ room: "autoscale" }),
-      });
+      const autoscale = core.startAutoscale();
       void undo.add("autoscale", () => autoscale.close());
       return recovered;
     },

@@ -8,51 +8,30 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { AccountId } from "@uni/contract/ids";
 import { startSocket } from "../api/socket.ts";
-import { Configurations } from "../autoscale/configurations.ts";
 import { systemClock } from "../base/clock.ts";
-import { KeyedQueue } from "../base/keyed-queue.ts";
 import { silentLog } from "../base/log.ts";
 import type { Edge, EdgeLoad } from "../edge/port.ts";
 import { Pins } from "../images/pins/pins.ts";
 import { standardOptions } from "../images/remote/address.ts";
 import { RomFiles } from "../images/rom-files.ts";
-import { Drains } from "../instances/drains.ts";
 import { LogStore } from "../instances/log-store.ts";
-import { OutputFeed } from "../instances/output-feed.ts";
-import { Owners } from "../instances/owners.ts";
-import { Registry } from "../instances/registry.ts";
+import type { Registry } from "../instances/registry.ts";
 import { account } from "../instances/test-records.ts";
 import type { Kernels } from "../kernels/kernels.ts";
-import { liveAttachments } from "../operations/attachments.ts";
 import { directoriesBelow } from "../operations/directories.ts";
 import { createFakeImages, createFakeNetwork, type FakeNetwork } from "../operations/fake-host.ts";
 import { createFakeLayers } from "../operations/fake-layers.ts";
-import { createLifecycle } from "../operations/instance-lifecycle.ts";
-import { StatsReader } from "../operations/instance-stats.ts";
-import type { LifecycleDependencies } from "../operations/machine.ts";
 import type { NodeLimits } from "../operations/node-limits.ts";
 import { ScriptedGuests } from "../operations/scripted-guests.ts";
-import { ExitWatch } from "../operations/wait-exit.ts";
-import { WakeLatencies } from "../operations/wake-latency.ts";
-import { Autoscale } from "../reconcilers/autoscale.ts";
-import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { openDatabase } from "../store/open.ts";
 import { createFakeVmm, type FakeVmm } from "../vmm/fake/driver.ts";
 import { FakeWorld } from "../vmm/fake/world.ts";
-import { createAutoscalePort } from "./autoscale.ts";
-import { createImagesPort } from "./images-port.ts";
-import { createInstancesPort } from "./instances-port.ts";
-import { createKernelsPort } from "./kernels-port.ts";
-import { createNodePort } from "./node-port.ts";
+import type { Config } from "./config.ts";
+import { openCore } from "./core.ts";
 import type { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
-import { createRegistriesPort } from "./registries-port.ts";
-import { watchRoms } from "./rom-sweep.ts";
-import { openServices } from "./services.ts";
-import { type OpenSnapshots, openSnapshots } from "./snapshots.ts";
 
 export const limits: NodeLimits = {
   instances: 1000,
@@ -134,49 +113,35 @@ export async function startDaemon(
   const directories = directoriesBelow(host.directory);
   const db = await openDatabase(join(host.directory, "uni.db"));
   await ensureAccount(db, { id: account, name: "admin" }, 1);
-  const registry = await Registry.open(db);
-  const feed = new OutputFeed(clock);
   const fakeVmm = createFakeVmm({ clock, world: host.world });
   const vmm = mortal(fakeVmm);
   const guests = host.guests.connector();
-  const network = mortal(host.network);
   const images = createFakeImages();
-  const pins = await Pins.open({ db, clock, log, pull: (url) => images.resolve(url) });
-  const romFiles = await RomFiles.open(directories.roms);
   const kernel = { version: "6.1", boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" } };
-  const nodeVmm = {
-    known: { vmm, reason: "pretended" },
-    ready: async () => ({ vmm, reason: "pretended" }),
-    currentKernel: async () => kernel,
-  } as unknown as NodeVmm;
-  const kernels = { list: async () => [] } as unknown as Kernels;
-  const machines: LifecycleDependencies = {
-    vmm: async () => vmm,
+  const core = await openCore({
+    ...{ db, clock, log, directories, images },
+    config: configOf(host),
+    accounts: [{ id: account, name: "admin" }],
+    limits: nodeLimits,
+    nodeVmm: {
+      known: { vmm, reason: "pretended" },
+      ready: async () => ({ vmm, reason: "pretended" }),
+      currentKernel: async () => kernel,
+      kernelOf: async () => kernel,
+      trimCache: fakeVmm.trimCache,
+    } as unknown as NodeVmm,
+    kernels: { list: async () => [] } as unknown as Kernels,
     guests: mortal(guests),
-    network,
-    images,
-    romFiles,
+    network: mortal(host.network),
+    romFiles: await RomFiles.open(directories.roms),
     layers: createFakeLayers(directories.layers),
-    directories,
-    log,
-    clock,
-    otherAttachments: ({ account, id: except }) =>
-      liveAttachments(network, registry.all(), { account, except }),
-    portsOfAll: () => registry.all().flatMap(({ spec }) => spec.ports),
-    currentKernel: async () => kernel,
-    kernelOf: async () => kernel,
-    noteWake: async () => {},
-    guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
-  };
-  const owners: Owners = new Owners({
-    registry,
-    lifecycle: createLifecycle(machines),
-    clock,
-    log,
-    feed,
-    onGuestRequest: (instance, request) => snapshots.takeRequest(instance, request),
-    onReached: (instance) => snapshots.tellOfChildren(instance),
-    onWoken: () => {},
+    pins: await Pins.open({ db, clock, log, pull: (url) => images.resolve(url) }),
+    remote: { check: async () => {} },
+    edge: pretendedEdge(host),
+    address: () => undefined,
+    shutdown: () => {},
+    authenticate: () => undefined,
+    socketAccount: account,
     openLog: async (id) => {
       const store = await LogStore.open(directories.log(id));
       logs.push(store);
@@ -184,119 +149,19 @@ export async function startDaemon(
       return store;
     },
   });
-  const saved = await SavedInstances.open(db);
-  const admissions = new KeyedQueue<AccountId>();
-  const snapshots: OpenSnapshots = await openSnapshots({
-    ...{ saved, registry, images, romFiles, network, clock, admissions, owners, machines },
-    limits: nodeLimits,
-  });
-  const unwatchRoms = watchRoms({ registry, saved, romFiles });
-  const shared = {
-    pins,
-    accounts: [{ id: account, name: "admin" }],
-    admissions,
-    registry,
-    saved,
-    images,
-    romFiles,
-    network,
-    clock,
-    limits: nodeLimits,
-    owners,
-    directories,
-    log,
-    feed,
-    nodeVmm,
-    kernels,
-  };
-  const places = { dataDirectory: host.directory, cacheDirectory: host.directory };
-  const path = join(host.directory, "s");
-  const config = {
-    ...places,
-    socketPath: path,
-    listen: undefined,
-    logLevel: "info",
-    logFormat: undefined,
-    sleepToDiskAfterMs: 60_000,
-    bootCacheBytes: 0,
-    pruneImagesAfterMs: 0,
-    domain: "uni.localhost",
-    edgeBind: "127.0.0.1",
-    edgeProxies: [],
-    acme: undefined,
-    registries: standardOptions,
-    pullTimeoutMs: 60_000,
-  };
-  const drains = new Drains();
-  const configurations = await Configurations.open(db);
-  const services = await openServices({
-    configurations,
-    db,
-    dataDirectory: host.directory,
-    registry,
-    clock,
-    log,
-    domain: config.domain,
-    drains,
-    edge: pretendedEdge,
-    acme: undefined,
-  });
-  const node = createNodePort({
-    ...shared,
-    ...places,
-    config,
-    services,
-    startedAt: 0,
-    address: () => undefined,
-    shutdown: () => {},
-  });
-  const instances = createInstancesPort({
-    ...shared,
-    stats: new StatsReader({ network, directories, clock }),
-    exits: new ExitWatch(registry),
-    latencies: new WakeLatencies(),
-    drains,
-    services,
-    createRequested: snapshots.create,
-  });
-  const scaling = { ...shared, configurations, groups: services.groups, applyEdge: services.apply };
-  const api = {
-    autoscale: createAutoscalePort(scaling),
-    ...services.ports,
-    instances,
-    snapshots: snapshots.port(instances.get),
-    images: createImagesPort(images, shared, fakeVmm.trimCache),
-    registries: createRegistriesPort({
-      db,
-      clock,
-      remote: { check: async () => {} },
-      defaultRegistry: config.registries.defaultRegistry,
-    }),
-    kernels: createKernelsPort(kernels, shared),
-    node,
-    authenticate: () => undefined,
-    socketAccount: account,
-  };
-  const recovered = recover(shared).then(() => snapshots.recover());
+  const { registry, owners, services, snapshots } = core;
+  const recovered = recover(core.shared).then(() => snapshots.recover());
   recovered.catch(() => {});
-  const edge = {
-    ...pretendedEdge,
-    loads: async () => host.loads,
-    noteGrowth: async (_group: string, size: number, most: number) => void host.growths.push([size, most]),
-  };
-  const autoscale = new Autoscale({
-    ...scaling,
-    edge,
-    drains,
-    create: (...args) => (state.dead ? new Promise<never>(() => {}) : snapshots.create(...args)),
-    live: (instance) => owners.of(instance).live,
-  });
-  const socket = await startSocket(api, { path, log });
+  const autoscale = core.startAutoscale((...args) =>
+    state.dead ? new Promise<never>(() => {}) : snapshots.create(...args),
+  );
+  const path = core.shared.config.socketPath;
+  const socket = await startSocket(core.api, { path, log });
   const goAway = async () => {
     guests.sever();
     await services.release();
     snapshots.release();
-    unwatchRoms();
+    core.unwatchRoms();
     await db.destroy();
     await Promise.all(logs.map((store) => store.close()));
   };
@@ -324,15 +189,33 @@ export async function startDaemon(
   };
 }
 
-const pretendedEdge: Edge = {
-  noteGrowth: async () => {},
+const configOf = ({ directory }: SimulatedHost): Config => ({
+  dataDirectory: directory,
+  cacheDirectory: directory,
+  socketPath: join(directory, "s"),
+  listen: undefined,
+  logLevel: "info",
+  logFormat: undefined,
+  sleepToDiskAfterMs: 60_000,
+  bootCacheBytes: 0,
+  pruneImagesAfterMs: 0,
+  domain: "uni.localhost",
+  edgeBind: "127.0.0.1",
+  edgeProxies: [],
+  acme: undefined,
+  registries: standardOptions,
+  pullTimeoutMs: 60_000,
+});
+
+const pretendedEdge = ({ loads, growths }: SimulatedHost): Edge => ({
+  noteGrowth: async (_group, size, most) => void growths.push([size, most]),
   noteWake: async () => {},
-  loads: async () => new Map(),
+  loads: async () => loads,
   apply: async () => [],
   checkPorts: async () => {},
   release: async () => {},
   remove: async () => {},
-};
+});
 
 /** What only looks, and cannot be kept waiting for ever. */
 const answersAtOnce: ReadonlySet<PropertyKey> = new Set([
