@@ -26,9 +26,11 @@ export async function memoryAt(url: string): Promise<{ nonce: string; count: num
   return { nonce, count: Number(count) };
 }
 
-/** `running`, the tier of one that sleeps, or another state. */
+/** `running`, the tier of one that sleeps, or another state. Over REST: a process for each look would take the guests' time. */
 export async function tierOf(daemon: TestDaemon, name: string): Promise<string> {
-  const { state, sleep } = await daemon.json(["inspect", name]);
+  const { status, body } = await daemon.rest("GET", `/instances?name=${name}`);
+  assert.equal(status, 200, `look for ${name}`);
+  const { state, sleep } = body.data.instances[0];
   return state === "standby" ? sleep.tier : state;
 }
 
