@@ -3,59 +3,39 @@
  * is waking a sleeper, with its own devices, and what it wrote laid over the same memory.
  */
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { toUniError, UniError } from "@uni/contract/errors";
+import { UniError } from "@uni/contract/errors";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import { Teardown } from "../../base/teardown.ts";
-import { readBootId } from "../../host/boot-id.ts";
 import { runOk } from "../../host/process.ts";
 import { waitUntilEnded } from "../../host/process-end.ts";
 import { type ProcessIdentity, signalProcess } from "../../host/process-identity.ts";
-import { backingChain } from "../../host/qcow2.ts";
 import { worksIn } from "../../host/working-directory.ts";
 import type { Machine, MachineSpec, MachineTimings, Vmm } from "../port.ts";
 import { hostArchitecture, type QemuArchitecture, type RealAccelerator } from "./architecture.ts";
-import { dropLease, takeLease } from "./boot-leases.ts";
-import { type BootSnapshot, createBootSnapshots, stateFor, withAddress } from "./boot-snapshot.ts";
+import { dropLease } from "./boot-leases.ts";
+import { createBootSnapshots } from "./boot-snapshot.ts";
 import { QemuCapture } from "./capture.ts";
-import { commandLine, layoutVersion } from "./command-line.ts";
+import { layoutVersion } from "./command-line.ts";
 import { deadline } from "./deadline.ts";
-import { runStateOf } from "./guest-state.ts";
 import { findNativeDirectory, hostFacts } from "./host-facts.ts";
-import { connectLaunched, earlyEnd, inputDescriptor, launch, startError } from "./launch.ts";
 import { QemuMachine } from "./machine.ts";
-import { type PassingName, passingName } from "./passing-name.ts";
+import type { SnapshotGround } from "./origin.ts";
 import { publishPreload } from "./preload.ts";
-import { connectQmp, type Qmp, type QmpEvent } from "./qmp.ts";
+import { connectQmp } from "./qmp.ts";
 import {
   findMachineProcess,
   loadRecord,
   type MachinePlaces,
   type MachineRecord,
-  makePlaces,
   placesIn,
   removeAsides,
   removePlaces,
-  saveRecord,
 } from "./record.ts";
-import {
-  inOneGo,
-  letOthersRun,
-  type MadeBy,
-  type Pieces,
-  type SleepSnapshotMeta,
-  sleepSnapshotFiles,
-} from "./sleep-snapshot.ts";
-import {
-  type BadHealth,
-  readLayers,
-  type SnapshotLayer,
-  snapshotFacts,
-  WholeCaptures,
-  whyUnfit,
-} from "./snapshot-layers.ts";
+import { inOneGo, letOthersRun, type MadeBy, type Pieces } from "./sleep-snapshot.ts";
+import { type BadHealth, readLayers, snapshotFacts, WholeCaptures, whyUnfit } from "./snapshot-layers.ts";
+import { type StartDependencies, startMachine } from "./start-machine.ts";
 import { type Suspension, writeSleepSnapshot } from "./suspend.ts";
 
 export interface QemuVmmOptions {
@@ -73,24 +53,7 @@ export interface QemuVmmOptions {
   readonly awaitBooted: (agentSocket: string, signal: AbortSignal) => Promise<void>;
 }
 
-/** A snapshot that is whole and fits, with what it stands on. */
-interface SnapshotGround {
-  readonly snapshot: BootSnapshot;
-  readonly layers: readonly SnapshotLayer[];
-  readonly top: SleepSnapshotMeta;
-}
-
-type Origin =
-  | { readonly kind: "boot"; readonly snapshot: BootSnapshot }
-  | ({ readonly kind: "sleeper" } & SnapshotGround);
-
-/** From process start to running guest; on an idle host it takes some 50 ms. */
-const startDeadlineMs = 30_000;
 const adoptDeadlineMs = 10_000;
-const loadPollMs = 1;
-/** Of no disk that this daemon makes. */
-const mostDiskLayers = 100;
-
 export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
   const { clock, log, accelerator } = options;
   const architecture = hostArchitecture();
@@ -144,9 +107,14 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     });
   }
 
+  const starting: StartDependencies = {
+    ...{ clock, log, accelerator, architecture, program, nativeDirectory, preload, snapshots, handle },
+  };
+
   async function start(spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
     const snapshot = await snapshots.get(spec.boot, spec.shape, signal);
-    return launchMachine(`start machine ${spec.id}`, spec, { kind: "boot", snapshot }, signal);
+    const attempted = `start machine ${spec.id}`;
+    return startMachine(starting, { attempted, spec, from: { kind: "boot", snapshot } }, signal);
   }
 
   async function resume(spec: MachineSpec, directory: string, signal: AbortSignal): Promise<Machine> {
@@ -160,7 +128,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     if (shape.vcpus !== spec.shape.vcpus || shape.memoryMb !== spec.shape.memoryMb) {
       throw new UniError("wrong_state", `${attempted}: it has other vCPUs or memory`);
     }
-    return launchMachine(attempted, spec, { kind: "sleeper", ...found }, signal);
+    return startMachine(starting, { attempted, spec, from: { kind: "sleeper", ...found } }, signal);
   }
 
   function* examine(directory: string): Pieces<SnapshotGround | BadHealth> {
@@ -172,112 +140,6 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     const snapshot = snapshots.find(top.base);
     if (snapshot) return { snapshot, layers, top };
     return { state: "corrupt", reason: "the boot snapshot that it stands on is gone" };
-  }
-
-  /** Ends with a machine that runs if it comes from its boot, and one that stands still if it was a sleeper. */
-  async function launchMachine(
-    attempted: string,
-    spec: MachineSpec,
-    from: Origin,
-    signal: AbortSignal,
-  ): Promise<Machine> {
-    const { snapshot } = from;
-    const startedUs = clock.monotonicUs();
-    const sinceStart = () => clock.monotonicUs() - startedUs;
-    const undo = new Teardown();
-    const limit = deadline(clock, startDeadlineMs, attempted, signal);
-    let disk: PassingName | undefined;
-    try {
-      refuseIfRunning(attempted, spec);
-      disk = passingName(spec.writable.path);
-      const places = makePlaces(spec.directory, spec.uid);
-      await undo.add("files", () => removePlaces(places));
-      const { id, uid, shape } = spec;
-      const { key, stateSha256 } = snapshot;
-      const bootId = readBootId();
-      const base = { key, stateSha256 };
-      const origin = from.kind === "boot" ? undefined : originOf(from.layers);
-      const romSlots = slotsOf(spec, from);
-      let record: MachineRecord = {
-        ...{ id, uid, bootId, accelerator, shape, base, mac: spec.network.mac, romSlots, phase: "starting" },
-        ...(origin !== undefined && { origin }),
-      };
-      saveRecord(places, record);
-      const bootDirectory = snapshots.directoryOf(base);
-      await undo.add("lease", () => dropLease(bootDirectory, places.record));
-      takeLease(bootDirectory, places.record);
-      const inputs = layOutInputs(places, spec, from);
-      const launched = await launch({
-        attempted,
-        nativeDirectory,
-        program,
-        uid,
-        accelerator,
-        readOnlyRam: { path: snapshot.ramPath, preload },
-        inputs,
-        deltas: from.kind === "boot" ? 0 : from.layers.length,
-        logPath: places.log,
-        cwd: places.run,
-        args: commandLine({
-          architecture,
-          accelerator,
-          shape: spec.shape,
-          name: `uni-${id}`,
-          files: places,
-          from: {
-            kind: "restore",
-            ramPath: snapshot.ramPath,
-            stateDescriptor: inputDescriptor,
-            spec: { ...spec, writable: { ...spec.writable, path: disk.path } },
-            romSlots,
-            backing: backingChain(spec.writable.path, mostDiskLayers),
-          },
-        }),
-      });
-      record = { ...record, process: launched.process };
-      saveRecord(places, record);
-      await undo.add("process", async () => {
-        signalProcess(launched.process, "SIGKILL");
-        await waitUntilEnded(launched.process, clock, 10_000);
-      });
-      let machine: QemuMachine | undefined;
-      const onEvent = (event: QmpEvent) => machine?.onEvent(event);
-      const qmp = await connectLaunched(launched, places.qmp, clock, onEvent, limit.signal);
-      const startUs = sinceStart();
-      let loadUs = startUs;
-      let loaded: unknown;
-      try {
-        loaded = await untilLoaded(qmp, clock, limit.signal);
-        loadUs = sinceStart();
-        rmSync(places.state, { force: true });
-        if (from.kind === "boot") await qmp.execute("cont");
-      } catch (error) {
-        limit.signal.throwIfAborted();
-        // QEMU ends when it cannot load the state; it answers and stays when another machine has the disk.
-        const gone = await Promise.race([
-          launched.ended.then(() => true),
-          clock.sleep(500).then(() => false),
-        ]);
-        throw gone
-          ? await earlyEnd(launched)
-          : startError(attempted, toUniError(error, "start").message, error);
-      }
-      const timings = { startUs, loadUs, readyUs: sinceStart() };
-      record = { ...record, phase: "running" };
-      saveRecord(places, record);
-      machine = handle(places, record, launched.process, timings);
-      await machine.watch(qmp, from.kind === "sleeper" && loaded === "paused" ? loaded : undefined);
-      undo.disarm();
-      return machine;
-    } catch (error) {
-      for (const failure of await undo.run()) {
-        log.error({ id: spec.id, step: failure.name, err: failure.error }, "machine not undone");
-      }
-      throw error;
-    } finally {
-      limit.cancel();
-      disk?.remove();
-    }
   }
 
   async function adopt(directory: string): Promise<Machine | undefined> {
@@ -347,50 +209,4 @@ export async function kernelArgumentsFor(
   facts: Parameters<QemuArchitecture["kernelArguments"]>[1],
 ): Promise<readonly string[]> {
   return ["quiet", ...(await architecture.kernelArguments(accelerator, facts))];
-}
-
-/** The files that QEMU gets as descriptors. */
-function layOutInputs(places: MachinePlaces, spec: MachineSpec, from: Origin): string[] {
-  if (from.kind === "boot") {
-    writeFileSync(places.state, stateFor(from.snapshot, spec.network.mac), { mode: 0o600 });
-    return [places.state];
-  }
-  const files = from.layers.map(({ directory }) => sleepSnapshotFiles(directory));
-  const [own, { mac, disk }] = [files.at(-1), from.top];
-  if (own === undefined) return [];
-  // A sleeper's, for the next time it is suspended, when these files may be gone.
-  if (disk === undefined) copyFileSync(own.index, places.index);
-  const deltas = files.flatMap(({ delta, index }) => [delta, index]);
-  if (mac === spec.network.mac) return [own.state, ...deltas];
-  writeFileSync(places.state, withAddress(readFileSync(own.state), mac, spec.network.mac), { mode: 0o600 });
-  return [places.state, ...deltas];
-}
-
-/** The capture that the machine stands on: pages of it are not the machine's own. */
-function originOf(layers: readonly SnapshotLayer[]): string | undefined {
-  return layers.findLast(({ meta }) => meta.disk !== undefined)?.directory;
-}
-
-/** Those of the machine, and those that the snapshot's devices include. */
-function slotsOf({ roms }: MachineSpec, from: Origin): readonly number[] {
-  const known = from.kind === "boot" ? [] : from.top.romSlots;
-  return [...new Set([...known, ...roms.map(({ slot }) => slot)])].sort((a, b) => a - b);
-}
-
-function refuseIfRunning(attempted: string, spec: MachineSpec): void {
-  const places = placesIn(spec.directory);
-  const record = loadRecord(places);
-  if (record === undefined) return;
-  const process = findMachineProcess(places, record);
-  if (process === undefined) return;
-  throw new UniError("in_use", `${attempted}: it runs already, as process ${process.pid}`);
-}
-
-/** The guest's state then. */
-async function untilLoaded(qmp: Qmp, clock: Clock, signal: AbortSignal): Promise<unknown> {
-  for (;;) {
-    const state = runStateOf(await qmp.execute("query-status"));
-    if (state !== "inmigrate") return state;
-    await clock.sleep(loadPollMs, signal);
-  }
 }
