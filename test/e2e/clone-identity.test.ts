@@ -1,36 +1,25 @@
 /** What a clone shares with its source and with its siblings: its memory, and nothing of who it is. One test per item. */
-import { enterOwnNamespaces } from "../kit/own-namespaces.ts";
-
-enterOwnNamespaces();
-
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { systemClock } from "../../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../../packages/daemon/src/base/log.ts";
 import { createGuestConnector } from "../../packages/daemon/src/guest/connector.ts";
 import type { GuestBecoming, GuestChannel } from "../../packages/daemon/src/guest/port.ts";
-import type { Machine, MachineSpec } from "../../packages/daemon/src/vmm/port.ts";
-import { qemuMachines } from "../kit/qemu-machines.ts";
+import type { MachineSpec } from "../../packages/daemon/src/vmm/port.ts";
+import { machinesForFile } from "../kit/qemu-machines.ts";
 import { collect, configOf, exec } from "../kit/test-agent.ts";
 import { until } from "../kit/until.ts";
 
 const daysMs = 10 * 86_400_000;
 const signal = AbortSignal.timeout(240_000);
-const machines = await qemuMachines();
-const vmm = await machines.newVmm();
-const running: Machine[] = [];
+const { machines, vmm } = await machinesForFile();
 /** The host's clock goes on for days between the capture and the clones. */
 let ahead = 0;
 const clock = { ...systemClock, now: () => systemClock.now() + ahead };
 const connector = createGuestConnector({ clock, log: silentLog });
-
-after(async () => {
-  for (const machine of running) await machine.kill();
-  await machines.close();
-});
 
 /** It waits until a connection with itself, by its address, ends. */
 const program = `
@@ -71,7 +60,7 @@ for (const args of [
 }
 const gatewayMac = readFileSync(`/sys/class/net/${source.network.tap}/address`, "utf8").trim();
 const original = await vmm.start(source, signal);
-running.push(original);
+machines.keep(original);
 let channel = await connector.connect(original.agentSocket, { logOffset: 0, signal });
 await channel.configure(configOf(["sh", "-c", program]));
 const nonce = `${Math.random()}`;
@@ -106,7 +95,7 @@ function becoming(spec: MachineSpec, number: number): GuestBecoming {
 async function clone(number: number) {
   const spec = await machines.cloneSpec(disk);
   const machine = await vmm.resume(spec, directory, signal);
-  running.push(machine);
+  machines.keep(machine);
   await machine.resume();
   channel = await connector.connect(machine.agentSocket, { logOffset: "anew", signal });
   await channel.become(becoming(spec, number));

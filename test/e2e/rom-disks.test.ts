@@ -1,34 +1,23 @@
 /** ROMs in real guests: disks that no boot snapshot knew, kept over sleeps and captures, and others in their place. */
-import { enterOwnNamespaces } from "../kit/own-namespaces.ts";
-
-enterOwnNamespaces();
-
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { systemClock as clock } from "../../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../../packages/daemon/src/base/log.ts";
 import { createGuestConnector } from "../../packages/daemon/src/guest/connector.ts";
 import type { GuestChannel, GuestRom } from "../../packages/daemon/src/guest/port.ts";
 import type { Machine, MachineSpec, RomSpec } from "../../packages/daemon/src/vmm/port.ts";
-import { qemuMachines } from "../kit/qemu-machines.ts";
+import { machinesForFile } from "../kit/qemu-machines.ts";
 import { configOf, exec, fails } from "../kit/test-agent.ts";
 import { until } from "../kit/until.ts";
 
 const signal = AbortSignal.timeout(240_000);
-const machines = await qemuMachines();
-const vmm = await machines.newVmm();
-const running: Machine[] = [];
+const { machines, vmm } = await machinesForFile();
 const connector = createGuestConnector({ clock, log: silentLog });
 const connect = (machine: Machine, logOffset: number | "anew") =>
   connector.connect(machine.agentSocket, { logOffset, signal });
-
-after(async () => {
-  for (const machine of running) await machine.kill();
-  await machines.close();
-});
 
 /** An image whose file `text` says its name. */
 function makeRom(name: string, megabytes = 0): string {
@@ -56,7 +45,7 @@ async function shell(channel: GuestChannel, line: string): Promise<string> {
 async function start(roms: readonly RomSpec[]) {
   const spec = { ...(await machines.newSpec()), roms };
   const machine = await vmm.start(spec, signal);
-  running.push(machine);
+  machines.keep(machine);
   return { spec, machine, channel: await connect(machine, 0) };
 }
 
@@ -71,7 +60,7 @@ async function nap(spec: MachineSpec, machine: Machine, roms: readonly RomSpec[]
   await machine.kill();
   const next = { ...spec, roms };
   const resumed = await vmm.resume(next, directory, signal);
-  running.push(resumed);
+  machines.keep(resumed);
   await resumed.resume();
   return { spec: next, machine: resumed, channel: await connect(resumed, 0) };
 }
@@ -205,7 +194,7 @@ test("clones of one capture have ROMs that their source had not", async () => {
   for (const rom of [first, second]) {
     const spec = { ...(await machines.cloneSpec(disk)), roms: [rom] };
     const machine = await vmm.resume(spec, directory, signal);
-    running.push(machine);
+    machines.keep(machine);
     await machine.resume();
     const channel = await connect(machine, "anew");
     const { program: _, mode: __, ...identity } = configOf([]);

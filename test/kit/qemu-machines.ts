@@ -1,6 +1,6 @@
 /**
  * Real machines without a daemon, for the tests of the QEMU driver: a small root, disks and TAPs of their own, and the
- * real agent to give orders to. The test file must have called `enterOwnNamespaces` first.
+ * real agent to give orders to.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -9,17 +9,19 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, truncateSync, wri
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
+import { after } from "node:test";
 import { systemClock as clock } from "../../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../../packages/daemon/src/base/log.ts";
 import { createGuestConnector } from "../../packages/daemon/src/guest/connector.ts";
 import type { GuestChannel } from "../../packages/daemon/src/guest/port.ts";
 import type { CaptureSetup } from "../../packages/daemon/src/vmm/capture-conformance.ts";
 import { conformanceShape } from "../../packages/daemon/src/vmm/conformance.ts";
-import type { Machine, MachineSpec } from "../../packages/daemon/src/vmm/port.ts";
+import type { Machine, MachineSpec, Vmm } from "../../packages/daemon/src/vmm/port.ts";
 import { createQemuVmm } from "../../packages/daemon/src/vmm/qemu/driver.ts";
 import { DiskLayers } from "../../packages/daemon/src/volumes/disk-layers.ts";
 import { bootFiles, cacheDirectory } from "./boot-files.ts";
 import { makeBusyboxRoot } from "./busybox-root.ts";
+import { enterOwnNamespaces } from "./own-namespaces.ts";
 
 export interface QemuMachines extends CaptureSetup {
   readonly directory: string;
@@ -33,6 +35,15 @@ export interface QemuMachines extends CaptureSetup {
   keep(machine: Machine): Machine;
 }
 
+/** What a test file opens with: its own namespaces, machines, and a driver; gone after its last test. */
+export async function machinesForFile(): Promise<{ readonly machines: QemuMachines; readonly vmm: Vmm }> {
+  enterOwnNamespaces();
+  const machines = await qemuMachines();
+  after(() => machines.close());
+  return { machines, vmm: await machines.newVmm() };
+}
+
+/** The caller is in namespaces of its own. */
 export async function qemuMachines(): Promise<QemuMachines> {
   const boot = await bootFiles();
   const directory = mkdtempSync(join(tmpdir(), "q-"));

@@ -1,29 +1,18 @@
 /** Machines that an older daemon left, and that were started otherwise than this one starts them. */
-import { enterOwnNamespaces } from "../../../../../test/kit/own-namespaces.ts";
-
-enterOwnNamespaces();
-
 import assert from "node:assert/strict";
 import { readlinkSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { cacheDirectory } from "../../../../../test/kit/boot-files.ts";
-import { type QemuMachines, qemuMachines } from "../../../../../test/kit/qemu-machines.ts";
+import { machinesForFile } from "../../../../../test/kit/qemu-machines.ts";
 import { systemClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import type { Machine, MachineSpec, Vmm } from "../port.ts";
 import { hostArchitecture } from "./architecture.ts";
 import { createQemuVmm } from "./driver.ts";
 
-let machines: QemuMachines;
-let vmm: Vmm;
+const { machines, vmm } = await machinesForFile();
 const never = new AbortController().signal;
-
-before(async () => {
-  machines = await qemuMachines();
-  vmm = await machines.newVmm();
-});
-after(() => machines.close());
 
 const workingDirectory = ({ process: { pid } }: Machine) => readlinkSync(`/proc/${pid}/cwd`);
 

@@ -1,8 +1,4 @@
 /** What only QEMU can show of a capture: a guest that writes all the time, addresses, crashes, full disks, and unfit hosts. */
-import { enterOwnNamespaces } from "../../../../../test/kit/own-namespaces.ts";
-
-enterOwnNamespaces();
-
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
@@ -16,24 +12,17 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
 import { cacheDirectory } from "../../../../../test/kit/boot-files.ts";
-import { type QemuMachines, qemuMachines } from "../../../../../test/kit/qemu-machines.ts";
+import { machinesForFile } from "../../../../../test/kit/qemu-machines.ts";
 import { until } from "../../../../../test/kit/until.ts";
-import type { Capture, CaptureTarget, Machine, MachineSpec, Vmm } from "../port.ts";
+import type { Capture, CaptureTarget, Machine, MachineSpec } from "../port.ts";
 import { readSleepMeta, type SleepSnapshotMeta, sleepMetaText } from "./sleep-snapshot.ts";
 
-let machines: QemuMachines;
-let vmm: Vmm;
+const { machines, vmm } = await machinesForFile();
 let snapshots = 0;
 const never = new AbortController().signal;
-
-before(async () => {
-  machines = await qemuMachines();
-  vmm = await machines.newVmm();
-});
-after(() => machines.close());
 
 interface Running {
   readonly spec: MachineSpec;
@@ -82,7 +71,7 @@ async function startPassWriter(machine: Machine): Promise<void> {
   const run = "/mem/pass-writer /mem/pass >/dev/null 2>&1 </dev/null";
   await machines.shell(
     machine,
-    `base64 -d </mem/base64 >/mem/pass-writer && chmod 755 /mem/pass-writer && (${run} &) ; sleep 1`,
+    `base64 -d </mem/base64 >/mem/pass-writer && chmod 755 /mem/pass-writer && (${run} &); while ! [ -s /mem/pass ]; do usleep 10000; done`,
   );
 }
 
@@ -127,11 +116,11 @@ test("a capture is whole while somebody talks to the agent", async () => {
 
 test("a driver that is bound again finds the clone's own MAC address", async () => {
   const source = await start();
-  await machines.remember(source.machine, "");
+  const address = `cat /sys/class/net/eth0/address`;
+  assert.equal(await machines.shell(source.machine, address), `${source.spec.network.mac}\n`);
   const clone = await cloneOf(await captured(source));
   const bus = "/sys/bus/virtio/drivers/virtio_net";
   const rebind = `for d in ${bus}/virtio*; do n=$(basename $d); echo $n >${bus}/unbind; echo $n >${bus}/bind; done`;
-  const address = `cat /sys/class/net/eth0/address`;
   assert.equal(
     await machines.shell(clone.machine, `${address}; ${rebind}; ${address}`),
     `${source.spec.network.mac}\n${clone.spec.network.mac}\n`,
@@ -179,7 +168,6 @@ for (const crash of ["QEMU", "the daemon"] as const) {
   for (const step of steps) {
     test(`${crash} dies once a capture is ${step}: the disk has all that was stored`, async () => {
       const source = await start();
-      await machines.remember(source.machine, "");
       await machines.store(source.machine, "before");
       const open = await crashAfter(step, crash, source);
       await machines.completeSwitch(source.spec);
@@ -229,7 +217,6 @@ test("a full disk is no_space, the machine goes on, and room on it lets the capt
 
 test("a snapshot is root's, holds its boot snapshot, and one that no longer fits says why", async () => {
   const source = await start();
-  await machines.remember(source.machine, "");
   const { directory, disk } = await captured(source);
   await source.machine.kill();
   assert.deepEqual([statSync(directory).uid, statSync(directory).mode & 0o777], [0, 0o700]);
@@ -256,7 +243,6 @@ test("a snapshot is root's, holds its boot snapshot, and one that no longer fits
 
 test("what was written between captures is read from the disk afterwards, also when a daemon died in between", async () => {
   const source = await start();
-  await machines.remember(source.machine, "");
   const write = (name: string) =>
     machines.shell(source.machine, `head -c 1000000 /dev/urandom >/${name}; sync; md5sum </${name}`);
   const sums: string[] = [];
@@ -327,7 +313,6 @@ test("a disk that was captured often is folded while its machine goes on, and is
 
 test("a fold that is aborted, or whose QEMU dies, leaves the disk as it was or folded", async () => {
   const source = await start();
-  await machines.remember(source.machine, "");
   await machines.shell(source.machine, "head -c 20000000 /dev/urandom >/large; sync");
   const before = await machines.shell(source.machine, "md5sum </large");
   await capturedOften(source, 5);

@@ -1,8 +1,4 @@
 /** What only QEMU can show: privileges, devices, memory that no machine shares, and a host whose disk is full. */
-import { enterOwnNamespaces } from "../../../../../test/kit/own-namespaces.ts";
-
-enterOwnNamespaces();
-
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -18,25 +14,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { UniError } from "@uni/contract/errors";
 import { cacheDirectory } from "../../../../../test/kit/boot-files.ts";
-import { type QemuMachines, qemuMachines } from "../../../../../test/kit/qemu-machines.ts";
+import { machinesForFile } from "../../../../../test/kit/qemu-machines.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { isAlive } from "../../host/process-identity.ts";
 import type { Machine, MachineSpec, Vmm } from "../port.ts";
 import { createQemuVmm } from "./driver.ts";
 
-let machines: QemuMachines;
-let vmm: Vmm;
+const { machines, vmm } = await machinesForFile();
 const never = new AbortController().signal;
-
-before(async () => {
-  machines = await qemuMachines();
-  vmm = await machines.newVmm();
-});
-after(() => machines.close());
 
 async function start(spec?: MachineSpec, by: Vmm = vmm): Promise<Machine> {
   const machine = await by.start(spec ?? (await machines.newSpec()), never);

@@ -1,8 +1,4 @@
 /** What only QEMU can show of a sleeper: its disk and clock, a full host disk, and the boot snapshot that it stands on. */
-import { enterOwnNamespaces } from "../../../../../test/kit/own-namespaces.ts";
-
-enterOwnNamespaces();
-
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -21,25 +17,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
 import { cacheDirectory } from "../../../../../test/kit/boot-files.ts";
-import { type QemuMachines, qemuMachines } from "../../../../../test/kit/qemu-machines.ts";
+import { machinesForFile } from "../../../../../test/kit/qemu-machines.ts";
 import { systemClock } from "../../base/clock.ts";
 import { silentLog } from "../../base/log.ts";
 import type { Machine, MachineSpec, Vmm } from "../port.ts";
 import { createQemuVmm } from "./driver.ts";
 import { asidePrefix } from "./record.ts";
 
-let machines: QemuMachines;
-let vmm: Vmm;
+const { machines, vmm } = await machinesForFile();
 const never = new AbortController().signal;
-
-before(async () => {
-  machines = await qemuMachines();
-  vmm = await machines.newVmm();
-});
-after(() => machines.close());
 
 const sleepOf = (spec: MachineSpec) => `${spec.directory}-sleep`;
 const digestOf = (path: string) => createHash("sha256").update(readFileSync(path)).digest("hex");
