@@ -232,3 +232,22 @@ test("what only the socket carries says so, and a dead address is unreachable", 
   assert.throws(() => client.events("Daemon.Events", {}), refused);
   await assert.rejects(client.call("VM.List", {}), { code: "unreachable" });
 });
+
+test("an image of the REST API has the references that it has on the socket", async () => {
+  const digest = `sha256:${"1".repeat(64)}`;
+  const image = {
+    url: `hello@${digest}`,
+    digest,
+    tags: ["hello:latest", digest],
+    created_at: instance.created_at,
+    size_in_bytes: 7,
+  };
+  const answer: Answer = [200, { status: "success", data: { images: [image] }, op_time_us: 1 }];
+  await withServer(
+    () => answer,
+    async (client) => {
+      const [found] = await client.call("Image.List", {});
+      assert.deepEqual([found?.digest, found?.references], [digest, ["hello:latest"]]);
+    },
+  );
+});

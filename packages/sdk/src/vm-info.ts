@@ -51,7 +51,8 @@ export const savedInfoOf = (saved: Instance): SavedInfo => ({
 export function imageDetailOf(image: Image): ImageDetail {
   return {
     digest: image.digest ?? image.url.split("@")[1] ?? image.url,
-    references: image.tags ?? [],
+    // Over REST the digest is one of them.
+    references: (image.tags ?? []).filter((tag) => !tag.startsWith("sha256:")),
     created_at: image.created_at,
     size_bytes: image.size_in_bytes,
     architecture: "",

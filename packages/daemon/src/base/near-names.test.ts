@@ -14,6 +14,8 @@ test("near names: another tag first, then small slips, and nothing far off", () 
 test("a hint names what is near, else says what it was given", () => {
   const names = ["web", "web-2", "db"];
   assert.equal(nearHint("wep", names, "See uni ps."), "Did you mean web?");
+  assert.equal(nearHint("wbe", names, "See uni ps."), "Did you mean web?");
+  assert.equal(nearHint("bd", names, "See uni ps."), "Did you mean db?");
   assert.equal(nearHint("web-3", names, "See uni ps."), "Did you mean web-2?");
   assert.equal(nearHint("cache", names, "See uni ps."), "See uni ps.");
   assert.equal(nearHint("w", ["web"]), undefined);
