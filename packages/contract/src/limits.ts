@@ -5,8 +5,6 @@ export const limits = {
   tags: 16,
   tagLength: 256,
   annotations: 256,
-  annotationNameLength: 63,
-  annotationPrefixLength: 253,
   annotationValueLength: 65_536,
   memoryMb: { minimum: 16, maximum: 1_048_576, default: 128 },
   vcpus: { minimum: 1, maximum: 64, default: 1 },

@@ -25,15 +25,7 @@ export function viewInstance(record: InstanceRecord, context: ViewContext): Inst
     private_ip: record.address,
     gateway: context.gateway,
     nameserver: spec.nameserver ?? undefined,
-    image: resolvedReference(spec),
-    image_ref: spec.imageReference,
-    memory_mb: spec.memoryMb,
-    vcpus: spec.vcpus,
-    args: spec.args === null ? undefined : [...spec.args],
-    entrypoint: spec.entrypoint === null ? undefined : [...spec.entrypoint],
-    env: { ...spec.env },
-    user: spec.user ?? undefined,
-    working_directory: spec.workingDirectory ?? undefined,
+    ...viewProgram(spec),
     start_count: status.startCount,
     restart_count: status.restartCount,
     started_at: optionalIso(status.startedAt),
@@ -83,8 +75,21 @@ export function viewInstance(record: InstanceRecord, context: ViewContext): Inst
   };
 }
 
+/** What it is made of, which a template or checkpoint of it keeps. */
+export const viewProgram = (spec: InstanceSpec) => ({
+  image: resolvedReference(spec),
+  image_ref: spec.imageReference,
+  memory_mb: spec.memoryMb,
+  vcpus: spec.vcpus,
+  args: spec.args === null ? undefined : [...spec.args],
+  entrypoint: spec.entrypoint === null ? undefined : [...spec.entrypoint],
+  env: { ...spec.env },
+  user: spec.user ?? undefined,
+  working_directory: spec.workingDirectory ?? undefined,
+});
+
 /** With the digest, once that is known. */
-export const resolvedReference = ({
+const resolvedReference = ({
   imageReference,
   imageDigest,
 }: Pick<InstanceSpec, "imageReference" | "imageDigest">): string =>
