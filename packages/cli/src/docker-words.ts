@@ -31,6 +31,7 @@ const isOption = (word: string): boolean => word.startsWith("-");
 /** The arguments in Uni's words: `container ls -a` is `ps -a`. What is Uni's own already stays as it is. */
 export function ownWords(args: readonly string[]): readonly string[] {
   const [group = "", command = "", ...rest] = args;
+  if (group === "-v" && args.length === 1) return ["--version"];
   if (!Object.hasOwn(groups, group) || command === "" || isOption(command)) return args;
   // Uni's own `image ls` is about the files of an image.
   if (group === "image" && command === "ls") return rest.every(isOption) ? ["images", ...rest] : args;

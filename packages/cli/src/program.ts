@@ -117,12 +117,18 @@ export async function buildProgram(args: readonly string[], options: ProgramOpti
     .usage("[options] COMMAND")
     .version(options.version, "-V, --version", "print the version of this program")
     .helpOption("-h, --help", "show help")
+    .commandsGroup("Daemon:")
     .helpCommand("help [command]", "show help of a command")
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ outputError() {} })
     .showSuggestionAfterError(true);
   addGlobalOptions(program);
+  // The commands come first; what every command takes is in each one's help.
+  const everywhere = program.options.filter(({ helpGroupHeading }) => helpGroupHeading !== undefined);
+  for (const option of everywhere) option.hideHelp();
+  const words = everywhere.map(({ short, long }) => short ?? long).join(", ");
+  program.addHelpText("after", `\nEvery command takes ${words}: see its help, as in uni ps --help.`);
   program.addHelpText("after", `\nExamples:\n${topExamples.map((line) => `  $ ${line}`).join("\n")}`);
   const first = commandName(args);
   const named = first === "help" ? commandName(args.slice(args.indexOf("help") + 1)) : first;

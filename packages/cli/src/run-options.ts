@@ -5,7 +5,7 @@ import type { PullPolicy } from "@uni/contract/enums";
 import { UniError } from "@uni/contract/errors";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { RpcParams } from "@uni/contract/rpc-methods";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { checkArchitecture } from "./build/architecture.ts";
 import { nameFrom } from "./build/reference.ts";
 import { collect } from "./define.ts";
@@ -52,29 +52,19 @@ const defaultMemoryMb = 256;
 
 /** The options of `run` and `create`: how an instance is to be. */
 export function addRunOptions(command: Command): Command {
-  return addServiceGroupOptions(addSleepOptions(command))
-    .option("--platform <os/arch>", "must be this machine's, such as linux/amd64")
-    .option("--pull <policy>", "pull the image: always, missing or never", parsePullPolicy, "if_not_present")
-    .option("--template <name>", "in place of an image: a clone of this template")
-    .option("--checkpoint <name>", "in place of an image: as an instance was at this checkpoint")
-    .option("--branch <instance>", "in place of an image: a copy of this instance as it is now")
+  command
     .option("--name <name>", "name of the instance; made from the image's otherwise")
-    .option("-m, --memory <size>", `memory, such as 512M or 1G (default: ${defaultMemoryMb}M)`, parseMemory)
-    .option("--vcpus <count>", "virtual processors (default: 1)", parseCount(1, 64))
-    .option("--cpus <count>", "the same as --vcpus", parseCount(1, 64))
-    .option("-e, --env <key=value>", "environment variable; KEY alone hands yours on; repeatable", collect)
-    .option("--env-file <file>", "environment variables, one a line; repeatable", collect)
     .option(
       "-p, --publish <[addr:]host:guest[/udp]>",
       "publish a port on this machine, or with /handlers (or as 443:GUEST) a service; repeatable",
       collectPublished,
     )
-    .option(
-      "--rom <name=,image=|dir=,at=>",
-      "ROM of an image or of a directory's files; repeatable",
-      collectRom,
-    )
+    .option("-e, --env <key=value>", "environment variable; KEY alone hands yours on; repeatable", collect)
+    .option("--env-file <file>", "environment variables, one a line; repeatable", collect)
     .option("--rm", "remove the instance once it has stopped")
+    .option("-m, --memory <size>", `memory, such as 512M or 1G (default: ${defaultMemoryMb}M)`, parseMemory)
+    .option("--vcpus <count>", "virtual processors (default: 1)", parseCount(1, 64))
+    .option("--cpus <count>", "the same as --vcpus", parseCount(1, 64))
     .option("--restart <policy>", "never, always, on-failure or on-failure:RETRIES", parseRestart)
     .option("--entrypoint <program>", 'run this in place of the image\'s entry point; "" clears it')
     .option("-u, --user <user[:group]>", "user of the program")
@@ -83,7 +73,25 @@ export function addRunOptions(command: Command): Command {
     .option("--tag <tag>", "tag of the instance; repeatable", collect)
     .option("--stop-timeout <seconds>", "time between the stop signal and SIGKILL", parseSeconds)
     .option("--delete-lock", "refuse to remove it until the lock is taken off")
-    .option("--replicas <count>", "how many alike instances to make", parseCount(1, 253));
+    .option("--replicas <count>", "how many alike instances to make", parseCount(1, 253))
+    .option(
+      "--rom <name=,image=|dir=,at=>",
+      "ROM of an image or of a directory's files; repeatable",
+      collectRom,
+    )
+    .optionsGroup("What it is made of:")
+    .addOption(
+      new Option("--pull <policy>", "pull the image: always, missing or never")
+        .argParser(parsePullPolicy)
+        .default("if_not_present", "missing"),
+    )
+    .option("--platform <os/arch>", "must be this machine's, such as linux/amd64")
+    .option("--template <name>", "in place of an image: a clone of this template")
+    .option("--checkpoint <name>", "in place of an image: as an instance was at this checkpoint")
+    .option("--branch <instance>", "in place of an image: a copy of this instance as it is now")
+    .optionsGroup("Sleep:");
+  addSleepOptions(command).optionsGroup("Services:");
+  return addServiceGroupOptions(command);
 }
 
 /** Arguments after the image: a `--` that sets them apart is not one of them. */

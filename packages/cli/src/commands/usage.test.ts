@@ -72,6 +72,9 @@ test("uni --help shows groups and examples, and no hidden command", async () => 
     assert.equal(new RegExp(`^ {2}${name}\\b`, "m").test(stdout), hidden !== true, name);
   }
   assert.match(stdout, /Examples:\n {2}\$ uni build/);
+  assert.ok(stdout.split("\n").findIndex((line) => line.startsWith("  run ")) < 10, "commands come first");
+  assert.match(stdout, /^Every command takes --socket, .*-o/m);
+  assert.doesNotMatch(stdout, /--socket <path>/);
 });
 
 test("a command's help shows its options and examples", async () => {
@@ -84,6 +87,11 @@ test("a command's help shows its options and examples", async () => {
     assert.equal(code, 0);
     assert.match(stdout, /Usage: uni run \[options\] \[image\] \[args\.\.\.\]/);
     assert.match(stdout, /--memory <size>/);
+    assert.match(stdout, /always, missing or never \(default: missing\)/);
+    assert.match(
+      stdout,
+      /^Options:[\s\S]*--name[\s\S]*^What it is made of:[\s\S]*^Sleep:[\s\S]*^Services:[\s\S]*^Global/m,
+    );
     assert.match(stdout, /Examples:\n {2}\$ uni run hello/);
   }
   assert.match((await runUni(["kernel", "use", "--help"])).stdout, /uni kernel use \[options\] <version>/);
@@ -122,5 +130,7 @@ test("what Docker's users type is done, or answered with what to type here", asy
 });
 
 test("--version is this program's", async () => {
-  assert.equal((await runUni(["--version"])).stdout, `${cliVersion}\n`);
+  for (const option of ["--version", "-V", "-v"]) {
+    assert.equal((await runUni([option])).stdout, `${cliVersion}\n`, option);
+  }
 });
