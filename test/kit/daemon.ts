@@ -60,6 +60,8 @@ export class TestDaemon {
     const child = spawn(join(root, "bin/unid"), args, {
       env: { ...process.env, ...this.#env },
       stdio: ["ignore", log, log],
+      // As a service manager does.
+      detached: true,
     });
     closeSync(log);
     this.#process = child;

@@ -11,5 +11,6 @@ export function runContained(
   options: RunOptions = {},
 ): Promise<RunResult> {
   const namespaces = ["--pid", "--fork", "--kill-child=KILL", "--mount-proc"];
-  return run("setpriv", ["--pdeathsig", "KILL", "unshare", ...namespaces, command, ...args], options);
+  const contained = ["--pdeathsig", "KILL", "unshare", ...namespaces, command, ...args];
+  return run("setpriv", contained, { ...options, ownSession: true });
 }

@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
+import { favourNoMore } from "./priority.ts";
 
 export interface RunOptions {
   readonly stdin?: string | Uint8Array;
@@ -15,6 +16,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Runs it without root's rights. */
   readonly user?: { readonly uid: number; readonly gid: number };
+  /** In a session of its own, as long work is that may take its share of the processors and no more. */
+  readonly ownSession?: boolean;
   /** Called with each piece of stderr as it comes. */
   readonly onStderr?: (chunk: Buffer) => void;
   readonly onStdout?: (chunk: Buffer) => void;
@@ -44,10 +47,12 @@ export function run(command: string, args: readonly string[], options: RunOption
     env: childEnvironment(options.env),
     stdio: ["pipe", "pipe", "pipe"],
     ...options.user,
+    detached: options.ownSession ?? false,
     signal: options.signal,
     timeout: options.timeoutMs,
     killSignal: "SIGKILL",
   });
+  if (options.ownSession && child.pid !== undefined) favourNoMore(child.pid);
   const stdout = new Tail(options.keepBytes ?? defaultKeep);
   const stderr = new Tail(options.keepBytes ?? defaultKeep);
   child.stdout.on("data", (chunk: Buffer) => {
@@ -111,6 +116,7 @@ export function startDetached(
     detached: true,
     stdio: ["ignore", options.stdout ?? "ignore", options.stderr ?? "ignore"],
   });
+  if (child.pid !== undefined) favourNoMore(child.pid);
   child.unref();
   return child;
 }

@@ -8,6 +8,7 @@ import { systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { Teardown } from "../base/teardown.ts";
 import { writeFileAtomic } from "../host/files.ts";
+import { favour } from "../host/priority.ts";
 import { registry } from "../registry/registry.ts";
 import { compose } from "./compose.ts";
 import { type Config, readConfig, usage } from "./config.ts";
@@ -18,6 +19,7 @@ import { version } from "./version.ts";
 async function run(config: Config): Promise<void> {
   const log = openLog(config);
   requireRoot();
+  favour(process.pid, log);
   await claimDataDirectory(config.dataDirectory);
   await requireWritable(config.dataDirectory);
   const ended = Promise.withResolvers<{ stopInstances: boolean; reason: string }>();

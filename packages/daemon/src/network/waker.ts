@@ -8,6 +8,7 @@ import type { Log } from "../base/log.ts";
 import { ensureDirectory, readTextIfExists } from "../host/files.ts";
 import { findProcesses } from "../host/find-process.ts";
 import { findNativeProgram } from "../host/native-program.ts";
+import { favour } from "../host/priority.ts";
 import { startDetached } from "../host/process.ts";
 import { waitUntilEnded } from "../host/process-end.ts";
 import { signalProcess } from "../host/process-identity.ts";
@@ -75,6 +76,7 @@ export class Waker {
     let child: ReturnType<typeof startDetached>;
     try {
       child = startDetached(findNativeProgram("waker/waker"), args, { stderr: logFile });
+      if (child.pid !== undefined) favour(child.pid, this.#options.log);
     } finally {
       closeSync(logFile);
     }
