@@ -52,7 +52,7 @@ test("a link in a further context leads nowhere, and a context must have been se
     const dockerfile = "FROM scratch\nCOPY --from=shared link /link\n";
     const how = withSource({ contexts: ["shared"] });
     const build = images.build(context(dockerfile, link), how, quietly());
-    await assert.rejects(build, { code: "build_failed", message: /no such file|matched/ });
+    await assert.rejects(build, { code: "build_failed", message: /COPY --from=shared link/ });
     const refuse = async (contexts: string[]) =>
       assert.rejects(images.build(context(dockerfile, link), withSource({ contexts }), quietly()), {
         code: "invalid_value",

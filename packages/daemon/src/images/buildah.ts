@@ -3,7 +3,7 @@
  * machine's own container storage is underneath it, read-only: base images that are there can be used, and nothing of
  * ours appears there. It asks no registry: what is missing is pulled before, by the room's own rules.
  */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { runContained } from "../host/contained-process.ts";
@@ -27,6 +27,7 @@ export const buildDeadlineMs = 3 * 3600_000;
 
 export function createBuildahBuilder(options: BuildahOptions): Builder {
   const storage = join(options.directory, "storage");
+  const runDirectory = join(options.directory, "run");
   const machineStorage = options.machineStorage ?? "/var/lib/containers/storage";
   let running = 0;
   /** Work on the whole storage: begun only while no build runs, and awaited by every build that begins meanwhile. */
@@ -37,15 +38,21 @@ export function createBuildahBuilder(options: BuildahOptions): Builder {
     workDirectory: string,
     how: RunOptions,
   ): Promise<RunResult> => {
-    const global = await globalArguments(storage, join(options.directory, "run"), machineStorage);
-    // buildah and what it calls write to HOME and TMPDIR: both go with the build.
-    const env = { HOME: workDirectory, TMPDIR: workDirectory };
+    const global = await globalArguments(storage, runDirectory, machineStorage);
+    // Sockets for keys are made below TMPDIR, under names of 42 bytes: it must be a short path (unix(7)).
+    const env = { HOME: workDirectory, TMPDIR: options.directory };
     return runContained("buildah", [...global, ...args], { keepBytes: 1 << 16, env, ...how });
   };
 
   const removeContainers = async (workDirectory: string): Promise<void> => {
     if (!(await hasContainers(storage))) return;
     await buildah(["rm", "--all"], workDirectory, { timeoutMs: housekeepingMs });
+  };
+
+  /** What builds that were killed left in TMPDIR. */
+  const removeTemporary = async (): Promise<void> => {
+    const paths = (await readdir(options.directory)).map((name) => join(options.directory, name));
+    await Promise.all(paths.filter((path) => path !== storage && path !== runDirectory).map(removeTree));
   };
 
   const keepHouse = (work: () => Promise<void>): Promise<void> => {
@@ -103,7 +110,10 @@ export function createBuildahBuilder(options: BuildahOptions): Builder {
         });
       } finally {
         running--;
-        await keepHouse(() => removeContainers(request.workDirectory));
+        await keepHouse(async () => {
+          await removeContainers(request.workDirectory);
+          await removeTemporary();
+        });
       }
     },
     async prune({ cache }) {
