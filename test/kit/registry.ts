@@ -8,6 +8,7 @@ import type { Readable } from "node:stream";
 import { asAccountId } from "@uni/contract/ids";
 import { createFakeCore } from "../../packages/daemon/src/api/fake-core.ts";
 import { startHttp } from "../../packages/daemon/src/api/http.ts";
+import type { ApiDependencies, Authenticate } from "../../packages/daemon/src/api/port.ts";
 import { type Clock, systemClock } from "../../packages/daemon/src/base/clock.ts";
 import { silentLog } from "../../packages/daemon/src/base/log.ts";
 import {
@@ -16,7 +17,9 @@ import {
   type OpenImages,
 } from "../../packages/daemon/src/images/images.ts";
 import { createRemote } from "../../packages/daemon/src/images/remote/client.ts";
+import type { Accounts } from "../../packages/daemon/src/images/tenancy/names.ts";
 import { registry } from "../../packages/daemon/src/registry/registry.ts";
+import { createBlobHolders } from "../../packages/daemon/src/store/blob-holders.ts";
 import { createImageCatalogue } from "../../packages/daemon/src/store/images.ts";
 import { openDatabase } from "../../packages/daemon/src/store/open.ts";
 import { createPulledReferences } from "../../packages/daemon/src/store/pulled-references.ts";
@@ -42,8 +45,15 @@ export interface SendOptions {
 
 export const adminToken = "token-of-the-admin";
 export const teamToken = "token-of-a-team";
+export const crewToken = "token-of-a-crew";
 export const teamAccount = asAccountId("11111111-1111-4111-8111-111111111111");
-const adminAccount = asAccountId("00000000-0000-4000-8000-000000000000");
+export const crewAccount = asAccountId("22222222-2222-4222-8222-222222222222");
+export const adminAccount = asAccountId("00000000-0000-4000-8000-000000000000");
+export const accounts: Accounts = [
+  { id: adminAccount, name: "admin" },
+  { id: teamAccount, name: "team" },
+  { id: crewAccount, name: "crew" },
+];
 
 export const manifestType = "application/vnd.oci.image.manifest.v1+json";
 export const indexType = "application/vnd.oci.image.index.v1+json";
@@ -137,11 +147,13 @@ export class TestRegistry {
 export interface RegistryTestOptions {
   readonly clock?: Clock;
   readonly images?: Partial<ImagesOptions>;
+  /** What stands behind the REST API in place of the memory core. */
+  readonly api?: (images: OpenImages, authenticate: Authenticate) => Promise<Partial<ApiDependencies>>;
 }
 
 export async function withRegistry(
   body: (server: TestRegistry) => Promise<void>,
-  { clock = systemClock, images: overrides = {} }: RegistryTestOptions = {},
+  { clock = systemClock, images: overrides = {}, api }: RegistryTestOptions = {},
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "uni-registry-"));
   const db = await openDatabase(join(directory, "uni.db"));
@@ -152,26 +164,32 @@ export async function withRegistry(
     directory: join(directory, "images"),
     catalogue: createImageCatalogue(db),
     repositories: createRepositoryCatalogue(db),
+    holders: createBlobHolders(db),
     pulled: createPulledReferences(db),
     architecture: "amd64",
     builders: [],
+    accounts,
     remote,
     ...overrides,
   });
-  const accounts = new Map([
+  const tokens = new Map([
     [adminToken, adminAccount],
     [teamToken, teamAccount],
+    [crewToken, crewAccount],
   ]);
+  const authenticate = (token: string) => tokens.get(token);
   const plugin = registry({
-    repositories: images.repositories,
-    authenticate: (token) => accounts.get(token),
-    namespaceOf: (account) => (account === adminAccount ? undefined : "team"),
+    repositoriesOf: (account) => images.of(account).repositories,
+    authenticate,
+    namespaceOf: (account) =>
+      account === adminAccount ? undefined : accounts.find(({ id }) => id === account)?.name,
     key: Buffer.alloc(32, 7),
     clock,
     log: silentLog,
   });
   const options = { host: "127.0.0.1", port: 0, log: silentLog, clock, plugins: [plugin] };
-  const listener = await startHttp(createFakeCore(), options);
+  const core = { ...createFakeCore(), ...(await api?.(images, authenticate)) };
+  const listener = await startHttp(core, options);
   try {
     await body(new TestRegistry(join(directory, "images"), listener.address, images));
   } finally {

@@ -11,7 +11,7 @@ import { fakeAutoscale } from "./fake-autoscale.ts";
 import { collect, type Entry, fakeImage, fakeInstances, type State } from "./fake-instances.ts";
 import { fakeCertificates, fakeLocalCa, fakeServices } from "./fake-services.ts";
 import { fakeSnapshots } from "./fake-snapshots.ts";
-import type { ImageFilter, ImagesPort } from "./images-port.ts";
+import type { AccountImages, ImageFilter, ImagesPort } from "./images-port.ts";
 import type { ApiDependencies, KernelsPort, NodePort } from "./port.ts";
 import type { RegistriesPort } from "./registries-port.ts";
 
@@ -96,10 +96,10 @@ function fakeImages(state: State): ImagesPort {
     const url = `${fakeImage}@${digest}`;
     return [{ url, created_at, initrd_or_rom: false, size_in_bytes, tags: [...tags], ...persistent }];
   };
-  return {
-    list: async (_account, filter) => listed(filter, [`${fakeImage}:latest`, digest]),
+  const images: AccountImages = {
+    list: async (filter) => listed(filter, [`${fakeImage}:latest`, digest]),
     store: async (filter) => listed(filter, ["latest"]),
-    async pin(_account, { url }, waitMs) {
+    async pin({ url }, waitMs) {
       if (url !== fakeImage) throw new UniError("image_not_found", `pin ${url}: there is no such image`);
       pinned.add(pinId);
       const state = waitMs < 2000 ? "pending" : "ready";
@@ -110,7 +110,7 @@ function fakeImages(state: State): ImagesPort {
       [...pinned].map((uuid) => ({ uuid, url: fakeImage, state: "ready" as const, name: fakeImage })),
     search: async (term) =>
       fakeImage.includes(term) ? [{ name: fakeImage, tags: ["latest"], tag_count: 1 }] : [],
-    async unpin(_account, uuid) {
+    async unpin(uuid) {
       if (!pinned.delete(uuid)) throw new UniError("not_found", `unpin '${uuid}': there is no such pin`);
       return { uuid, name: fakeImage };
     },
@@ -160,6 +160,7 @@ function fakeImages(state: State): ImagesPort {
       return detail;
     },
   };
+  return { of: () => images };
 }
 
 function fakeRegistries(): RegistriesPort {

@@ -28,16 +28,19 @@ export interface ImagePlace {
 }
 
 export interface ImagesPort {
-  /** What the account may use. */
-  list(account: AccountId, filter: ImageFilter): Promise<readonly Image[]>;
-  /** All that the node has, with bare tags. */
+  /** As the account has them: what it may not see is not there. */
+  of(account: AccountId): AccountImages;
+}
+
+export interface AccountImages {
+  list(filter: ImageFilter): Promise<readonly Image[]>;
+  /** With bare tags. */
   store(filter: ImageFilter): Promise<readonly Image[]>;
   /** Brings an image here and keeps it; pending if the wait ends before that. */
-  pin(account: AccountId, item: PinImageItem, waitMs: WaitMs): Promise<PinnedImage>;
-  pins(account: AccountId): Promise<readonly PinnedImage[]>;
-  unpin(account: AccountId, uuid: string): Promise<{ readonly uuid: string; readonly name: string }>;
+  pin(item: PinImageItem, waitMs: WaitMs): Promise<PinnedImage>;
+  pins(): Promise<readonly PinnedImage[]>;
+  unpin(uuid: string): Promise<{ readonly uuid: string; readonly name: string }>;
   search(term: string): Promise<readonly FoundRepository[]>;
-  /** Of all that the node has. */
   details(): Promise<readonly ImageDetail[]>;
   detail(reference: string): Promise<ImageDetail>;
   history(reference: string): Promise<readonly ImageLayer[]>;

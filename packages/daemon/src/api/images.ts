@@ -10,12 +10,12 @@ import { attempt, readUuid } from "./references.ts";
 
 export async function getImages(images: ImagesPort, call: Call): Promise<Answer> {
   const { digest, tag } = call.query as Static<typeof ImagesQuery>;
-  return items(await images.list(call.account, { digest, tag }));
+  return items(await images.of(call.account).list({ digest, tag }));
 }
 
 export async function getImageStore(images: ImagesPort, call: Call): Promise<Answer> {
   const { digest, tag } = call.query as Static<typeof ImagesQuery>;
-  return items(await images.store({ digest, tag }));
+  return items(await images.of(call.account).store({ digest, tag }));
 }
 
 /** Side by side: they wait for their pulls. */
@@ -30,11 +30,9 @@ export async function pinImages(images: ImagesPort, call: Call): Promise<Answer>
   const pinned = wanted.map((item) =>
     attempt(call.log, {}, async () => ({
       status: "success" as const,
-      ...(await images.pin(
-        call.account,
-        item,
-        item.timeout_s < 0 ? Number.POSITIVE_INFINITY : item.timeout_s * 1000,
-      )),
+      ...(await images
+        .of(call.account)
+        .pin(item, item.timeout_s < 0 ? Number.POSITIVE_INFINITY : item.timeout_s * 1000)),
     })),
   );
   return items(await Promise.all(pinned));
@@ -48,7 +46,7 @@ export async function unpinImages(images: ImagesPort, call: Call): Promise<Answe
     answers.push(
       await attempt(call.log, { uuid }, async () => ({
         status: "success" as const,
-        ...(await images.unpin(call.account, uuid)),
+        ...(await images.of(call.account).unpin(uuid)),
       })),
     );
   }

@@ -184,7 +184,11 @@ test("looking into an image and saving one: events or bytes, then the result", a
 test("an upload that its client leaves fails", async (context) => {
   const { core, client } = await serve(context);
   const failed = Promise.withResolvers<unknown>();
-  (core.images as { build: unknown }).build = async ({ upload }: { upload: AsyncIterable<Buffer> }) => {
+  (core.images.of(core.socketAccount) as { build: unknown }).build = async ({
+    upload,
+  }: {
+    upload: AsyncIterable<Buffer>;
+  }) => {
     try {
       for await (const _ of upload);
     } catch (error) {

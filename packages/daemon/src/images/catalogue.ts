@@ -40,6 +40,8 @@ export interface RepositoryCatalogue {
   document(digest: Digest): Promise<ManifestRow | undefined>;
   /** Whether it is known as a document: what was pushed, or an index that led to an image. */
   isDocument(digest: Digest): Promise<boolean>;
+  /** What of a manifest or index is in the store. */
+  namesIn(manifest: Digest): Promise<readonly Digest[]>;
   reference(reference: string): Promise<ReferenceRow | undefined>;
   contains(repository: string, digest: Digest, kind: ContentKind): Promise<boolean>;
   /** One of the repository's manifests that name it. */

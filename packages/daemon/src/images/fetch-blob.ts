@@ -1,6 +1,7 @@
 /** Brings one blob from a registry into the store; a break makes it go on where it was, as long as it gets on at all. */
 import { createHash, type Hash } from "node:crypto";
 import { UniError } from "@uni/contract/errors";
+import type { Digest } from "@uni/contract/ids";
 import { mismatch } from "./blob-store.ts";
 import { chunksOf, fileSource } from "./byte-source.ts";
 import { isNoSpace, noSpace } from "./disk-space.ts";
@@ -29,14 +30,21 @@ export function fetchBlob(
   options: FetchOptions,
 ): Promise<void> {
   const { digest, size } = descriptor;
-  return room.partials.alone(digest, async () => {
+  return room.partials.alone(partialName(room, digest), async () => {
     options.signal.throwIfAborted();
     if (size > room.limits.bytes) throw overLimit(`fetch blob ${digest}`, "bytes", room.limits.bytes);
-    if (await room.blobs.has(digest)) return options.onBytes(size);
+    if (await room.tenant.has(digest)) return options.onBytes(size);
     const isRight = await fetchWhole(room, descriptor, origin, options, false);
     // Also a partial that a power failure tore is found out like this.
     if (!isRight) await fetchWhole(room, descriptor, origin, options, true);
+    await room.tenant.keep([digest]);
   });
+}
+
+/** Each account has its own: what another's download has is not to be had by bringing the rest. */
+function partialName({ tenant }: Room, digest: Digest): string {
+  const name = digest.slice("sha256:".length);
+  return tenant.isMachine ? name : `${name}.${tenant.account}`;
 }
 
 async function fetchWhole(
@@ -47,7 +55,8 @@ async function fetchWhole(
   distrust: boolean,
 ): Promise<boolean> {
   const what = `fetch blob ${digest}`;
-  await using file = await room.partials.file(digest);
+  const partial = partialName(room, digest);
+  await using file = await room.partials.file(partial);
   const download = new Download(file, size, options);
   try {
     await download.recall();
@@ -56,7 +65,7 @@ async function fetchWhole(
   } catch (error) {
     // What is kept is kept for the next try: not where there is nothing, or no room for it.
     const isFull = error instanceof UniError && error.code === "no_space";
-    if (isFull || download.length === 0) await room.partials.remove(digest);
+    if (isFull || download.length === 0) await room.partials.remove(partial);
     throw error;
   }
   const found = download.digest();
@@ -64,7 +73,7 @@ async function fetchWhole(
     await room.blobs.adopt(file, digest);
     return true;
   }
-  await room.partials.remove(digest);
+  await room.partials.remove(partial);
   if (!distrust) return false;
   throw mismatch(what, `its digest is ${found} instead of ${digest}`);
 }

@@ -21,7 +21,7 @@ export async function holdImage(room: Room, reference: string): Promise<HeldImag
       [Symbol.asyncDispose]: () =>
         room.catalogueQueue.run("catalogue", async () => {
           release();
-          const isThere = (await room.catalogue.list()).some(({ digest }) => digest === row.digest);
+          const isThere = (await room.all.catalogue.list()).some(({ digest }) => digest === row.digest);
           if (!isThere) await sweepStore(room);
         }),
     };

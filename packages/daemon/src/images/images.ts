@@ -1,12 +1,13 @@
 /** The images room: a content-addressed store of blobs and roots, a catalogue of names, and the ways in. */
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
-import type { Digest } from "@uni/contract/ids";
+import { type AccountId, asAccountId, type Digest } from "@uni/contract/ids";
 import type { Clock } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import type { Log } from "../base/log.ts";
 import { ensureDirectory } from "../host/files.ts";
+import { everybody } from "../store/blob-holders.ts";
 import type { ImageRow } from "../store/images.ts";
 import type { Supply } from "./base-images.ts";
 import { BlobStore } from "./blob-store.ts";
@@ -26,14 +27,16 @@ import { PartialBlobs } from "./partial-blobs.ts";
 import { hostArchitecture } from "./platform.ts";
 import type { Image, ImageConfig, Images } from "./port.ts";
 import { type PulledReferences, prunePulled } from "./prune-pulled.ts";
-import { createPull, findHere } from "./pull/pull-image.ts";
+import { createPull, findHere, pullTurns } from "./pull/pull-image.ts";
+import type { PullTurns } from "./pull/pull-turns.ts";
 import { pushImage } from "./push/push-image.ts";
 import { canonicalReference } from "./reference.ts";
 import type { Remote } from "./remote/client.ts";
-import { removeImage } from "./remove-image.ts";
+import { pruneOwn, removeImage } from "./remove-image.ts";
 import type { Repositories } from "./repositories/port.ts";
 import { Preparation } from "./repositories/preparation.ts";
-import { openRepositories } from "./repositories/repositories.ts";
+import { openUploads, repositoriesOf } from "./repositories/repositories.ts";
+import type { Uploads } from "./repositories/uploads.ts";
 import { findImage, resolveImage, targetOfImage } from "./resolve-image.ts";
 import type { Room } from "./room.ts";
 import { Roots } from "./roots.ts";
@@ -41,6 +44,9 @@ import { saveImages } from "./save/save-images.ts";
 import { Scratch } from "./scratch.ts";
 import { searchRepositories } from "./search.ts";
 import { sweep } from "./sweep.ts";
+import type { Accounts } from "./tenancy/names.ts";
+import type { Holders, Tenant } from "./tenancy/tenant.ts";
+import { viewOf } from "./tenancy/view.ts";
 import { imagesUsage } from "./usage.ts";
 
 export const pullTimeoutMs = 60_000;
@@ -51,6 +57,11 @@ export interface ImagesOptions {
   readonly directory: string;
   readonly catalogue: Catalogue;
   readonly repositories: RepositoryCatalogue;
+  readonly holders: Holders;
+  /** The machine's own first; standard: it alone. */
+  readonly accounts?: Accounts;
+  /** An instance, what is kept to make instances of, or a pin needs the image: of the account, or of any. */
+  readonly isUsed?: (digest: Digest, account?: AccountId) => boolean;
   /** Addresses of this machine's own registry: names there are names here. */
   readonly ownHosts?: () => readonly string[];
   readonly pulled: PulledReferences;
@@ -67,6 +78,7 @@ export interface ImagesOptions {
 }
 
 export interface OpenImages extends Images {
+  of(account: AccountId): AccountImages;
   readonly repositories: Repositories;
   /** Makes images of what was pushed and an earlier daemon did not come to. */
   resume(): Promise<void>;
@@ -74,23 +86,51 @@ export interface OpenImages extends Images {
   close(): Promise<void>;
 }
 
+export interface AccountImages extends Images {
+  readonly repositories: Repositories;
+}
+
+const lone: Accounts = [{ id: asAccountId("00000000-0000-4000-8000-000000000000"), name: "admin" }];
+
 export async function createImages(options: ImagesOptions): Promise<OpenImages> {
-  const room: Room = await openRoom(options, (target) => preparation.now(target));
-  const preparation = new Preparation(room);
-  const repositories = await openRepositories(room, {
+  const { accounts = lone, holders, isUsed = () => false } = options;
+  const whole: Room = await openRoom(options, (target) => preparation.now(target));
+  const preparation = new Preparation(whole);
+  const uploads = await openUploads(whole, {
     directory: options.directory,
     free: options.freeBytes ?? freeBytesOf,
-    preparation,
   });
-  const builders = options.builders ?? [
-    createBuildahBuilder({ directory: join(options.directory, "build") }),
-    createDockerBuilder(),
-  ];
+  const turns = pullTurns();
+  const views = new Map<AccountId, AccountImages>();
+  const open = (account: AccountId): AccountImages => {
+    const room = viewOf(whole, account, { accounts, holders, isUsed });
+    const repositories = repositoriesOf(room, { uploads, preparation });
+    return { of, repositories, ...imagesOf(room, { whole, options, uploads, turns }) };
+  };
+  const of = (account: AccountId): AccountImages => {
+    const images = views.get(account) ?? open(account);
+    views.set(account, images);
+    return images;
+  };
+  return { ...of(accounts[0].id), of, resume: () => preparation.resume(), close: () => preparation.close() };
+}
+
+interface Surroundings {
+  /** The room of all accounts. */
+  readonly whole: Room;
+  readonly options: ImagesOptions;
+  readonly uploads: Uploads;
+  readonly turns: PullTurns;
+}
+
+/** What the account of the room may do. */
+function imagesOf(room: Room, { whole, options, uploads, turns }: Surroundings): Omit<Images, "of"> {
+  const builders = options.builders ?? buildersFor(room.tenant, join(options.directory, "build"));
   const ownHosts = options.ownHosts ?? (() => []);
   const local = (reference: string) => withoutOwnHost(reference, ownHosts());
   const isOwn = (reference: string) => local(reference) !== reference;
   const canonical = (reference: string) => canonicalReference(local(reference));
-  const pull = createPull(room, options.remote);
+  const pull = createPull(room, options.remote, turns);
   const supply: Supply = {
     stored: (reference) => storedDigest(room, local(reference)),
     // What is in this machine's own registry is here.
@@ -109,14 +149,12 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
       const row = findImage(await room.catalogue.list(), digest);
       const target = await targetOfImage(room, local(source), digest);
       await room.catalogue.put(row, [canonicalName], target === digest ? [] : [target]);
+      await room.tenant.share(canonicalName, target);
       return target;
     });
   }
 
   return {
-    repositories,
-    resume: () => preparation.resume(),
-    close: () => preparation.close(),
     resolve: async (reference) => toImage(room, await resolveImage(room, local(reference))),
     find: async (reference) => {
       const row = await findHere(room, local(reference), { elsewhere: !isOwn(reference) });
@@ -135,6 +173,12 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
       };
       return byDigest(await withDeadline(bounds, (signal) => pull(reference, request, { ...how, signal })));
     },
+    async accountsOf(digest) {
+      const { accounts = lone, holders } = options;
+      const having = await holders.of(digest);
+      const all = accounts.map(({ id }) => id);
+      return having.includes(everybody) ? all : all.filter((id, index) => index === 0 || having.includes(id));
+    },
     list: async () => (await room.catalogue.list()).map((row) => toImage(room, row)),
     history: (reference) => imageHistory(room, local(reference)),
     save: (references, format, signal) =>
@@ -142,14 +186,14 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
     open: (reference) => openImage(room, local(reference)),
     remove: (reference, inUse) => removeImage(room, local(reference), inUse),
     search: (term) => searchRepositories(room, term),
-    usage: (inUse) => imagesUsage(room, inUse),
+    usage: (inUse) => imagesUsage(whole, inUse),
     async push(request, how) {
       const { reference, destination = reference } = request;
       // What is here is in this machine's own registry: it is only to have the name.
       if (isOwn(destination)) return { reference: destination, digest: await name(reference, destination) };
       return pushImage(room, options.remote, { ...request, reference: local(reference) }, how);
     },
-    prunePulled: (how) => prunePulled(room, how),
+    prunePulled: (how) => prunePulled(whole, how),
     async tag(source, reference) {
       await name(source, reference);
     },
@@ -164,12 +208,20 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
       );
     },
     async collect({ inUse, untagged = false, buildCache = false } = {}) {
-      const freed = await sweep(room, { inUse, untagged });
-      await repositories.expire();
+      if (!room.tenant.isMachine) return pruneOwn(room, inUse ?? (() => []));
+      const freed = await sweep(whole, { inUse, untagged });
+      await uploads.expire();
       for (const builder of builders) await builder.prune({ cache: buildCache });
       return freed;
     },
   };
+}
+
+/** Another account's builds see neither what the machine's have kept nor what else is on the machine. */
+function buildersFor({ isMachine, account }: Tenant, directory: string): readonly Builder[] {
+  if (isMachine) return [createBuildahBuilder({ directory }), createDockerBuilder()];
+  const own = join(directory, "accounts", account);
+  return [createBuildahBuilder({ directory: own, machineStorage: join(own, "none") })];
 }
 
 async function storedDigest(room: Room, reference: string): Promise<Digest | undefined> {
@@ -200,6 +252,8 @@ async function openRoom(options: ImagesOptions, prepared: Room["prepared"]): Pro
     log,
     catalogue,
     repositories,
+    all: { catalogue, repositories },
+    tenant: everyone(blobs, options),
     pulled,
     blobs,
     partials,
@@ -210,6 +264,23 @@ async function openRoom(options: ImagesOptions, prepared: Room["prepared"]): Pro
     prepared,
     architecture: options.architecture ?? hostArchitecture(),
     catalogueQueue: new KeyedQueue(),
+  };
+}
+
+/** For what looks after the store of all. */
+function everyone(blobs: BlobStore, { accounts = lone }: ImagesOptions): Tenant {
+  const has = (digest: Digest): Promise<boolean> => blobs.has(digest);
+  return {
+    account: accounts[0].id,
+    isMachine: true,
+    keyOf: (name) => name,
+    has,
+    sees: has,
+    keep: async () => {},
+    share: async () => {},
+    holds: async () => true,
+    giveUp: async () => {},
+    isLeft: async () => false,
   };
 }
 

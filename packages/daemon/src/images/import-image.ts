@@ -47,13 +47,16 @@ export async function importImage(
   const release = room.leases.hold([...blobs, ...documents.keys()]);
   try {
     for (const [each, bytes] of documents) await storeDocument(room, each, bytes, options.signal);
-    const isThere = await room.catalogueQueue.run("catalogue", () =>
-      nameStored(room, digest, references, indexes),
-    );
-    if (isThere) return digest;
+    await room.tenant.keep([...documents.keys()]);
+    const nameIt = () =>
+      room.catalogueQueue.run("catalogue", () => nameStored(room, digest, references, indexes));
+    const before = await nameIt();
+    if (before === "named") return digest;
     const parsed = await importConfig(room, manifest.config, source, options.signal);
     checkConfig(parsed, manifest, { what, architecture: room.architecture });
     await ingestLayers(room, manifest.layers, source, options);
+    // Another's, whose parts have been brought again: its root is there.
+    if (before === "unproven" && (await nameIt()) === "named") return digest;
     const layers = manifest.layers.map((layer, index): Layer => {
       return { digest: layer.digest, diffId: parsed.diffIds[index] ?? layer.digest };
     });
@@ -121,9 +124,10 @@ async function storeDocument(room: Room, digest: Digest, bytes: Buffer, signal: 
 async function importConfig(room: Room, descriptor: Descriptor, source: ImageSource, signal: AbortSignal) {
   const { digest, size } = descriptor;
   checkDocumentSize(room, descriptor);
-  if (!(await room.blobs.has(digest))) {
+  if (!(await isHere(room, descriptor, source))) {
     const what = `store config ${digest}`;
     await room.blobs.ingest(await source.blob(descriptor), { what, digest, size, maxBytes: size, signal });
+    await room.tenant.keep([digest]);
   }
   const bytes = checkDocument(descriptor, await room.blobs.read(digest));
   return parseImageConfig(bytes, `the config of image ${digest}`);
@@ -186,8 +190,8 @@ async function ingestLayer(
   const onBytes = (current: number): void => {
     if (current - reported >= reportBytes) report(current, "receiving");
   };
-  if (await room.blobs.has(digest)) {
-    if (source.isStore !== true) report(size, "already there");
+  if (await isHere(room, layer, source)) {
+    if (source.isStored?.(layer) !== true) report(size, "already there");
     return;
   }
   const origin = source.origin?.(layer);
@@ -197,8 +201,17 @@ async function ingestLayer(
     const what = `store blob ${digest}`;
     const bytes = await source.blob(layer);
     await room.blobs.ingest(bytes, { what, digest, size, maxBytes: room.limits.bytes, signal, onBytes });
+    await room.tenant.keep([digest]);
   }
   report(size, "received");
+}
+
+/** What another brought is brought again: else to name its digest would be enough to have it. */
+async function isHere(room: Room, descriptor: Descriptor, source: ImageSource): Promise<boolean> {
+  const { digest } = descriptor;
+  const isStored = source.isStored?.(descriptor);
+  if (isStored === undefined) return room.tenant.has(digest);
+  return isStored && (await room.blobs.has(digest));
 }
 
 interface Gathered {
@@ -240,15 +253,19 @@ async function finish(room: Room, image: Gathered, options: ImageOptions): Promi
   }
 }
 
-/** Gives an image that is there already its new names; false if it is not there, or somebody took its root away by hand. */
+/**
+ * Gives an image that is there already its new names. Not if somebody took its root away by hand; nor while the tenant has not
+ * brought each part of it.
+ */
 async function nameStored(
   room: Room,
   digest: Digest,
   references: readonly string[],
   indexes: readonly Digest[],
-): Promise<boolean> {
-  const row = (await room.catalogue.list()).find((each) => each.digest === digest);
-  if (row === undefined || (await room.roots.size(row.root)) === undefined) return false;
+): Promise<"named" | "absent" | "unproven"> {
+  const row = (await room.all.catalogue.list()).find((each) => each.digest === digest);
+  if (row === undefined || (await room.roots.size(row.root)) === undefined) return "absent";
+  for (const blob of row.blobs) if (!(await room.tenant.has(blob))) return "unproven";
   await room.catalogue.put(row, references, indexes);
-  return true;
+  return "named";
 }

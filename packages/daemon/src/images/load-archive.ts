@@ -1,4 +1,5 @@
 /** Reads an uploaded image archive: OCI layout or docker-archive in a tar; plain, gzip or zstd. */
+import { createReadStream } from "node:fs";
 import { UniError } from "@uni/contract/errors";
 import type { Digest } from "@uni/contract/ids";
 import { type Archive, openArchive } from "./archive.ts";
@@ -90,9 +91,9 @@ function checkCount(count: number, reference: string | undefined): void {
 /** For images whose blobs are in the store already. */
 export function storedSource(room: Room): ImageSource {
   return {
-    isStore: true,
+    isStored: () => true,
     manifest: ({ digest }) => room.blobs.read(digest),
-    blob: async ({ digest }) => [await room.blobs.read(digest)],
+    blob: async ({ digest }) => createReadStream(room.blobs.path(digest)),
   };
 }
 

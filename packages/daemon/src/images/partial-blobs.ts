@@ -5,7 +5,6 @@
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { constants, type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Digest } from "@uni/contract/ids";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import { ensureDirectory } from "../host/files.ts";
 
@@ -18,7 +17,7 @@ export interface PartialFile extends AsyncDisposable {
 
 export class PartialBlobs {
   readonly #directory: string;
-  readonly #writers = new KeyedQueue<Digest>();
+  readonly #writers = new KeyedQueue<string>();
   readonly #open = new Set<string>();
 
   constructor(directory: string) {
@@ -30,13 +29,12 @@ export class PartialBlobs {
   }
 
   /** One after the other for each blob: who comes second finds it whole, or goes on where the first was cut off. */
-  alone<T>(digest: Digest, task: () => Promise<T>): Promise<T> {
-    return this.#writers.run(digest, task);
+  alone<T>(name: string, task: () => Promise<T>): Promise<T> {
+    return this.#writers.run(name, task);
   }
 
   /** To be asked for within `alone`. */
-  async file(digest: Digest): Promise<PartialFile> {
-    const name = digest.slice("sha256:".length);
+  async file(name: string): Promise<PartialFile> {
     const path = join(this.#directory, name);
     this.#open.add(name);
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600).catch((error: unknown) => {
@@ -53,8 +51,8 @@ export class PartialBlobs {
     };
   }
 
-  remove(digest: Digest): Promise<void> {
-    return rm(join(this.#directory, digest.slice("sha256:".length)), { force: true });
+  remove(name: string): Promise<void> {
+    return rm(join(this.#directory, name), { force: true });
   }
 
   /** Removes what was left a day ago; returns the bytes. */

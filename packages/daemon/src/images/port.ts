@@ -1,7 +1,7 @@
 /** Container images as Uni sees them: a config and one read-only EROFS root, both found by digest. */
 import type { Readable } from "node:stream";
 import type { PullPolicy } from "@uni/contract/enums";
-import type { Digest } from "@uni/contract/ids";
+import type { AccountId, Digest } from "@uni/contract/ids";
 import type { FoundRepository, ImageFile, ImageLayer, SaveParams } from "@uni/contract/rpc";
 import type { AskAgent } from "./ssh-agent.ts";
 
@@ -148,6 +148,8 @@ export interface ImagesUsage {
 }
 
 export interface Images {
+  /** The same as another account has it: see docs/decisions/0019-whose-images.md. These are the machine's own account's, which sees all. */
+  of(account: AccountId): Images;
   /** `name`, `name:tag`, `name@sha256:…`, `sha256:…` or an unambiguous digest prefix of 6 or more digits; else `image_not_found`, with near names in the hint. */
   resolve(reference: string): Promise<Image>;
   /** Like `resolve`; undefined: it is not here, and may be had from a registry. */
@@ -158,6 +160,8 @@ export interface Images {
    */
   pull(reference: string, request: PullRequest, options: ImageOptions): Promise<Image>;
   list(): Promise<readonly Image[]>;
+  /** Who has the image; all, where it is for everybody. */
+  accountsOf(digest: Digest): Promise<readonly AccountId[]>;
   open(reference: string): Promise<ImageFiles>;
   /** Names in this machine's registry that have the term in them, best first. */
   search(term: string): Promise<readonly FoundRepository[]>;

@@ -55,7 +55,7 @@ async function unprepared(room: Room, text: string): Promise<Digest | undefined>
   if (digest !== undefined) {
     if ((await room.catalogue.list()).some((row) => row.digest === digest)) return undefined;
     const isKnown = await room.repositories.isDocument(digest);
-    return isKnown && (await room.blobs.has(digest)) ? digest : undefined;
+    return isKnown && (await room.tenant.sees(digest)) ? digest : undefined;
   }
   if (reference === undefined) return undefined;
   const named = await room.repositories.reference(nameOf(reference));

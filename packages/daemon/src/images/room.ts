@@ -11,12 +11,17 @@ import type { PartialBlobs } from "./partial-blobs.ts";
 import type { PulledReferences } from "./prune-pulled.ts";
 import type { Roots } from "./roots.ts";
 import type { Scratch } from "./scratch.ts";
+import type { Tenant } from "./tenancy/tenant.ts";
 
 export interface Room {
   readonly clock: Clock;
   readonly log: Log;
+  /** As the tenant sees them; see tenancy/view.ts. */
   readonly catalogue: Catalogue;
   readonly repositories: RepositoryCatalogue;
+  readonly tenant: Tenant;
+  /** Of everybody, under the names that are kept: for what looks after the whole store. */
+  readonly all: { readonly catalogue: Catalogue; readonly repositories: RepositoryCatalogue };
   readonly pulled: PulledReferences;
   readonly blobs: BlobStore;
   readonly partials: PartialBlobs;

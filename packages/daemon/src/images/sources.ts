@@ -28,6 +28,6 @@ export interface Stretch {
 }
 
 export interface ImageSource extends ManifestSource, BlobSource {
-  /** It is the store itself: that its blobs are there is not worth a word. */
-  readonly isStore?: true;
+  /** The blob is in the store, and is its own: that it is there is not worth a word. False: it is not to be had. */
+  isStored?(descriptor: Descriptor): boolean | undefined;
 }

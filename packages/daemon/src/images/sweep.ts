@@ -23,8 +23,8 @@ export function sweep(
 
 /** To be called within the catalogue queue, so that no row is written between reading the rows and removing files. */
 export async function sweepStore(room: Room): Promise<number> {
-  const roots = new Set((await room.catalogue.list()).map(({ root }) => root));
-  const needed = await room.repositories.needed(room.clock.now() - freshMs);
+  const roots = new Set((await room.all.catalogue.list()).map(({ root }) => root));
+  const needed = await room.all.repositories.needed(room.clock.now() - freshMs);
   return (
     room.blobs.sweep((digest) => needed.has(digest) || room.leases.has(digest)) +
     room.roots.sweep((key) => roots.has(key) || room.leases.has(key))
@@ -34,13 +34,13 @@ export async function sweepStore(room: Room): Promise<number> {
 async function removeUntagged(room: Room): Promise<void> {
   const cutoff = room.clock.now() - freshMs;
   for (const { repository, digest, since } of untaggedManifests(await repositoryState(room))) {
-    if (since <= cutoff) await room.repositories.remove(repository, "manifest", [digest]);
+    if (since <= cutoff) await room.all.repositories.remove(repository, "manifest", [digest]);
   }
 }
 
 async function removeNameless(room: Room, inUse: (digest: Digest) => readonly string[]): Promise<void> {
-  for (const { digest, references } of await room.catalogue.list()) {
+  for (const { digest, references } of await room.all.catalogue.list()) {
     const isHeld = references.length > 0 || room.leases.has(digest) || inUse(digest).length > 0;
-    if (!isHeld) await room.catalogue.delete(digest);
+    if (!isHeld) await room.all.catalogue.delete(digest);
   }
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { systemClock } from "../base/clock.ts";
 import { silentLog } from "../base/log.ts";
+import { createBlobHolders } from "../store/blob-holders.ts";
 import { createImageCatalogue } from "../store/images.ts";
 import { openDatabase } from "../store/open.ts";
 import { createPulledReferences } from "../store/pulled-references.ts";
@@ -36,6 +37,7 @@ export async function withStore(
       directory: join(directory, "images"),
       catalogue,
       repositories: createRepositoryCatalogue(db),
+      holders: createBlobHolders(db),
       remote,
       pulled: createPulledReferences(db),
       architecture: "amd64",

@@ -7,7 +7,7 @@ import { freshMs } from "./sweep.ts";
 
 export function imagesUsage(room: Room, inUse: (digest: Digest) => readonly string[]): Promise<ImagesUsage> {
   return room.catalogueQueue.run("catalogue", async () => {
-    const rows = await room.catalogue.list();
+    const rows = await room.all.catalogue.list();
     const staying = rows.filter(
       ({ digest, references }) =>
         references.length > 0 || room.leases.has(digest) || inUse(digest).length > 0,
@@ -39,13 +39,13 @@ function sum<Key>(sizes: ReadonlyMap<Key, number>, counts: (key: Key) => boolean
 /** As `Repositories.needed` has it, but without removing a row. */
 async function neededBeside(room: Room, staying: readonly ImageRow[]): Promise<ReadonlySet<Digest>> {
   const cutoff = room.clock.now() - freshMs;
-  const contents = await room.repositories.contents();
-  const { names } = await room.repositories.links();
+  const contents = await room.all.repositories.contents();
+  const { names } = await room.all.repositories.links();
   const namesOf = Map.groupBy(names, ({ manifest }) => manifest);
   const needed = new Set<Digest>();
   const pending: Digest[] = [
     ...staying.flatMap(({ blobs }) => blobs),
-    ...(await room.catalogue.references()).map(({ target }) => target),
+    ...(await room.all.catalogue.references()).map(({ target }) => target),
     ...contents
       .filter(({ kind, since }) => kind === "manifest" || since > cutoff)
       .map(({ digest }) => digest),

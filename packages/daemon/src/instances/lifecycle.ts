@@ -2,7 +2,7 @@
  * What the owner loop needs done outside this room; `operations/` does it and `main/` hands it in. Each function may fail
  * at any step and must then leave nothing behind of what it began.
  */
-import type { Digest } from "@uni/contract/ids";
+import type { AccountId, Digest } from "@uni/contract/ids";
 import type { ImageReference } from "@uni/contract/resources/image-spec";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { GuestChannel, GuestEvent } from "../guest/port.ts";
@@ -94,6 +94,6 @@ export interface Lifecycle extends SleepLifecycle {
   /** Pulls what is missing of it; says how its specification is then. */
   bringMedia(record: InstanceRecord, signal: AbortSignal): Promise<Partial<InstanceSpec>>;
   /** Waits for its registry if it is not here. */
-  resolveImage(image: ImageReference): Promise<ChangedImage>;
-  resolveRoms(parts: readonly RomPart[]): Promise<ResolvedRoms>;
+  resolveImage(account: AccountId, image: ImageReference): Promise<ChangedImage>;
+  resolveRoms(account: AccountId, parts: readonly RomPart[]): Promise<ResolvedRoms>;
 }

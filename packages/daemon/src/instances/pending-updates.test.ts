@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
+import type { AccountId } from "@uni/contract/ids";
 import type { ImageReference } from "@uni/contract/resources/image-spec";
 import type { InstanceUpdate } from "@uni/contract/resources/instance";
 import { applyPending, updateInstance } from "./pending-updates.ts";
@@ -11,7 +12,7 @@ import { digestOf, idOf, recordOf, resolveNothing, romOf, withRegistry } from ".
 const id = idOf(1);
 const lifecycle = {
   resolveRoms: resolveNothing,
-  async resolveImage(given: ImageReference) {
+  async resolveImage(_account: AccountId, given: ImageReference) {
     const reference = typeof given === "string" ? given : given.url;
     if (reference !== "new") throw new UniError("image_not_found", `find image ${reference}`);
     return { reference, digest: digestOf("1") };

@@ -23,7 +23,10 @@ export async function updateInstance(
   update: InstanceUpdate,
 ): Promise<void> {
   if (update.prop !== "roms" || update.op === "del") return changeOrKeep(deps, id, update);
-  const { roms: value, release } = await deps.lifecycle.resolveRoms(update.value as readonly RomPart[]);
+  const { roms: value, release } = await deps.lifecycle.resolveRoms(
+    deps.registry.get(id).account,
+    update.value as readonly RomPart[],
+  );
   await changeOrKeep(deps, id, { ...update, value }).finally(release);
 }
 
@@ -104,7 +107,7 @@ async function newImage(
       `${update.op} the image of instance '${record.name}': it can only be set`,
     );
   }
-  const image = await lifecycle.resolveImage(update.value as ImageReference);
+  const image = await lifecycle.resolveImage(record.account, update.value as ImageReference);
   const media = missingMedia(null, record.spec.media?.roms ?? []);
   return { imageReference: image.reference, imageDigest: image.digest, media };
 }

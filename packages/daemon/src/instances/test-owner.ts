@@ -119,7 +119,7 @@ export class OwnerWorld {
       erase: alive,
       resolveRoms: resolveNothing,
       bringMedia: async () => ({ media: null }),
-      resolveImage: async (given) => ({
+      resolveImage: async (_account, given) => ({
         reference: typeof given === "string" ? given : given.url,
         digest: digestOf("1"),
       }),

@@ -1,5 +1,5 @@
 /** Records and a registry over a store in memory, for the tests of this room and of those above it. */
-import { asAccountId, asInstanceId, type Digest, type InstanceId } from "@uni/contract/ids";
+import { type AccountId, asAccountId, asInstanceId, type Digest, type InstanceId } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import { ensureAccount } from "../store/accounts.ts";
@@ -68,7 +68,7 @@ export const romOf = (name: string, content = name): Rom => ({
 });
 
 /** As a lifecycle's, without any files. */
-export const resolveNothing = async (parts: readonly RomPart[]) => ({
+export const resolveNothing = async (_account: AccountId, parts: readonly RomPart[]) => ({
   roms: parts.map(({ name }) => romOf(name)),
   release() {},
 });

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
-import { asAccountId, asInstanceId, type Digest } from "@uni/contract/ids";
+import { type AccountId, asAccountId, asInstanceId, type Digest } from "@uni/contract/ids";
 import type { ImageReference } from "@uni/contract/resources/image-spec";
 import { silentLog } from "../base/log.ts";
 import { ManualClock } from "../base/manual-clock.ts";
@@ -169,7 +169,7 @@ export class FakeWorld implements Lifecycle {
     return { imageDigest: image.image.digest, media: null };
   }
 
-  async resolveImage(given: ImageReference) {
+  async resolveImage(_account: AccountId, given: ImageReference) {
     const reference = typeof given === "string" ? given : given.url;
     return { reference, digest: `sha256:${"1".repeat(64)}` as Digest };
   }

@@ -78,7 +78,7 @@ export function createAutoscalePort({
     async set(account, reference, request, { template: wanted, roms }) {
       const group = find(account, reference);
       const { id, content } = saved.resolve("template", account, wanted);
-      const resolved = await resolveRoms(surroundings, roms);
+      const resolved = await resolveRoms(surroundings, account, roms);
       try {
         mergeRoms(content.spec.roms, resolved.roms);
       } finally {

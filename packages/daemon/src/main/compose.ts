@@ -13,6 +13,7 @@ import { createImages } from "../images/images.ts";
 import { Pins } from "../images/pins/pins.ts";
 import { createRemote } from "../images/remote/client.ts";
 import { RomFiles } from "../images/rom-files.ts";
+import type { Accounts } from "../images/tenancy/names.ts";
 import { createKernels } from "../kernels/kernels.ts";
 import { createNetwork } from "../network/network.ts";
 import { choosePool } from "../network/pool.ts";
@@ -20,6 +21,7 @@ import { directoriesBelow } from "../operations/directories.ts";
 import type { NodeLimits } from "../operations/node-limits.ts";
 import type { RegistryDependencies } from "../registry/port.ts";
 import { ensureAccount, listAccounts } from "../store/accounts.ts";
+import { createBlobHolders } from "../store/blob-holders.ts";
 import { createImageCatalogue } from "../store/images.ts";
 import { openDatabase } from "../store/open.ts";
 import { createPulledReferences } from "../store/pulled-references.ts";
@@ -37,6 +39,7 @@ import { NodeVmm } from "./node-vmm.ts";
 import { recover } from "./recover.ts";
 import { namespaces, registryHosts, registryKey } from "./registry.ts";
 import { startStandingWork } from "./standing-work.ts";
+import { imageUsers } from "./users.ts";
 
 export interface Composition {
   readonly api: ApiDependencies;
@@ -91,6 +94,8 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     probe: (boot) => probeAccelerator({ ...vmmOptions, boot }),
     create: (accelerator) => createQemuVmm({ ...vmmOptions, cacheBytes: config.bootCacheBytes, accelerator }),
   });
+  const [machine = { id: admin, name: "admin" }, ...others] = await listAccounts(db);
+  const accounts: Accounts = [machine, ...others];
   const remote = createRemote({
     clock,
     log: log.child({ room: "images" }),
@@ -105,6 +110,9 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     directory: join(dataDirectory, "images"),
     catalogue: createImageCatalogue(db),
     repositories: createRepositoryCatalogue(db),
+    holders: createBlobHolders(db),
+    accounts,
+    isUsed: (digest, account) => imageUsers(core.shared, digest, account).length > 0,
     ownHosts: () => registryHosts(surroundings.address()),
     pulled: createPulledReferences(db),
     pullTimeoutMs: config.pullTimeoutMs,
@@ -114,7 +122,8 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     db,
     clock,
     log: log.child({ room: "images" }),
-    pull: (url, request, signal) => images.pull(url, request, { signal, onProgress() {} }),
+    pull: (account, url, request, signal) =>
+      images.of(account).pull(url, request, { signal, onProgress() {} }),
   });
   await undo.add("pins", () => pins.close());
   const romFiles = await RomFiles.open(directories.roms);
@@ -160,7 +169,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
       edge,
       authenticate,
     },
-    accounts: await listAccounts(db),
+    accounts,
     limits: nodeLimits(),
     layers: createWritableLayers(join(dataDirectory, "disks"), join(dataDirectory, "layers")),
     socketAccount: admin,
@@ -175,7 +184,7 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
   return {
     api: core.api,
     registry: {
-      repositories: images.repositories,
+      repositoriesOf: (account) => images.of(account).repositories,
       authenticate,
       namespaceOf: await namespaces(db, admin),
       key: await registryKey(dataDirectory),

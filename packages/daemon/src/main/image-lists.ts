@@ -1,44 +1,42 @@
-/** Images as the REST API lists them: who may use them, what they are called there, and which are pinned. */
-import type { AccountId } from "@uni/contract/ids";
+/** Images as the REST API lists them: who has them, what they are called there, and which are pinned. */
+import type { AccountId, Digest } from "@uni/contract/ids";
 import type { Image as WireImage } from "@uni/contract/resources/image";
 import type { ImageFilter } from "../api/images-port.ts";
-import type { Pins } from "../images/pins/pins.ts";
 import type { Image } from "../images/port.ts";
-import type { AccountRow } from "../store/accounts.ts";
 
-export interface ImageListDependencies {
-  readonly pins: Pick<Pins, "all" | "holding">;
-  /** The machine's own first: it may use all there is. */
-  readonly accounts: readonly AccountRow[];
+export interface ImageLists {
+  /** Who has an image, as far as whoever asks may know. */
+  readonly accountsOf: (digest: Digest) => Promise<readonly AccountId[]>;
+  readonly isPinned: (digest: Digest) => boolean;
+  readonly nameOf: (account: AccountId) => string | undefined;
 }
 
-export function listFor(
-  images: readonly Image[],
-  { account, filter }: { readonly account: AccountId; readonly filter: ImageFilter },
-  deps: ImageListDependencies,
-): readonly WireImage[] {
-  return images
-    .filter((image) => usersOf(image, deps.accounts).some(({ id }) => id === account))
-    .filter((image) => fits(image, filter))
-    .map((image) => ({ ...toWire(image, deps), tags: [...image.references, image.digest] }));
-}
-
-export function listStore(
+/** With their names and digests. */
+export const listImages = (
   images: readonly Image[],
   filter: ImageFilter,
-  deps: ImageListDependencies,
-): readonly WireImage[] {
-  return images
-    .filter((image) => fits(image, filter))
-    .map((image) => ({ ...toWire(image, deps), tags: [...new Set(image.references.map(tagOf))] }));
-}
+  lists: ImageLists,
+): Promise<readonly WireImage[]> =>
+  Promise.all(
+    images
+      .filter((image) => fits(image, filter))
+      .map(async (image) => ({ ...(await toWire(image, lists)), tags: [...image.references, image.digest] })),
+  );
 
-/** An account has the names that begin with its own; what begins with nobody's name is for all. */
-function usersOf({ references }: Image, accounts: readonly AccountRow[]): readonly AccountRow[] {
-  const owners = references.map((reference) => accounts.find(({ name }) => reference.startsWith(`${name}/`)));
-  if (owners.length === 0 || owners.includes(undefined)) return accounts;
-  return accounts.filter((account, index) => index === 0 || owners.includes(account));
-}
+/** With bare tags. */
+export const listStore = (
+  images: readonly Image[],
+  filter: ImageFilter,
+  lists: ImageLists,
+): Promise<readonly WireImage[]> =>
+  Promise.all(
+    images
+      .filter((image) => fits(image, filter))
+      .map(async (image) => ({
+        ...(await toWire(image, lists)),
+        tags: [...new Set(image.references.map(tagOf))],
+      })),
+  );
 
 const tagOf = (reference: string): string => reference.slice(reference.lastIndexOf(":") + 1);
 
@@ -47,7 +45,7 @@ const fits = ({ digest, references }: Image, filter: ImageFilter): boolean =>
   (filter.digest === undefined || filter.digest === digest) &&
   (filter.tag === undefined || references.some((each) => each === filter.tag || tagOf(each) === filter.tag));
 
-function toWire(image: Image, { pins, accounts }: ImageListDependencies): WireImage {
+async function toWire(image: Image, { accountsOf, isPinned, nameOf }: ImageLists): Promise<WireImage> {
   const name = image.references[0]?.replace(/:[^:/]+$/, "") ?? "image";
   return {
     url: `${name}@${image.digest}`,
@@ -56,8 +54,8 @@ function toWire(image: Image, { pins, accounts }: ImageListDependencies): WireIm
     size_in_bytes: image.sizeBytes,
     args: [...image.config.entrypoint, ...image.config.cmd],
     env: { ...image.config.env },
-    users: usersOf(image, accounts).map((account) => account.name),
-    ...(pins.holding(image.digest).length === 0 ? {} : { persistent: true }),
+    users: (await accountsOf(image.digest)).flatMap((id) => nameOf(id) ?? []),
+    ...(isPinned(image.digest) ? { persistent: true } : {}),
     digest: image.digest,
   };
 }

@@ -5,22 +5,23 @@ import type { Images } from "../images/port.ts";
 import { parseReference } from "../images/reference.ts";
 import { pullRequestOf } from "./pull-request.ts";
 
-export function createPinsPort(images: Images, pins: Pins) {
+/** `images` are those of the account. */
+export function createPinsPort(images: Images, pins: Pins, account: AccountId) {
   return {
-    async pin(account: AccountId, item: PinImageItem, waitMs: number): Promise<PinnedImage> {
+    async pin(item: PinImageItem, waitMs: number): Promise<PinnedImage> {
       const { url, autokill } = item;
       parseReference(url);
       const request = { account, url, pull: pullRequestOf(item), idleMs: autokill?.time_ms ?? 0 };
       return show(images, await pins.pin(request, waitMs));
     },
-    pins: (account: AccountId) =>
+    pins: () =>
       Promise.all(
         pins
           .all()
           .filter((row) => row.account === account)
           .map((row) => show(images, row)),
       ),
-    async unpin(account: AccountId, uuid: string) {
+    async unpin(uuid: string) {
       const row = await pins.unpin(account, uuid);
       return { uuid, name: nameOf(row) };
     },

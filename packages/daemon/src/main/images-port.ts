@@ -1,16 +1,19 @@
-import type { Digest } from "@uni/contract/ids";
+import type { AccountId, Digest } from "@uni/contract/ids";
 import type { ImageDetail } from "@uni/contract/rpc";
-import type { ImagesPort } from "../api/images-port.ts";
+import type { AccountImages, ImagesPort } from "../api/images-port.ts";
 import type { Pins } from "../images/pins/pins.ts";
 import type { Image, Images } from "../images/port.ts";
+import type { AccountRow } from "../store/accounts.ts";
 import type { Vmm } from "../vmm/port.ts";
 import { buildRequest } from "./build-request.ts";
-import { type ImageListDependencies, listFor, listStore } from "./image-lists.ts";
+import { listImages, listStore } from "./image-lists.ts";
 import { createPinsPort } from "./image-pins.ts";
 import { imageUsers, type Users } from "./users.ts";
 
-export interface ImagesPortDependencies extends Users, ImageListDependencies {
+export interface ImagesPortDependencies extends Users {
   readonly pins: Pins;
+  /** The machine's own first. */
+  readonly accounts: readonly AccountRow[];
 }
 
 export function createImagesPort(
@@ -18,13 +21,39 @@ export function createImagesPort(
   deps: ImagesPortDependencies,
   trimCache: Vmm["trimCache"],
 ): ImagesPort {
-  const usersOf = (digest: Digest) => imageUsers(deps, digest);
+  const [machine] = deps.accounts;
+  return {
+    of(account) {
+      const isMachine = account === machine?.id;
+      return ofAccount(images.of(account), deps, { account, isMachine, trimCache });
+    },
+  };
+}
+
+interface Whose {
+  readonly account: AccountId;
+  /** The machine's own account sees and may do everything. */
+  readonly isMachine: boolean;
+  readonly trimCache: Vmm["trimCache"];
+}
+
+function ofAccount(
+  images: Images,
+  deps: ImagesPortDependencies,
+  { account, isMachine, trimCache }: Whose,
+): AccountImages {
+  const usersOf = (digest: Digest) => imageUsers(deps, digest, isMachine ? undefined : account);
   const detail = (image: Image): ImageDetail => ({ ...toDetail(image), used_by: usersOf(image.digest) });
+  const lists = {
+    accountsOf: async (digest: Digest) => (isMachine ? await images.accountsOf(digest) : [account]),
+    isPinned: (digest: Digest) => deps.pins.holding(digest, isMachine ? undefined : account).length > 0,
+    nameOf: (id: AccountId) => deps.accounts.find((each) => each.id === id)?.name,
+  };
 
   return {
-    list: async (account, filter) => listFor(await images.list(), { account, filter }, deps),
-    store: async (filter) => listStore(await images.list(), filter, deps),
-    ...createPinsPort(images, deps.pins),
+    list: async (filter) => listImages(await images.list(), filter, lists),
+    store: async (filter) => listStore(await images.list(), filter, lists),
+    ...createPinsPort(images, deps.pins, account),
     details: async () => (await images.list()).map(detail),
     detail: async (reference) => detail(await images.resolve(reference)),
     history: (reference) => images.history(reference),
@@ -47,7 +76,7 @@ export function createImagesPort(
     tag: (source, reference) => images.tag(source, reference),
     async prune({ buildCache, bootCache }) {
       const freed = await images.collect({ inUse: usersOf, untagged: true, buildCache });
-      return freed + (await trimCache({ all: bootCache }));
+      return isMachine ? freed + (await trimCache({ all: bootCache })) : freed;
     },
     async pull({ reference, policy = "always", credentials }, onProgress, signal) {
       return detail(await images.pull(reference, { policy, credentials }, { onProgress, signal }));

@@ -38,7 +38,7 @@ test("prune removes images and boot snapshots; more of each if it is asked to", 
       ...createFakeImages(),
       collect: async (options) => (options?.buildCache ? 2000 : 1000),
     };
-    const port = createImagesPort(images, { registry, saved, pins, accounts }, trimCache);
+    const port = createImagesPort(images, { registry, saved, pins, accounts }, trimCache).of(account);
     assert.equal(await port.prune({ buildCache: false, bootCache: false }), 1050);
     assert.equal(await port.prune({ buildCache: true, bootCache: false }), 2050);
     assert.equal(await port.prune({ buildCache: false, bootCache: true }), 1500);
@@ -51,8 +51,10 @@ test("images: listed by digest and tag, shown with who uses them", async () => {
     recordOf(2, { name: "db", spec: { imageDigest: digestOf("9") } }),
   ];
   await withRegistry(records, async (registry) => {
-    const port = createImagesPort(createFakeImages(), { registry, saved, pins, accounts }, trimCache);
-    const count = async (filter: object) => (await port.list(account, filter as never)).length;
+    const port = createImagesPort(createFakeImages(), { registry, saved, pins, accounts }, trimCache).of(
+      account,
+    );
+    const count = async (filter: object) => (await port.list(filter as never)).length;
     assert.equal(await count({}), 1);
     assert.equal(await count({ digest: fakeImage.digest }), 1);
     assert.equal(await count({ digest: digestOf("9") }), 0);
@@ -64,46 +66,37 @@ test("images: listed by digest and tag, shown with who uses them", async () => {
     ] as const) {
       assert.equal(await count({ tag }), found, tag);
     }
-    const [listed] = await port.list(account, {} as never);
+    const [listed] = await port.list({});
     assert.equal(listed?.url, `hello@${fakeImage.digest}`);
     assert.equal(listed?.initrd_or_rom, false);
     assert.deepEqual((await port.detail("hello")).used_by, ["web"]);
   });
 });
 
-test("images: an account has what is below its name and what is nobody's; the machine's own account has all", async () => {
-  await withRegistry([], async (registry) => {
-    const image = (digit: string, ...references: string[]) => ({
-      ...fakeImage,
-      digest: digestOf(digit),
-      references,
-    });
-    const all = [image("1", "team/web:1"), image("2", "hello:latest"), image("3", "admin/x:1"), image("4")];
-    const images: Images = { ...createFakeImages(), list: async () => all };
-    const pinned = { holding: (digest: string) => (digest === digestOf("1") ? ["a pin"] : []) };
+test("images: the machine's own account is told who has and pinned them, others of themselves alone", async () => {
+  await withRegistry([recordOf(1, { name: "web" })], async (registry) => {
+    const images: Images = {
+      ...createFakeImages(),
+      list: async () => [{ ...fakeImage, references: ["hello:latest", "team/web:1"] }],
+      accountsOf: async () => [account, otherAccount],
+    };
+    const own = { holding: (_digest: string, of?: AccountId) => (of === otherAccount ? [] : ["a pin"]) };
     const port = createImagesPort(
       images,
-      { registry, saved, pins: pinned as unknown as Pins, accounts },
+      { registry, saved, pins: own as unknown as Pins, accounts },
       trimCache,
     );
-    const digests = async (id: AccountId) => (await port.list(id, {})).map(({ digest }) => digest);
-    assert.deepEqual(await digests(account), ["1", "2", "3", "4"].map(digestOf));
-    assert.deepEqual(await digests(otherAccount), ["1", "2", "4"].map(digestOf));
-    const [own, shared] = await port.list(otherAccount, {});
+    const [whole] = await port.of(account).list({});
+    assert.deepEqual([whole?.users, whole?.persistent], [["admin", "team"], true]);
+    assert.deepEqual(whole?.tags, ["hello:latest", "team/web:1", fakeImage.digest]);
+    const [part] = await port.of(otherAccount).list({});
+    assert.deepEqual([part?.users, part?.persistent], [["team"], undefined]);
     assert.deepEqual(
-      [own?.users, shared?.users],
-      [
-        ["admin", "team"],
-        ["admin", "team"],
-      ],
+      (await port.of(otherAccount).store({})).map(({ tags }) => tags),
+      [["latest", "1"]],
     );
-    assert.deepEqual((await port.list(account, { digest: digestOf("3") }))[0]?.users, ["admin"]);
-    assert.deepEqual([own?.persistent, shared?.persistent], [true, undefined]);
-    assert.deepEqual(own?.tags, ["team/web:1", digestOf("1")]);
-    assert.deepEqual(
-      (await port.store({ tag: "1" })).map(({ tags }) => tags),
-      [["1"], ["1"]],
-    );
+    assert.deepEqual((await port.of(otherAccount).detail("hello")).used_by, []);
+    assert.equal(await port.of(otherAccount).prune({ buildCache: true, bootCache: true }), 0);
   });
 });
 
@@ -120,7 +113,7 @@ test("images: a removal is told who uses what; a build gets its secrets decoded 
         return fakeImage;
       },
     };
-    const port = createImagesPort(images, { registry, saved, pins, accounts }, trimCache);
+    const port = createImagesPort(images, { registry, saved, pins, accounts }, trimCache).of(account);
     await assert.rejects(port.remove("hello"), /^UniError: web$/);
     const nothing = { upload: Readable.from([]), ask: undefined };
     const ssh = { default: [Buffer.from("k3y").toString("base64")] };

@@ -135,7 +135,7 @@ export async function startDaemon(
     network: mortal(host.network),
     romFiles: await RomFiles.open(directories.roms),
     layers: createFakeLayers(directories.layers),
-    pins: await Pins.open({ db, clock, log, pull: (url) => images.resolve(url) }),
+    pins: await Pins.open({ db, clock, log, pull: (_account, url) => images.resolve(url) }),
     remote: { check: async () => {} },
     edge: pretendedEdge(host),
     address: () => undefined,

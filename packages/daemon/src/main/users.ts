@@ -1,5 +1,5 @@
 /** Who needs an image or a kernel: instances, and what is kept to make instances of. By name. */
-import type { Digest } from "@uni/contract/ids";
+import type { AccountId, Digest } from "@uni/contract/ids";
 import type { Pins } from "../images/pins/pins.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
@@ -13,15 +13,20 @@ export interface Users {
   readonly saved: Pick<SavedInstances, "all">;
 }
 
-/** Of an image; a pin of it is one. */
-export const imageUsers = (users: Users, digest: Digest): string[] => [
-  ...instancesOf(users, digest),
-  ...users.pins.holding(digest),
+/** Of an image; a pin of it is one. Those of the account, or of any. */
+export const imageUsers = (users: Users, digest: Digest, account?: AccountId): string[] => [
+  ...instancesOf(users, digest, account),
+  ...users.pins.holding(digest, account),
 ];
 
-export const instancesOf = ({ registry, saved }: Omit<Users, "pins">, digest: Digest): string[] => [
+export const instancesOf = (
+  { registry, saved }: Omit<Users, "pins">,
+  digest: Digest,
+  account?: AccountId,
+): string[] => [
   ...registry
     .all()
+    .filter((record) => account === undefined || record.account === account)
     .filter(
       (record) =>
         record.spec.imageDigest === digest || romContentsOfRecord(record).includes(`image:${digest}`),
@@ -29,6 +34,7 @@ export const instancesOf = ({ registry, saved }: Omit<Users, "pins">, digest: Di
     .map(({ name }) => name),
   ...saved
     .all()
+    .filter((each) => account === undefined || each.account === account)
     .filter(
       (each) =>
         each.content.spec.imageDigest === digest || romContentsOfSaved(each).includes(`image:${digest}`),

@@ -31,7 +31,7 @@ export async function createFrom(
   const inherited = inheritSpec(model.spec, request);
   // The model may be removed meanwhile.
   const held = deps.romFiles.hold(filesOf(romContentsOf(model.spec, model.snapshot)));
-  const { roms: asked, release } = await resolveRoms(deps, request.roms ?? []).catch((error) => {
+  const { roms: asked, release } = await resolveRoms(deps, account, request.roms ?? []).catch((error) => {
     held();
     throw error;
   });

@@ -101,10 +101,14 @@ export function createFakeImages(): Images {
     throw new UniError("image_not_found", `find image '${reference}': no such image`);
   };
   return {
+    of(): Images {
+      return this as Images;
+    },
     resolve,
     pull: resolve,
     find: (reference) => resolve(reference).catch(() => undefined),
     list: async () => [fakeImage],
+    accountsOf: async () => [],
     open: no,
     push: no,
     search: async () => [],

@@ -43,7 +43,7 @@ export async function createInstances(
     });
   }
   if (request.name !== undefined) refuseTakenName(deps.registry, account, request.name);
-  const found = await findImage(deps.images, request.image);
+  const found = await findImage(deps.images.of(account), request.image);
   const { reference, image, pull } = found;
   if (image !== undefined) refuseMissingLibraries(image, request.entrypoint, "create instance");
   const byLabels = asksLabels(request);
@@ -51,9 +51,9 @@ export async function createInstances(
     ...makeSpec(request, found),
     ...(image !== undefined && byLabels ? imageDefaults(image) : {}),
   };
-  const { here, missing } = await splitRoms(deps.images, request.roms ?? []);
+  const { here, missing } = await splitRoms(deps.images.of(account), request.roms ?? []);
   const media = missingMedia(image === undefined ? { pull, byLabels } : null, missing);
-  const { roms, release } = await resolveRoms(deps, here);
+  const { roms, release } = await resolveRoms(deps, account, here);
   const spec = { ...made, roms, media, ...more };
   const inserted = insertInstances(deps, account, request, { spec, origin: null, namedAfter: reference });
   return inserted.finally(release);

@@ -57,12 +57,13 @@ export function createLifecycle(deps: LifecycleDependencies): Lifecycle {
       await removeTree(deps.directories.machine(record.id));
       await removeTree(deps.directories.instance(record.id));
     },
-    bringMedia: (record, signal) => bringMedia(deps.images, record, signal),
-    async resolveImage(given) {
-      const { reference, image } = await findOrPull(deps.images, given, new AbortController().signal);
+    bringMedia: (record, signal) => bringMedia(deps.images.of(record.account), record, signal),
+    async resolveImage(account, given) {
+      const images = deps.images.of(account);
+      const { reference, image } = await findOrPull(images, given, new AbortController().signal);
       return { reference, digest: image.digest };
     },
-    resolveRoms: (parts) => resolveRoms(deps, parts),
+    resolveRoms: (account, parts) => resolveRoms(deps, account, parts),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What is on ROMs: the root of an image, or an image made of files. */
 import { toUniError, UniError } from "@uni/contract/errors";
+import type { AccountId } from "@uni/contract/ids";
 import type { RomPart } from "@uni/contract/resources/instance-parts";
 import type { Images } from "../images/port.ts";
 import type { RomFiles } from "../images/rom-files.ts";
@@ -16,6 +17,7 @@ export interface RomDependencies {
 /** Waits for a registry where images are not here. */
 export async function resolveRoms(
   deps: RomDependencies,
+  account: AccountId,
   parts: readonly RomPart[],
   signal: AbortSignal = new AbortController().signal,
 ): Promise<ResolvedRoms> {
@@ -27,7 +29,7 @@ export async function resolveRoms(
     const roms: Rom[] = [];
     for (const { name, at = null, image, files = [] } of parts) {
       if (image !== undefined) {
-        const { reference, image: found } = await findOrPull(deps.images, image, signal);
+        const { reference, image: found } = await findOrPull(deps.images.of(account), image, signal);
         roms.push({ name, at, content: `image:${found.digest}`, source: { image: reference } });
         continue;
       }

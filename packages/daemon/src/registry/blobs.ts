@@ -12,14 +12,14 @@ interface Blob {
 }
 
 export async function serveBlob(exchange: Exchange, blob: Blob): Promise<FastifyReply> {
-  const { deps, request, reply } = exchange;
+  const { repositories, request, reply } = exchange;
   const { repository, digest } = blob;
   switch (request.method) {
     case "GET":
     case "HEAD":
       return await sendBlob(exchange, blob);
     case "DELETE":
-      await deps.repositories.removeBlob(repository, digest);
+      await repositories.removeBlob(repository, digest);
       return reply.code(202).send();
     default:
       throw refusal("UNSUPPORTED", 405, `${request.method} is not for blobs`);
@@ -27,8 +27,8 @@ export async function serveBlob(exchange: Exchange, blob: Blob): Promise<Fastify
 }
 
 async function sendBlob(exchange: Exchange, { repository, digest }: Blob): Promise<FastifyReply> {
-  const { deps, request, reply } = exchange;
-  const blob = await deps.repositories.blob(repository, digest);
+  const { deps, repositories, request, reply } = exchange;
+  const blob = await repositories.blob(repository, digest);
   if (blob === undefined) throw refusal("BLOB_UNKNOWN", 404, `"${repository}" has no blob ${digest}`);
   const { size } = blob;
   const etag = `"${digest}"`;
@@ -43,7 +43,7 @@ async function sendBlob(exchange: Exchange, { repository, digest }: Blob): Promi
   if (request.method === "HEAD") {
     // Who will push a manifest next counts on what it was told is there.
     if (exchange.access.may(exchange.visitor, repository, "push")) {
-      await deps.repositories.keepBlob(repository, digest);
+      await repositories.keepBlob(repository, digest);
     }
     return reply.header("content-length", size).send();
   }

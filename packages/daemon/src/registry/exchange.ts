@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Repositories } from "../images/repositories/port.ts";
 import type { Access, Visitor } from "./access.ts";
 import type { RegistryDependencies } from "./port.ts";
 
@@ -7,6 +8,8 @@ export interface Exchange {
   readonly deps: RegistryDependencies;
   readonly access: Access;
   readonly visitor: Visitor;
+  /** As the visitor sees them. */
+  readonly repositories: Repositories;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly query: URLSearchParams;

@@ -10,7 +10,7 @@ const mostReferrers = 64;
 
 export async function serveTags(exchange: Exchange, repository: string): Promise<FastifyReply> {
   requireGet(exchange);
-  const tags = await exchange.deps.repositories.tags(repository);
+  const tags = await exchange.repositories.tags(repository);
   if (tags === undefined) throw refusal("NAME_UNKNOWN", 404, `there is no repository "${repository}"`);
   return exchange.reply.send({ name: repository, tags: page(exchange, tags) });
 }
@@ -18,8 +18,8 @@ export async function serveTags(exchange: Exchange, repository: string): Promise
 /** No part of the specification; what Docker's registry has always had. */
 export async function serveCatalog(exchange: Exchange): Promise<FastifyReply> {
   requireGet(exchange);
-  const { deps, access, visitor, reply } = exchange;
-  const all = await deps.repositories.names();
+  const { repositories, access, visitor, reply } = exchange;
+  const all = await repositories.names();
   const own = all.filter((repository) => access.owns(visitor.account, repository));
   return reply.send({ repositories: page(exchange, own) });
 }
@@ -29,9 +29,9 @@ export async function serveReferrers(
   { repository, digest }: { readonly repository: string; readonly digest: Digest },
 ): Promise<FastifyReply> {
   requireGet(exchange);
-  const { deps, query, reply } = exchange;
+  const { repositories, query, reply } = exchange;
   const artifactType = query.get("artifactType") ?? undefined;
-  const found = await deps.repositories.referrers(repository, digest, {
+  const found = await repositories.referrers(repository, digest, {
     artifactType,
     last: query.get("last") ?? "",
     count: mostReferrers + 1,

@@ -12,7 +12,7 @@ interface Named {
 const maxManifestBytes = 4 << 20;
 
 export async function serveManifest(exchange: Exchange, named: Named): Promise<FastifyReply> {
-  const { deps, request, reply } = exchange;
+  const { repositories, request, reply } = exchange;
   switch (request.method) {
     case "GET":
     case "HEAD":
@@ -20,7 +20,7 @@ export async function serveManifest(exchange: Exchange, named: Named): Promise<F
     case "PUT":
       return await takeManifest(exchange, named);
     case "DELETE":
-      await deps.repositories.removeManifest(named.repository, named.reference);
+      await repositories.removeManifest(named.repository, named.reference);
       return reply.code(202).send();
     default:
       throw refusal("UNSUPPORTED", 405, `${request.method} is not for manifests`);
@@ -28,10 +28,10 @@ export async function serveManifest(exchange: Exchange, named: Named): Promise<F
 }
 
 async function sendManifest(
-  { deps, request, reply }: Exchange,
+  { repositories, request, reply }: Exchange,
   { repository, reference }: Named,
 ): Promise<FastifyReply> {
-  const found = await deps.repositories.manifest(repository, reference);
+  const found = await repositories.manifest(repository, reference);
   if (found === undefined) {
     throw refusal("MANIFEST_UNKNOWN", 404, `"${repository}" has no manifest "${reference}"`);
   }
@@ -45,13 +45,13 @@ async function sendManifest(
 }
 
 async function takeManifest(
-  { deps, request, reply }: Exchange,
+  { repositories, request, reply }: Exchange,
   { repository, reference }: Named,
 ): Promise<FastifyReply> {
   const bytes = await readBody(request.raw, maxManifestBytes, "a manifest");
   const mediaType = request.headers["content-type"]?.split(";")[0]?.trim();
   try {
-    const { digest, subject } = await deps.repositories.putManifest({
+    const { digest, subject } = await repositories.putManifest({
       repository,
       reference,
       bytes,

@@ -5,7 +5,8 @@ import type { Log } from "../base/log.ts";
 import type { Repositories } from "../images/repositories/port.ts";
 
 export interface RegistryDependencies {
-  readonly repositories: Repositories;
+  /** As an account sees them. */
+  readonly repositoriesOf: (account: AccountId) => Repositories;
   /** Who a platform token belongs to; undefined: nobody. */
   readonly authenticate: (token: string) => AccountId | undefined;
   /** The account has the repositories below this name; undefined: it has all. */

@@ -36,7 +36,9 @@ export function registry(deps: RegistryDependencies): (app: FastifyInstance) => 
       const wanted = "repository" in route ? { repository: route.repository, action } : undefined;
       const visitor = access.identify(request, wanted);
       if (wanted !== undefined) access.require(request, visitor, wanted.repository, action);
-      return await dispatch({ deps, access, visitor, request, reply, query: queryOf(request) }, route);
+      const repositories = deps.repositoriesOf(visitor.account);
+      const exchange = { deps, access, visitor, repositories, request, reply, query: queryOf(request) };
+      return await dispatch(exchange, route);
     } catch (error) {
       return refuse(request, reply, toRefusal(error, subject));
     }

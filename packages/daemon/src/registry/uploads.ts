@@ -9,7 +9,7 @@ import { stallMs } from "./stall.ts";
 
 /** A new upload: empty, with the whole blob in the request, or none, where another repository has the blob. */
 export async function beginUpload(exchange: Exchange, repository: string): Promise<FastifyReply> {
-  const { deps, request, reply, query } = exchange;
+  const { repositories, request, reply, query } = exchange;
   if (request.method !== "POST") {
     throw refusal("UNSUPPORTED", 405, `${request.method} is not for the list of uploads`);
   }
@@ -18,14 +18,14 @@ export async function beginUpload(exchange: Exchange, repository: string): Promi
   const digest = query.get("digest");
   const wanted = digest === null ? undefined : readDigest(digest);
   const owner = ownerOf(exchange, repository);
-  const id = await deps.repositories.begin(owner);
+  const id = await repositories.begin(owner);
   if (wanted === undefined) return progress(reply, { repository, id, size: 0 }, 202);
   try {
     await receive(exchange, { owner, id });
-    await deps.repositories.finish(owner, id, wanted);
+    await repositories.finish(owner, id, wanted);
   } catch (error) {
     // Nobody knows of it.
-    await deps.repositories.cancel(owner, id).catch(() => {});
+    await repositories.cancel(owner, id).catch(() => {});
     throw error;
   }
   return created(reply, repository, wanted);
@@ -35,52 +35,52 @@ export async function serveUpload(
   exchange: Exchange,
   { repository, id }: { readonly repository: string; readonly id: string },
 ): Promise<FastifyReply> {
-  const { deps, request, reply, query } = exchange;
+  const { repositories, request, reply, query } = exchange;
   const owner = ownerOf(exchange, repository);
   switch (request.method) {
     case "GET":
     case "HEAD":
-      return progress(reply, { repository, id, size: await deps.repositories.uploadSize(owner, id) }, 204);
+      return progress(reply, { repository, id, size: await repositories.uploadSize(owner, id) }, 204);
     case "PATCH":
       return progress(reply, { repository, id, size: await receive(exchange, { owner, id }) }, 202);
     case "PUT": {
       const digest = readDigest(query.get("digest") ?? "");
       // Its last chunk may come with it, or nothing.
       if (lengthOf(request.raw) !== 0 && hasBody(exchange)) await receive(exchange, { owner, id });
-      await deps.repositories.finish(owner, id, digest);
+      await repositories.finish(owner, id, digest);
       return created(reply, repository, digest);
     }
     case "DELETE":
-      await deps.repositories.cancel(owner, id);
+      await repositories.cancel(owner, id);
       return reply.code(204).send();
     default:
       throw refusal("UNSUPPORTED", 405, `${request.method} is not for uploads`);
   }
 }
 
-async function mount({ deps, access, visitor, query }: Exchange, repository: string) {
+async function mount({ repositories, access, visitor, query }: Exchange, repository: string) {
   const [wanted, from] = [query.get("mount"), query.get("from")];
   if (wanted === null || from === null) return undefined;
   const digest = readDigest(wanted);
   const source = readName(from);
   if (!access.may(visitor, source, "pull")) return undefined;
-  return (await deps.repositories.mount(repository, digest, source)) ? digest : undefined;
+  return (await repositories.mount(repository, digest, source)) ? digest : undefined;
 }
 
 async function receive(
-  { deps, request }: Exchange,
+  { deps, repositories, request }: Exchange,
   { owner, id }: { readonly owner: UploadOwner; readonly id: string },
 ): Promise<number> {
   const range = readContentRange(request.headers["content-range"]);
   const length = lengthOf(request.raw);
   const { repository } = owner;
   if (range === null || (range !== undefined && length !== undefined && range.end - range.start !== length)) {
-    const size = await deps.repositories.uploadSize(owner, id);
+    const size = await repositories.uploadSize(owner, id);
     throw outOfOrder({ repository, id, size }, "its Content-Range is not that of what was sent");
   }
   const cancel = endStalled(request.raw.socket, deps.clock, stallMs);
   try {
-    const { size, inOrder } = await deps.repositories.append(owner, id, request.raw, {
+    const { size, inOrder } = await repositories.append(owner, id, request.raw, {
       at: range?.start,
       length,
     });

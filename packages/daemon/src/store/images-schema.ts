@@ -24,5 +24,7 @@ export interface ImagesTables {
   };
   /** What of a manifest or index is in the store: never what it only claims, for this is what gives access. */
   manifest_names: { manifest: string; digest: string };
+  /** Who may have a blob's bytes, having had them before: accounts, and "*" for everybody. */
+  blob_holders: { digest: string; holder: string; since: number };
   repository_contents: { repository: string; kind: string; digest: string; since: number };
 }

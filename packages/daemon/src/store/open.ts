@@ -11,6 +11,7 @@ import * as autoscale from "./migrations/0006-autoscale.ts";
 import * as repositories from "./migrations/0007-repositories.ts";
 import * as pins from "./migrations/0009-image-pins.ts";
 import * as registryCredentials from "./migrations/0010-registry-credentials.ts";
+import * as blobHolders from "./migrations/0011-blob-holders.ts";
 import { isDamaged, nodeSqliteDialect } from "./node-sqlite-dialect.ts";
 import type { Tables } from "./schema.ts";
 
@@ -27,6 +28,7 @@ const migrations: MigrationProvider = {
     "0007-repositories": repositories,
     "0009-image-pins": pins,
     "0010-registry-credentials": registryCredentials,
+    "0011-blob-holders": blobHolders,
   }),
 };
 

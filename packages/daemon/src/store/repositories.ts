@@ -41,6 +41,7 @@ export function createRepositoryCatalogue(db: Database) {
       withoutSync(db, (on) => insertContent(on, { repository, kind: "blob", digest, since: now })),
     document: (digest: Digest) => findDocument(db, digest),
     isDocument: (digest: Digest) => isDocument(db, digest),
+    namesIn: (manifest: Digest) => listNames(db, manifest),
     reference: (reference: string) => findReference(db, reference),
     contains: (repository: string, digest: Digest, kind: ContentKind) =>
       kind === "blob" ? containsBlob(db, repository, digest) : containsManifest(db, repository, digest),
@@ -138,12 +139,17 @@ async function insertContent(on: Database, row: ContentRow): Promise<void> {
 async function findDocument(db: Database, digest: Digest): Promise<ManifestRow | undefined> {
   const row = await db.selectFrom("manifests").selectAll().where("digest", "=", digest).executeTakeFirst();
   if (row === undefined) return undefined;
-  const names = await db
+  return { ...toDocument(row), names: await listNames(db, digest) };
+}
+
+/** What of a manifest is in the store. */
+async function listNames(db: Database, manifest: Digest): Promise<Digest[]> {
+  const rows = await db
     .selectFrom("manifest_names")
     .select("digest")
-    .where("manifest", "=", digest)
+    .where("manifest", "=", manifest)
     .execute();
-  return { ...toDocument(row), names: names.map((each) => each.digest as Digest) };
+  return rows.map(({ digest }) => digest as Digest);
 }
 
 async function isDocument(db: Database, digest: Digest): Promise<boolean> {
@@ -180,7 +186,7 @@ const referencesOf = (repository: string) =>
   sql`reference > ${`${repository}:`} AND reference < ${`${repository};`}`;
 
 /** The digest, and every document that names it, or names one that does. */
-const above = (digest: Digest) => sql`above(digest) AS (
+export const above = (digest: Digest) => sql`above(digest) AS (
   SELECT ${digest} UNION SELECT manifest FROM manifest_names JOIN above ON manifest_names.digest = above.digest)`;
 
 const reached = (repository: string) => sql`
@@ -347,6 +353,10 @@ async function sweepRows(db: Database, cutoff: number): Promise<ReadonlySet<Dige
     await sql`WITH RECURSIVE ${needed(cutoff)}
       DELETE FROM manifest_names WHERE manifest NOT IN (SELECT digest FROM needed)`.execute(tx);
     await sql`WITH RECURSIVE ${needed(cutoff)} DELETE FROM manifests WHERE digest NOT IN (SELECT digest FROM needed)`.execute(
+      tx,
+    );
+    await sql`WITH RECURSIVE ${needed(cutoff)}
+      DELETE FROM blob_holders WHERE since <= ${cutoff} AND digest NOT IN (SELECT digest FROM needed)`.execute(
       tx,
     );
     return new Set(rows.map(({ digest }) => digest));

@@ -70,6 +70,8 @@ function composedSource(documents: ReadonlyMap<Digest, Buffer>, parts: readonly 
     return part.source;
   };
   return {
+    isStored: (descriptor) =>
+      documents.has(descriptor.digest) ? undefined : owner(descriptor).isStored?.(descriptor),
     manifest: async (descriptor) =>
       documents.get(descriptor.digest) ?? (await owner(descriptor).manifest(descriptor)),
     async blob(descriptor) {

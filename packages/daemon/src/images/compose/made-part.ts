@@ -38,7 +38,11 @@ export function madePart(room: Room, layers: readonly StoredBlob[]): Part {
     documents.get(digest) ?? (await room.blobs.read(digest));
   return {
     descriptor,
-    source: { manifest: ({ digest }) => read(digest), blob: async ({ digest }) => [await read(digest)] },
+    source: {
+      isStored: ({ digest }) => (documents.has(digest) ? undefined : true),
+      manifest: ({ digest }) => read(digest),
+      blob: async ({ digest }) => [await read(digest)],
+    },
   };
 }
 

@@ -44,7 +44,7 @@ async function withWorld(body: (world: World) => Promise<void>): Promise<void> {
           db,
           clock,
           log: silentLog,
-          async pull(url, request, signal) {
+          async pull(_account, url, request, signal) {
             world.asked.push({ url, request, signal });
             return { digest: await world.answer(signal) } as Image;
           },

@@ -26,7 +26,12 @@ export interface PinsOptions {
   readonly db: Database;
   readonly clock: Clock;
   readonly log: Log;
-  readonly pull: (url: string, request: PullRequest, signal: AbortSignal) => Promise<Image>;
+  readonly pull: (
+    account: AccountId,
+    url: string,
+    request: PullRequest,
+    signal: AbortSignal,
+  ) => Promise<Image>;
 }
 
 /** The longest that a pull for a pin may take. */
@@ -51,9 +56,11 @@ export class Pins {
     return [...this.#rows.values()];
   }
 
-  /** What keeps an image, in words for whoever wants to remove it. */
-  holding(digest: Digest): readonly string[] {
-    return this.all().some((row) => row.digest === digest) ? ["a pin"] : [];
+  /** What keeps an image, in words for whoever wants to remove it: pins of the account, or of any. */
+  holding(digest: Digest, account?: AccountId): readonly string[] {
+    const keeps = (row: PinRow): boolean =>
+      row.digest === digest && (account === undefined || row.account === account);
+    return this.all().some(keeps) ? ["a pin"] : [];
   }
 
   /** Goes on with what an earlier daemon began. */
@@ -133,7 +140,7 @@ export class Pins {
     const attempted = `pin ${row.url}`;
     try {
       const { digest } = await withDeadline({ clock, ms: longestPullMs, attempted, signal }, (until) =>
-        bring(row.url, pull, until),
+        bring(row.account, row.url, pull, until),
       );
       const current = this.#rows.get(row.uuid);
       if (current === undefined) throw new UniError("not_found", `pin ${row.url}: it was let go meanwhile`);

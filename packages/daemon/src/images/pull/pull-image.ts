@@ -22,10 +22,12 @@ const atOnce = { most: 6, mostOfOne: 3 };
 /** Pulls of one image that want no company. */
 const mostApart = 64;
 
-export function createPull(room: Room, remote: Remote): Pull {
+/** For all accounts. */
+export const pullTurns = (): PullTurns => new PullTurns(atOnce);
+
+export function createPull(room: Room, remote: Remote, turns: PullTurns): Pull {
   const shared = new SharedWork<Progress, Digest>(({ step, layer }) => layer ?? step);
   const apart = new Map<string, number>();
-  const turns = new PullTurns(atOnce);
   const fetch =
     (wanted: Wanted) =>
     ({ signal, onReport }: Caller<Progress>) => {
@@ -77,6 +79,7 @@ async function fetchImage(
   const repository = await remote.openRepository(reference, {
     credentials: request.credentials,
     headers: request.headers,
+    withKept: room.tenant.isMachine,
     actions: "pull",
     attempted: `pull ${text}`,
     onRetry: (reason, pauseMs) =>
@@ -91,7 +94,7 @@ async function fetchImage(
   const digest =
     (await findUnchanged(room, name, () => source.current())) ??
     (await importImage(room, { descriptor: await source.top(), source, references: [name] }, options));
-  await room.pulled.note([{ reference: name, digest, usedAt: room.clock.now() }]);
+  await room.pulled.note([{ reference: room.tenant.keyOf(name), digest, usedAt: room.clock.now() }]);
   return digest;
 }
 

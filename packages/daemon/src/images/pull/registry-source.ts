@@ -77,7 +77,7 @@ export function registrySource(
     },
     async top() {
       const { digest } = reference;
-      const isKept = digest !== undefined && (await room.blobs.has(digest));
+      const isKept = digest !== undefined && (await room.tenant.has(digest));
       const { bytes, mediaType } = isKept
         ? { bytes: await room.blobs.read(digest), mediaType: "" }
         : await fetchDocument(name);
@@ -88,7 +88,7 @@ export function registrySource(
     async manifest({ digest }) {
       const known = fetched.get(digest);
       if (known !== undefined) return known;
-      if (await room.blobs.has(digest)) return room.blobs.read(digest);
+      if (await room.tenant.has(digest)) return room.blobs.read(digest);
       const { bytes } = await fetchDocument(digest);
       fetched.set(digest, bytes);
       return bytes;

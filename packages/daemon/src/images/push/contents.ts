@@ -31,12 +31,12 @@ export async function contentsOf(room: Room, top: Digest): Promise<Contents> {
     if (documents.has(digest)) return;
     if (depth > maxDepth) throw new UniError("image_invalid", `push ${top}: too many indexes in indexes`);
     if (documents.size >= maxDocuments) throw overLimit(`push ${top}`, "documents", maxDocuments);
-    if (!(await room.blobs.has(digest))) return void missing.add(digest);
+    if (!(await room.tenant.sees(digest))) return void missing.add(digest);
     const bytes = await room.blobs.read(digest);
     const document = describeDocument(bytes, digest);
     for (const child of document.manifests) await visit(child.digest, depth + 1);
     for (const blob of document.blobs) {
-      if (await room.blobs.has(blob.digest)) blobs.set(blob.digest, blob);
+      if (await room.tenant.sees(blob.digest)) blobs.set(blob.digest, blob);
       else missing.add(blob.digest);
     }
     documents.set(digest, { digest, mediaType: document.mediaType, bytes });

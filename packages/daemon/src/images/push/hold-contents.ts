@@ -28,7 +28,7 @@ export function holdContents(room: Room, reference: string): Promise<HeldContent
       [Symbol.asyncDispose]: () =>
         room.catalogueQueue.run("catalogue", async () => {
           release();
-          const references = await room.catalogue.references();
+          const references = await room.all.catalogue.references();
           if (!references.some((each) => each.target === target)) await sweepStore(room);
         }),
     };

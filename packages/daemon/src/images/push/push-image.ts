@@ -27,6 +27,7 @@ export async function pushImage(
   await using held = await holdContents(room, reference);
   const repository = await remote.openRepository(to, {
     ...{ credentials, headers },
+    withKept: room.tenant.isMachine,
     actions: "pull,push",
     attempted: `push ${destination}`,
     onRetry: (reason, pauseMs) =>

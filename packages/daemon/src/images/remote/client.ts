@@ -37,6 +37,8 @@ export interface RepositoryOptions {
   /** For the registry that the name means; else those that are kept for it. */
   readonly credentials?: Credentials | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Those that are kept for a registry are used; standard: yes. */
+  readonly withKept?: boolean;
   readonly actions: "pull" | "pull,push";
   /** For errors: "pull registry.example.com/web:1.2". */
   readonly attempted: string;
@@ -74,7 +76,7 @@ export function createRemote(options: RemoteOptions): Remote {
   const tokens = new Tokens();
 
   async function openEndpoint(address: Address, given: RepositoryOptions): Promise<Endpoint> {
-    const kept = () => credentialsFor?.(address.registry);
+    const kept = () => (given.withKept === false ? undefined : credentialsFor?.(address.registry));
     const isOrigin = !address.isMirror;
     return new Endpoint({
       context,

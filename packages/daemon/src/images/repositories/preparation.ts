@@ -9,6 +9,7 @@ import { importImage } from "../import-image.ts";
 import { storedSource } from "../load-archive.ts";
 import type { ImageOptions } from "../port.ts";
 import type { Room } from "../room.ts";
+import type { ImageSource } from "../sources.ts";
 
 export class Preparation {
   readonly #room: Room;
@@ -71,7 +72,7 @@ export class Preparation {
       const descriptor = { mediaType: "", digest: target, size, platform: undefined, annotations: {} };
       const digest = await importImage(
         this.#room,
-        { descriptor, source: storedSource(this.#room), references: [] },
+        { descriptor, source: pushedSource(this.#room), references: [] },
         options,
       );
       await catalogueQueue.run("catalogue", () => repositories.settle(target, { digest }));
@@ -86,4 +87,22 @@ export class Preparation {
       release();
     }
   }
+}
+
+/** Of what the pushed documents name, what was there for who pushed them: another's layer is not theirs for being named. */
+function pushedSource(room: Room): ImageSource {
+  const named = new Set<Digest>();
+  const stored = storedSource(room);
+  return {
+    isStored: ({ digest }) => named.has(digest),
+    async manifest(descriptor) {
+      for (const digest of await room.repositories.namesIn(descriptor.digest)) named.add(digest);
+      return stored.manifest(descriptor);
+    },
+    async blob({ digest }) {
+      throw new UniError("image_invalid", `read what was pushed: layer ${digest} was not pushed with it`, {
+        hint: "Layers that may only be had elsewhere cannot be run.",
+      });
+    },
+  };
 }

@@ -11,22 +11,20 @@ import type { Preparation } from "./preparation.ts";
 import { pushManifest } from "./push-manifest.ts";
 import { Uploads } from "./uploads.ts";
 
-export async function openRepositories(
-  room: Room,
-  {
-    directory,
-    free,
-    preparation,
-  }: { readonly directory: string; readonly free: FreeBytes; readonly preparation: Preparation },
-): Promise<Repositories> {
-  const { repositories, blobs, clock } = room;
-  const uploads = new Uploads({
-    directory: join(directory, "uploads"),
-    clock,
-    free,
-    maxBytes: room.limits.bytes,
-  });
+export async function openUploads(
+  { clock, limits }: Pick<Room, "clock" | "limits">,
+  { directory, free }: { readonly directory: string; readonly free: FreeBytes },
+): Promise<Uploads> {
+  const uploads = new Uploads({ directory: join(directory, "uploads"), clock, free, maxBytes: limits.bytes });
   await uploads.open();
+  return uploads;
+}
+
+export function repositoriesOf(
+  room: Room,
+  { uploads, preparation }: { readonly uploads: Uploads; readonly preparation: Preparation },
+): Repositories {
+  const { repositories, blobs, clock } = room;
   const queued = <T>(task: () => Promise<T>): Promise<T> => room.catalogueQueue.run("catalogue", task);
   const note = (repository: string, digest: Digest) =>
     queued(() => repositories.putBlob(repository, digest, clock.now()));

@@ -13,7 +13,9 @@ export interface RepositoryState {
   };
 }
 
-export async function repositoryState({ catalogue, repositories }: Room): Promise<RepositoryState> {
+export async function repositoryState({
+  all: { catalogue, repositories },
+}: Pick<Room, "all">): Promise<RepositoryState> {
   return {
     contents: await repositories.contents(),
     references: await catalogue.references(),
