@@ -280,6 +280,7 @@ function everyone(blobs: BlobStore, { accounts = lone }: ImagesOptions): Tenant 
     share: async () => {},
     holds: async () => true,
     giveUp: async () => {},
+    unshare: async () => {},
     isLeft: async () => false,
   };
 }

@@ -36,6 +36,7 @@ export async function removeImage(
     const removed = named === undefined ? own : [named];
     if (named !== undefined && own.length > 1) {
       await removeReferences(room, [tenant.keyOf(named)]);
+      await tenant.unshare(digest, removed);
       return { removed, deleted: false };
     }
     const takesAll = named === undefined && tenant.isMachine;
@@ -43,7 +44,8 @@ export async function removeImage(
     const isNamed = kept.length > keys.length;
     if (!isNamed || !tenant.isMachine) checkUnused(row, text, inUse);
     await removeReferences(room, keys);
-    await tenant.giveUp(digest, removed);
+    await tenant.giveUp(digest);
+    await tenant.unshare(digest, removed);
     const isLeft = isNamed || (!takesAll && (await tenant.isLeft(digest)));
     if (!isLeft) await all.catalogue.delete(digest);
     await sweepStore(room);
@@ -58,7 +60,7 @@ export async function pruneOwn(room: Room, inUse: (digest: Digest) => readonly s
     for (const { digest, references } of await room.catalogue.list()) {
       const isKept = references.length > 0 || room.leases.has(digest) || inUse(digest).length > 0;
       if (isKept || !(await tenant.holds(digest))) continue;
-      await tenant.giveUp(digest, []);
+      await tenant.giveUp(digest);
       const kept = (await all.catalogue.list()).find((each) => each.digest === digest)?.references ?? [];
       if (kept.length === 0 && !(await tenant.isLeft(digest))) await all.catalogue.delete(digest);
     }

@@ -37,8 +37,10 @@ export interface Tenant {
   share(name: string, document: Digest): Promise<void>;
   /** They brought the image, or were given it: it is not only there for everybody. */
   holds(image: Digest): Promise<boolean>;
-  /** They give it up, unless a name of theirs leads to it; `removed` are names that did. */
-  giveUp(image: Digest, removed: readonly string[]): Promise<void>;
+  /** They give it up; unless, of another account than the machine's, a name leads to it. */
+  giveUp(image: Digest): Promise<void>;
+  /** These names led to it and do no more: it may be for everybody no more. */
+  unshare(image: Digest, removed: readonly string[]): Promise<void>;
   /** Some account has the image, or uses it. */
   isLeft(image: Digest): Promise<boolean>;
 }

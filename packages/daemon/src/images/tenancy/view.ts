@@ -44,8 +44,8 @@ function tenantOf(room: Room, account: AccountId, names: Names, { holders, isUse
         now: clock.now(),
       }),
     holds: async (digest) => names.isMachine || (await holders.holds([account], digest)),
-    async giveUp(digest, removed) {
-      await holders.remove(account, digest, names.scope);
+    giveUp: (digest) => holders.remove(account, digest, names.scope),
+    async unshare(digest, removed) {
       if (names.isMachine && removed.some(isPlain)) await holders.remove(everybody, digest, "plain");
     },
     isLeft: async (digest) =>
