@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { digestOf, recordOf } from "../instances/test-records.ts";
+import { digestOf, otherAccount, recordOf } from "../instances/test-records.ts";
 import type { SavedInstance } from "../snapshots/record.ts";
 import { imageUsers, instancesOf, kernelUsers } from "./users.ts";
 
@@ -19,6 +19,18 @@ test("what is kept needs its image and its kernel, as an instance does", () => {
   assert.deepEqual(imageUsers(users, digestOf("0")), ["web-1", "base"]);
   assert.deepEqual(kernelUsers(users, "6.1"), ["web-1", "base"]);
   assert.deepEqual([imageUsers(users, digestOf("1")), kernelUsers(users, "6.2")], [[], []]);
+});
+
+test("of an account: its own instances and pins alone", () => {
+  const asked: unknown[] = [];
+  const holding = (_digest: string, of?: unknown): string[] => {
+    asked.push(of);
+    return [];
+  };
+  const all = { ...users, pins: { holding } };
+  assert.deepEqual(imageUsers(all, digestOf("0"), stopped.account), ["web-1", "base"]);
+  assert.deepEqual(imageUsers(all, digestOf("0"), otherAccount), []);
+  assert.deepEqual(asked, [stopped.account, otherAccount]);
 });
 
 test("a pin needs its image", () => {

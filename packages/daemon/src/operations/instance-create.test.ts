@@ -8,6 +8,7 @@ import type { AccountId } from "@uni/contract/ids";
 import type { CreateInstanceRequest } from "@uni/contract/resources/instance";
 import { KeyedQueue } from "../base/keyed-queue.ts";
 import { ManualClock } from "../base/manual-clock.ts";
+import type { Images } from "../images/port.ts";
 import { RomFiles } from "../images/rom-files.ts";
 import type { InstanceRecord } from "../instances/record.ts";
 import type { Registry } from "../instances/registry.ts";
@@ -31,6 +32,7 @@ async function withCreate(
   records: readonly InstanceRecord[],
   body: (create: Create, registry: Registry) => Promise<void>,
   labels: Readonly<Record<string, string>> = {},
+  more: Partial<Images> = {},
 ): Promise<void> {
   await withRegistry(records, async (registry, db) => {
     const network = createFakeNetwork();
@@ -48,6 +50,7 @@ async function withCreate(
           const image = await createFakeImages().find(reference);
           return image === undefined ? undefined : { ...image, config: { ...image.config, labels } };
         },
+        ...more,
       },
       romFiles,
       network,
@@ -80,6 +83,24 @@ test("replicas are more of the same, each with its name and address", async () =
     const [, replica] = await create({ image: "hello", name: long, replicas: 1 });
     assert.equal(replica?.name.length, 255);
   });
+});
+
+test("images of an instance and of its ROMs are looked for as its account has them", async () => {
+  const asked: string[] = [];
+  const of = (whose: AccountId): Images => {
+    asked.push(whose);
+    return createFakeImages();
+  };
+  await withCreate(
+    [],
+    async (create) => {
+      await create({ image: "hello", roms: [{ name: "r", image: "hello" }] });
+      assert.deepEqual(new Set(asked), new Set([account]));
+      assert.equal(asked.length, 3);
+    },
+    {},
+    { of },
+  );
 });
 
 const live = recordOf(1, {

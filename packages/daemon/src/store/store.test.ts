@@ -6,10 +6,13 @@ import { test } from "node:test";
 import { asAccountId, type Digest } from "@uni/contract/ids";
 import { Kysely, sql } from "kysely";
 import { ensureAccount, listAccounts } from "./accounts.ts";
+import { createBlobHolders } from "./blob-holders.ts";
 import { listCursors } from "./cursors.ts";
 import { deleteInstance, insertInstances, listInstances, saveInstance } from "./instances.ts";
+import * as coreMigration from "./migrations/0001-core.ts";
 import * as imagesMigration from "./migrations/0002-images.ts";
 import * as repositoriesMigration from "./migrations/0007-repositories.ts";
+import * as holdersMigration from "./migrations/0011-blob-holders.ts";
 import { nodeSqliteDialect, syncWritten } from "./node-sqlite-dialect.ts";
 import { type Database, openDatabase } from "./open.ts";
 import { createRepositoryCatalogue } from "./repositories.ts";
@@ -87,12 +90,14 @@ test("settings are written over, accounts are kept", async () => {
 
 test("references of an older schema mean their images, and what an image names is known", async () => {
   const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(":memory:") });
+  await coreMigration.up(db as Kysely<unknown>);
   await imagesMigration.up(db as Kysely<unknown>);
   await sql`INSERT INTO images VALUES ('sha256:a', 1, 2, 'root', '{}', '["sha256:a","sha256:b"]', '[]')`.execute(
     db,
   );
   await sql`INSERT INTO image_references VALUES ('web:1', 'sha256:a')`.execute(db);
   await repositoriesMigration.up(db as Kysely<unknown>);
+  await holdersMigration.up(db as Kysely<unknown>);
   assert.deepEqual(
     (await sql`SELECT * FROM image_references`.execute(db)).rows.map((row) => ({ ...(row as object) })),
     [{ reference: "web:1", target: "sha256:a", digest: "sha256:a" }],
@@ -101,6 +106,29 @@ test("references of an older schema mean their images, and what an image names i
   assert.deepEqual([...(await repositories.needed(0))].sort(), ["sha256:a", "sha256:b"]);
   assert.equal(await repositories.contains("web", "sha256:b" as Digest, "blob"), true);
   assert.equal(await repositories.contains("we", "sha256:b" as Digest, "blob"), false);
+  await db.destroy();
+});
+
+test("of an older schema the machine's account has everything, others what their names lead to", async () => {
+  const db = new Kysely<Tables>({ dialect: nodeSqliteDialect(":memory:") });
+  const old = db as Kysely<unknown>;
+  await coreMigration.up(old);
+  await imagesMigration.up(old);
+  await repositoriesMigration.up(old);
+  await sql`INSERT INTO accounts VALUES ('m', 'admin', 1), ('t', 'team', 2), ('o', 'tea', 3)`.execute(db);
+  for (const digest of ["a", "b"]) {
+    await sql`INSERT INTO images VALUES (${digest}, 1, 2, 'root', '{}', ${`["${digest}"]`}, '[]')`.execute(
+      db,
+    );
+  }
+  await sql`INSERT INTO image_references VALUES ('hello:1', 'a', 'a'), ('team/web:1', 'b', 'b')`.execute(db);
+  await sql`INSERT INTO manifest_names VALUES ('a', 'c'), ('c', 'd')`.execute(db);
+  await sql`INSERT INTO repository_contents VALUES ('team/x', 'blob', 'e', 1)`.execute(db);
+  await holdersMigration.up(old);
+  const holders = createBlobHolders(db);
+  const of = async (digest: string) => [...(await holders.of(digest as Digest))].sort().join();
+  const found = await Promise.all(["a", "b", "c", "d", "e"].map(of));
+  assert.deepEqual(found, ["*,m", "m,t", "*,m", "*,m", "m,t"]);
   await db.destroy();
 });
 
