@@ -45,15 +45,13 @@ async function addHolders(
 ): Promise<void> {
   const rows = holders.flatMap((holder) => digests.map((digest) => ({ digest, holder, since: now })));
   if (rows.length === 0) return;
-  await withoutSync(db, async (on) => {
-    for (const row of rows) {
-      await on
-        .insertInto("blob_holders")
-        .values(row)
-        .onConflict((conflict) => conflict.columns(["digest", "holder"]).doUpdateSet({ since: now }))
-        .execute();
-    }
-  });
+  await withoutSync(db, (on) =>
+    on
+      .insertInto("blob_holders")
+      .values(rows)
+      .onConflict((conflict) => conflict.columns(["digest", "holder"]).doUpdateSet({ since: now }))
+      .execute(),
+  );
 }
 
 /** The document, and all of what it names, and so on. */
