@@ -46,6 +46,13 @@ test("a base image that is not there is named in the hint", () => {
   );
 });
 
+test("a disk that is full is told as that, whoever found it so", () => {
+  const output = new BuildOutput(() => {});
+  assert.equal(output.failure("web", "take the result: write x: no space left on device").code, "no_space");
+  output.stream().push(Buffer.from("cp: error writing 'x': No space left on device\n"));
+  assert.equal(output.failure("web", "exit status 1").code, "no_space");
+});
+
 test("a line without an end is bounded", () => {
   const lines: OutputLine[] = [];
   const output = new BuildOutput((line) => lines.push(line));

@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { UniError } from "@uni/contract/errors";
 import type { OutputLine } from "./builder.ts";
+import { spaceHint } from "./disk-space.ts";
 
 const keptLines = 20;
 const maxLineLength = 2000;
@@ -38,6 +39,9 @@ export class BuildOutput {
   failure(reference: string, end: string): UniError {
     const where = this.#step === undefined ? "" : ` at step ${this.#step}`;
     const output = this.#last.length === 0 ? "" : `\n${this.#last.join("\n")}`;
+    if (/no space left on device/i.test(`${end}${output}`)) {
+      return new UniError("no_space", `build "${reference}"${where}: ${end}${output}`, { hint: spaceHint });
+    }
     const missing = this.#last.join("\n").match(/([^\s"]+): image not known/)?.[1];
     return new UniError("build_failed", `build "${reference}"${where}: ${end}${output}`, {
       hint:

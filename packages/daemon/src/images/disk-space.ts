@@ -21,6 +21,8 @@ export async function requireSpace(
   if (available < needed) throw noSpace(what, needed, available);
 }
 
+export const spaceHint = "Free some space, for example with uni rmi of images that are no longer used.";
+
 export function noSpace(
   what: string,
   needed: number,
@@ -29,7 +31,7 @@ export function noSpace(
 ): UniError {
   const there = available === undefined ? "" : `, ${showBytes(available)} are free`;
   return new UniError("no_space", `${what}: ${showBytes(needed)} are needed${there}`, {
-    hint: "Free some space, for example with uni rmi of images that are no longer used.",
+    hint: spaceHint,
     cause,
   });
 }
