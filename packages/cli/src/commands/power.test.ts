@@ -10,10 +10,11 @@ const stopped = ({ id }: Params) => {
   if (id === "locked") throw new UniError("delete_locked", "'locked' has a delete lock");
   return fakeVm({ name: String(id), state: "stopped" });
 };
+const started = ({ id }: Params) => fakeVm({ name: String(id) });
 const script: Script = {
-  "VM.Start": stopped,
+  "VM.Start": started,
   "VM.Stop": stopped,
-  "VM.Restart": stopped,
+  "VM.Restart": started,
   "VM.Kill": (params) => ({ ...stopped(params), status: "ok" }),
   "VM.Remove": (params) => ({ ...stopped(params), status: "ok" }),
   "VM.Wait": ({ id }) => ({ exit_code: id === "bad" ? 3 : 0, state: "stopped" }),
@@ -34,6 +35,18 @@ test("each verb asks for what its options say", async () => {
   for (const [args, method, params] of cases) {
     const { code, stdout, calls } = await talk(script, args);
     assert.deepEqual([code, stdout, calls], [0, "web\n", [{ method, params }]], args.join(" "));
+  }
+});
+
+test("a start whose machine did not come up has failed, one whose program has ended has not", async () => {
+  const failed = fakeVm({ state: "stopped", exit_reason: "boot a guest with 64 MB: too little" });
+  const ended = fakeVm({ state: "stopped", exit_code: 0, exit_reason: "stopped" });
+  for (const verb of ["start", "restart"] as const) {
+    const method = verb === "start" ? "VM.Start" : "VM.Restart";
+    const { code, stdout, stderr } = await talk({ [method]: () => failed }, [verb, "web"]);
+    assert.deepEqual([code, stdout], [1, ""], verb);
+    assert.match(stderr, /^Error: boot a guest with 64 MB: too little\nHint: .*uni inspect web/);
+    assert.equal((await talk({ [method]: () => ended }, [verb, "web"])).code, 0, verb);
   }
 });
 

@@ -1,6 +1,7 @@
 import type { CommandModule } from "../define.ts";
 import { forEachItem } from "../items.ts";
 import { withSpinner } from "../progress.ts";
+import { refuseFailed } from "../refuse-failed.ts";
 import { addStopOptions, type StopOptions, stopDeadlineMs, stopParams } from "../stop-options.ts";
 
 export const restart: CommandModule = {
@@ -13,7 +14,12 @@ export const restart: CommandModule = {
           forEachItem(
             context,
             names,
-            (id) => client.call("VM.Restart", stopParams(id, options), { signal, timeoutMs: stopDeadlineMs }),
+            async (id) => {
+              const params = stopParams(id, options);
+              const vm = await client.call("VM.Restart", params, { signal, timeoutMs: stopDeadlineMs });
+              refuseFailed(vm);
+              return vm;
+            },
             (vm) => `${vm.name}\n`,
           ),
         );

@@ -5,6 +5,7 @@ import { followToEnd } from "../follow.ts";
 import type { Output } from "../output.ts";
 import { parseSeconds } from "../parse/time-span.ts";
 import { pullAndMake } from "../pull-and-make.ts";
+import { refuseFailed } from "../refuse-failed.ts";
 import { printable } from "../render/escape.ts";
 import { addRunOptions, type RunOptions, runParams } from "../run-options.ts";
 
@@ -27,14 +28,6 @@ function noteState(out: Output, { name, state, exit_code, exit_reason }: VmInfo)
   out.note(
     `${name} has ended already${reason === "" ? "" : `: ${printable(reason)}`}. See: uni logs ${name}`,
   );
-}
-
-/** Its machine did not come up: the instance is there, and says why. */
-function refuseFailed({ name, state, exit_code, exit_reason }: VmInfo): void {
-  if (state !== "stopped" || exit_code !== undefined) return;
-  throw new UniError("failed", exit_reason ?? `start instance '${name}': its machine did not come up`, {
-    hint: `The instance is kept. See: uni inspect ${name}`,
-  });
 }
 
 /** Where the program could not even be started: a shell's words for why. */

@@ -1,6 +1,7 @@
 import type { CommandModule } from "../define.ts";
 import { forEachItem } from "../items.ts";
 import { withSpinner } from "../progress.ts";
+import { refuseFailed } from "../refuse-failed.ts";
 
 export const start: CommandModule = {
   examples: ["uni start web", "uni ps -aq | xargs uni start", "uni start --cold web"],
@@ -15,7 +16,11 @@ export const start: CommandModule = {
             forEachItem(
               context,
               names,
-              (id) => client.call("VM.Start", cold === true ? { id, cold } : { id }, { signal }),
+              async (id) => {
+                const vm = await client.call("VM.Start", cold === true ? { id, cold } : { id }, { signal });
+                refuseFailed(vm);
+                return vm;
+              },
               (vm) => `${vm.name}\n`,
             ),
           );
