@@ -142,6 +142,42 @@ test("a stop of an instance whose takeover failed ends its machine", async () =>
   });
 });
 
+test("a stop does not end the start that comes once what it was for has ended", async () => {
+  await withOwner({}, async (scene) => {
+    const began = scene.reached("starting");
+    void scene.owner().start();
+    await began;
+    await scene.reopen();
+    assert.deepEqual([scene.status().state, scene.status().configured], ["starting", false]);
+    const prepared = Promise.withResolvers<void>();
+    const recovered = scene.owner().recover(prepared.promise);
+    const stopped = scene.reached("stopped");
+    const stop = scene.owner().stop(polite);
+    prepared.resolve();
+    await stopped;
+    await scene.owner().start();
+    await Promise.all([recovered, stop]);
+    assert.deepEqual([scene.status().state, scene.status().startCount], ["starting", 2]);
+    assert.equal(scene.world.machines, 1);
+  });
+});
+
+test("an end that a daemon began by itself is finished by the next one", async () => {
+  await withOwner({}, async (scene) => {
+    await scene.owner().start();
+    scene.world.failEnd = new Error("device busy");
+    const ending = scene.reached("stopping");
+    await scene.clock.advance(60_000);
+    await ending;
+    assert.equal(scene.status().intent, "run");
+    await scene.reopen();
+    scene.world.failEnd = undefined;
+    await scene.owner().recover(Promise.resolve());
+    assert.deepEqual([scene.status().state, scene.world.machines], ["stopped", 0]);
+    assert.match(scene.status().exitReason ?? "", /being ended/);
+  });
+});
+
 test("a deletion cuts the copying of files short", async () => {
   await withOwner({}, async (scene) => {
     const copying = scene.owner().maintain(() => new Promise<never>(() => {}));

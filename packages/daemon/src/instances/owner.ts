@@ -250,8 +250,10 @@ export class InstanceOwner {
     if (await this.#sleeper.stop(request, signal)) return;
     const live = this.#runs.live;
     if (live === undefined) {
-      if (this.#record().status.state !== "stopped") await this.#runs.end(forced, { polite: false });
-      return;
+      const { state, intent } = this.#record().status;
+      // What was to be stopped has ended before, and a newer start has begun behind it.
+      if (state === "stopped" || intent === "run") return;
+      return this.#runs.end(forced, { polite: false });
     }
     await this.#save({ state: "stopping", intent: "stop" });
     if (request.force) return this.#runs.end(forced, { polite: false });

@@ -6,6 +6,7 @@ import type { StopRequest } from "./run-end.ts";
 import type { RunDependencies, Runs } from "./runs.ts";
 import type { Sleeper } from "./sleeper.ts";
 import { exitCause, reported } from "./stop-cause.ts";
+import type { StopCause } from "./stop-outcome.ts";
 
 /** What the takeover needs of the owner. */
 export interface Heir extends Pick<RunDependencies, "lifecycle" | "registry" | "clock" | "log"> {
@@ -19,6 +20,12 @@ export interface Heir extends Pick<RunDependencies, "lifecycle" | "registry" | "
 
 /** A takeover that failed half-way is tried again after this. */
 const tryAgainMs = 5_000;
+
+/** It was being ended for a reason that only the earlier daemon knew. */
+const unfinished: StopCause = {
+  kind: "failed",
+  message: "its run was being ended when the daemon ended",
+};
 
 /** Part of a task. Tried again whatever is asked for meanwhile: a machine that is left stands in the way of the next one. */
 export async function takeOver(heir: Heir, signal: AbortSignal): Promise<void> {
@@ -40,7 +47,7 @@ async function takeOverOnce(heir: Heir, signal: AbortSignal): Promise<void> {
   if (!configured) {
     await lifecycle.end(record, undefined);
     // What went on from a snapshot ran before its guest had become who it was to be.
-    if (state === "running") await registry.change(id, { status: { state: "starting" } });
+    if (state !== "starting") await registry.change(id, { status: { state: "starting" } });
     if (intent === "run") return runs.run(signal);
     return runs.settle({ kind: "interrupted" });
   }
@@ -50,6 +57,7 @@ async function takeOverOnce(heir: Heir, signal: AbortSignal): Promise<void> {
   heir.log.info({ state }, "took over a running machine");
   if (intent === "stop") return heir.stop({ force: false, graceMs: record.spec.gracePeriodMs }, signal);
   if (exit !== null) return runs.end(() => reported(exit), { polite: true, signal });
+  if (state === "stopping") return runs.end(() => unfinished, { polite: false });
   sleeper.onMilestone(record.status.netTimeUs === null ? "started" : "listening");
 }
 

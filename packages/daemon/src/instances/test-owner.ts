@@ -170,6 +170,8 @@ export interface OwnerScene {
   readonly owner: () => InstanceOwner;
   readonly status: () => InstanceStatus;
   readonly exists: () => boolean;
+  /** Resolves at the instant in which it gets to that state. */
+  readonly reached: (state: InstanceStatus["state"]) => Promise<void>;
   /** The log cannot be opened from now on. */
   readonly failLog: (error: Error | undefined) => void;
   /** The daemon is killed, and a new one comes over the same store and world. */
@@ -224,6 +226,14 @@ export async function withOwner(
         owner: () => daemon.owners.of(id),
         status: () => daemon.registry.get(id).status,
         exists: () => daemon.registry.find(id) !== undefined,
+        reached: (state) =>
+          new Promise((resolve) => {
+            const stop = daemon.registry.onChange((after) => {
+              if (after?.status.state !== state) return;
+              stop();
+              resolve();
+            });
+          }),
         failLog: (error) => {
           logFailure = error;
         },
