@@ -39,13 +39,15 @@ function globalOptions(): Option[] {
   ];
 }
 
+export const globalHeading = "Global options:";
+
 /** Adds the options that stand before or after any command's name. */
 export function addGlobalOptions(command: Command): void {
   for (const option of globalOptions()) {
     // `--no-color` would default to true and so hide a value given before the command's name.
     if (option.attributeName() === "color") option.default(undefined);
     if (command.options.some(({ long }) => long === option.long)) continue;
-    command.addOption(option.helpGroup("Global options:"));
+    command.addOption(option.helpGroup(globalHeading));
   }
 }
 

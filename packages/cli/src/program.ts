@@ -6,6 +6,7 @@ import { hintForCommand, hintForOption } from "./docker-words.ts";
 import {
   addGlobalOptions,
   type GlobalOptions,
+  globalHeading,
   mergeGlobals,
   type OptionLayer,
   valueOptions,
@@ -59,6 +60,14 @@ function actFor(command: Command, { makeContext, onStatus }: ProgramOptions): Ac
     };
 }
 
+/** Where there are commands they come first: what every one of them takes is in each one's help. */
+function shortenGlobals(command: Command): void {
+  const everywhere = command.options.filter(({ helpGroupHeading }) => helpGroupHeading === globalHeading);
+  for (const option of everywhere) option.hideHelp();
+  const words = everywhere.map(({ short, long }) => short ?? long).join(", ");
+  command.addHelpText("after", `\nEvery command takes ${words}: see its help, as in uni ps --help.`);
+}
+
 export async function fillCommand(
   command: Command,
   module: CommandModule,
@@ -67,6 +76,11 @@ export async function fillCommand(
   module.define(command, actFor(command, options));
   for (const entry of module.subcommands ?? []) await addCommand(command, entry, true, options);
   addGlobalOptions(command);
+  if (module.subcommands !== undefined) {
+    // In place of the program's own, which is inherited.
+    command.commandsGroup("Commands:").helpCommand("help [command]", "show help of a command");
+    shortenGlobals(command);
+  }
   const lines = module.examples.map((example) => `  $ ${example}`);
   command.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
 }
@@ -124,11 +138,7 @@ export async function buildProgram(args: readonly string[], options: ProgramOpti
     .configureOutput({ outputError() {} })
     .showSuggestionAfterError(true);
   addGlobalOptions(program);
-  // The commands come first; what every command takes is in each one's help.
-  const everywhere = program.options.filter(({ helpGroupHeading }) => helpGroupHeading !== undefined);
-  for (const option of everywhere) option.hideHelp();
-  const words = everywhere.map(({ short, long }) => short ?? long).join(", ");
-  program.addHelpText("after", `\nEvery command takes ${words}: see its help, as in uni ps --help.`);
+  shortenGlobals(program);
   program.addHelpText("after", `\nExamples:\n${topExamples.map((line) => `  $ ${line}`).join("\n")}`);
   const first = commandName(args);
   const named = first === "help" ? commandName(args.slice(args.indexOf("help") + 1)) : first;

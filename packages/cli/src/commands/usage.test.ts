@@ -97,6 +97,12 @@ test("a command's help shows its options and examples", async () => {
   assert.match((await runUni(["kernel", "use", "--help"])).stdout, /uni kernel use \[options\] <version>/);
 });
 
+test("a group's help shows its commands, and nothing of the daemon's", async () => {
+  const { stderr } = await runUni(["image"]);
+  assert.match(stderr, /^Commands:\n {2}ls .*[\s\S]*^ {2}help \[command\]/m);
+  assert.doesNotMatch(stderr, /Daemon:|--socket <path>/);
+});
+
 test("usage errors have status 64, and -o json has them as values", async () => {
   for (const args of [
     [],
