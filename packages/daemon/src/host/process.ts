@@ -52,19 +52,6 @@ export function run(command: string, args: readonly string[], options: RunOption
     timeout: options.timeoutMs,
     killSignal: "SIGKILL",
   });
-  if (options.ownSession && child.pid !== undefined) favourNoMore(child.pid);
-  const stdout = new Tail(options.keepBytes ?? defaultKeep);
-  const stderr = new Tail(options.keepBytes ?? defaultKeep);
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout.push(chunk);
-    options.onStdout?.(chunk);
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr.push(chunk);
-    options.onStderr?.(chunk);
-  });
-  child.stdin.on("error", () => {}); // The child may end without reading its input.
-  child.stdin.end(options.stdin);
   child.on("error", (error: NodeJS.ErrnoException) => {
     if (options.signal?.aborted) return reject(options.signal.reason);
     if (error.code === "ENOENT") {
@@ -77,6 +64,21 @@ export function run(command: string, args: readonly string[], options: RunOption
     }
     reject(new UniError("failed", `start ${command}: ${error.message}`, { cause: error }));
   });
+  // Out of descriptors it has no pipes either (ChildProcess.spawn of Node's lib/internal/child_process.js); the event says why.
+  if (child.pid === undefined) return promise;
+  if (options.ownSession) favourNoMore(child.pid);
+  const stdout = new Tail(options.keepBytes ?? defaultKeep);
+  const stderr = new Tail(options.keepBytes ?? defaultKeep);
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout.push(chunk);
+    options.onStdout?.(chunk);
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr.push(chunk);
+    options.onStderr?.(chunk);
+  });
+  child.stdin.on("error", () => {}); // The child may end without reading its input.
+  child.stdin.end(options.stdin);
   child.on("close", (code, signal) => {
     resolve({ code, signal, stdout: stdout.bytes(), stderr: stderr.bytes().toString() });
   });
@@ -148,6 +150,8 @@ export function startResident(
     env: childEnvironment(),
     stdio: ["pipe", "pipe", "pipe"],
   });
+  child.once("error", (error) => onEnd(error.message));
+  if (child.pid === undefined) return { write() {}, ref() {}, unref() {}, kill() {} };
   // Pipes of a child are sockets (child_process's documentation), which its types do not say.
   const handles = [
     child,
@@ -165,7 +169,6 @@ export function startResident(
   });
   child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
   child.stdin.on("error", () => {}); // "close" follows.
-  child.once("error", (error) => onEnd(error.message));
   child.once("close", (code, signal) =>
     onEnd(stderr.bytes().toString().trim() || `it ended: ${signal ?? code}`),
   );
