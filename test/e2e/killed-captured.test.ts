@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
-import { buildBusybox, daemonForFile } from "../kit/machine-test.ts";
+import { buildBusybox, daemonForFile, removeAll } from "../kit/machine-test.ts";
 import { machinesOf } from "../kit/processes.ts";
 import { counting, memoryAt, remember, runRemembering } from "../kit/sleepers.ts";
 import { come } from "../kit/steps.ts";
@@ -146,10 +146,10 @@ let nonce = "";
 
 /** The same one that runs and has a checkpoint, for as long as it lives. */
 async function prepareScene(): Promise<Scene> {
-  await removeAll(["web", "kept"]);
+  await removeAll(uni, ["web", "kept"]);
   const isThere = idOf("web") !== "" && statusOf(idOf("web")).state === "running";
   if (!isThere || (await nonceOf("web")) !== nonce) {
-    await removeAll();
+    await removeAll(uni);
     nonce = (await memoryAt(await runRemembering(uni, "web"))).nonce;
     await uni.ok(["exec", "web", "sh", "-c", "echo written >/file; sync"]);
     await uni.ok(["checkpoint", "create", "web", "--name", "kept"]);
@@ -204,30 +204,9 @@ async function assertPreparesAgain(): Promise<void> {
   assert.match(await nonceOf("made"), /^[0-9a-f-]{36}$/);
 }
 
-async function removeAll(but: readonly string[] = []): Promise<void> {
-  for (const [all, remove] of [
-    [
-      ["ps", "-a"],
-      ["rm", "-f"],
-    ],
-    [
-      ["template", "ls"],
-      ["template", "rm"],
-    ],
-    [
-      ["checkpoint", "ls"],
-      ["checkpoint", "rm"],
-    ],
-  ] as const) {
-    const names: string[] = (await uni.json([...all])).map(({ name }: { name: string }) => name);
-    const wrong = names.filter((name) => !but.includes(name));
-    if (wrong.length > 0) await uni.ok([...remove, ...wrong]);
-  }
-}
-
 /** Snapshots may be needed by the one that stays, and asides by nobody. */
 async function assertNothingLeaks(): Promise<void> {
-  await removeAll(has(await uni.json(["template", "ls"]), "web") ? ["kept"] : ["web", "kept"]);
+  await removeAll(uni, has(await uni.json(["template", "ls"]), "web") ? ["kept"] : ["web", "kept"]);
   const web = idOf("web");
   await until("nothing is left but what stays", () => {
     const left = ["instances", "vm"].flatMap((name) => list(name)).filter((name) => name !== web);
@@ -263,7 +242,7 @@ for (const [name, { begin, steps, victims, keepsMemory = () => false }] of Objec
 }
 
 test("nothing is left of all of them", async () => {
-  await removeAll();
+  await removeAll(uni);
   await until("nothing is left", () => {
     const left = ["snapshots", "layers", "instances", "vm"].flatMap((name) => list(name));
     assert.deepEqual([...left, ...machinesOf()], []);

@@ -5,17 +5,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { beforeEach, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { buildBusybox, daemonForFile, idle, runScript, serve } from "../kit/machine-test.ts";
+import { buildBusybox, daemonForFile, idle, removeAll, runScript, serve } from "../kit/machine-test.ts";
 import { until } from "../kit/until.ts";
 
 const uni = await daemonForFile();
 await buildBusybox(uni);
 
 // What a failed test left must not fail the next one.
-beforeEach(async () => {
-  const names = (await uni.json(["ps", "-a"])).map(({ name }: { name: string }) => name);
-  if (names.length > 0) await uni.ok(["rm", "-f", ...names]);
-});
+beforeEach(() => removeAll(uni));
 
 const commandLine = (pid: string): string => {
   try {

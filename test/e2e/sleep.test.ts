@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { beforeEach, test } from "node:test";
-import { buildBusybox, daemonForFile, runScript, serve } from "../kit/machine-test.ts";
+import { buildBusybox, daemonForFile, removeAll, runScript, serve } from "../kit/machine-test.ts";
 import {
   idly,
   memoryAt,
@@ -21,10 +21,7 @@ import { until } from "../kit/until.ts";
 const uni = await daemonForFile({ env: { UNI_SLEEP_TO_DISK_AFTER: "1000" } });
 await buildBusybox(uni);
 
-beforeEach(async () => {
-  const names = (await uni.json(["ps", "-a"])).map(({ name }: { name: string }) => name);
-  if (names.length > 0) await uni.ok(["rm", "-f", ...names]);
-});
+beforeEach(() => removeAll(uni));
 
 const inspect = (name: string) => uni.json(["inspect", name]);
 const tierOf = (name: string) => tierOn(uni, name);

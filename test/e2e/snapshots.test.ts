@@ -4,32 +4,14 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, test } from "node:test";
 import { readSleepMeta, sleepMetaText } from "../../packages/daemon/src/vmm/qemu/sleep-snapshot.ts";
-import { buildBusybox, daemonForFile, runScript } from "../kit/machine-test.ts";
+import { buildBusybox, daemonForFile, removeAll, runScript } from "../kit/machine-test.ts";
 import { runProgram } from "../kit/programs.ts";
 import { until } from "../kit/until.ts";
 
 const uni = await daemonForFile();
 await buildBusybox(uni);
 
-beforeEach(async () => {
-  for (const [list, remove] of [
-    [
-      ["ps", "-a"],
-      ["rm", "-f"],
-    ],
-    [
-      ["template", "ls"],
-      ["template", "rm"],
-    ],
-    [
-      ["checkpoint", "ls"],
-      ["checkpoint", "rm"],
-    ],
-  ] as const) {
-    const names = (await uni.json([...list])).map(({ name }: { name: string }) => name);
-    if (names.length > 0) await uni.ok([...remove, ...names]);
-  }
-});
+beforeEach(() => removeAll(uni));
 
 /** A nonce that a boot would draw anew, and a count that goes on. */
 const remember = [

@@ -32,6 +32,22 @@ export function runScript(
   return daemon.ok(["run", "--name", name, ...options, "busybox", "sh", "-c", script]);
 }
 
+const removals: Readonly<Record<string, readonly string[]>> = {
+  "/instances": ["rm", "-f"],
+  "/instances/templates": ["template", "rm"],
+  "/instances/checkpoints": ["checkpoint", "rm"],
+};
+
+/** Removes every instance, template and checkpoint, but for those of these names. */
+export async function removeAll(daemon: TestDaemon, but: readonly string[] = []): Promise<void> {
+  for (const [path, remove] of Object.entries(removals)) {
+    const { body } = await daemon.rest("GET", `${path}?details=false`);
+    const names: string[] = body.data.instances.map(({ name }: { name: string }) => name);
+    const others = names.filter((name) => !but.includes(name));
+    if (others.length > 0) await daemon.ok([...remove, ...others]);
+  }
+}
+
 /** Runs until it is stopped, and ends with 0 at SIGTERM: a shell would wait for its sleep to end first. */
 export const idle = "trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done";
 
