@@ -90,6 +90,9 @@ test("redis-cli: a subscription gets its message after a sleep", async () => {
   await uni.ok(["rm", "-f", "redis"]);
 });
 
+/** For waiting for an event: what is lost fails the test, and does not hang it. */
+const deadline = () => ({ signal: AbortSignal.timeout(60_000) });
+
 /** Says back each message, with a number that it keeps in memory. Frames of RFC 6455, as small ones are. */
 const echo = `
 const http = require("node:http"), { createHash } = require("node:crypto");
@@ -127,7 +130,7 @@ test("through the edge: WebSocket, HTTP/2 and HTTP/1.1 clients", async () => {
   await until("the page", async () => (await curl("--http1.1")).stdout.startsWith("page"));
 
   const socket = new WebSocket(`wss://${fqdn}/`);
-  await once(socket, "open");
+  await once(socket, "open", deadline());
   for (const tier of tiers) {
     for (const version of ["--http1.1", "--http2"]) {
       await asleep("node", tier);
@@ -138,8 +141,9 @@ test("through the edge: WebSocket, HTTP/2 and HTTP/1.1 clients", async () => {
     const load = await runProgram("h2load", ["-n", "50", "-c", "5", "-m", "10", `https://${fqdn}/`]);
     assert.match(load.stdout, /50 succeeded, 0 failed/, load.stderr);
     await asleep("node", tier);
+    const message = once(socket, "message", deadline());
     socket.send(`out of ${tier}`);
-    const [{ data }] = await once(socket, "message");
+    const [{ data }] = await message;
     assert.match(data, new RegExp(`^out of ${tier} \\d+$`));
   }
   socket.close();

@@ -37,7 +37,10 @@ export const challengeAnswers = (plan: EdgePlan): ReadonlyMap<string, string> =>
 export const challengesMap = (plan: EdgePlan): string =>
   [...challengeAnswers(plan)].map(([key, answer]) => `${key} ${answer}\n`).join("");
 
-/** Of the frontend of port 80. All other requests cost it one look at their path. */
+/** While there is one, by HTTP: no other time do requests to port 80 cost a look at their path. */
+export const hasHttpChallenges = (plan: EdgePlan): boolean => ofKind(plan, "http").length > 0;
+
+/** Of the frontend of port 80. */
 export function answerChallenges(hostName: string): string[] {
   const answer = `${hostName},concat(,txn.path),map(${challengesFile})`;
   return [

@@ -5,12 +5,12 @@ import type { Log } from "../base/log.ts";
 import { TaskQueue } from "../base/task-queue.ts";
 import { ensureDirectory, readTextIfExists, removeTree, writeFileAtomic } from "../host/files.ts";
 import { withAwaitedMembers } from "./awaited-members.ts";
-import { challengeAnswers, challengesFile, withoutChallengesOn } from "./challenges.ts";
+import { challengeAnswers, challengesFile, hasHttpChallenges, withoutChallengesOn } from "./challenges.ts";
 import { Configurations, copyCertificates, digestOf } from "./configuration.ts";
 import { crossingCommand } from "./crossings.ts";
 import { Haproxy } from "./haproxy.ts";
 import { readLoads } from "./loads.ts";
-import { loneFile, loneMember } from "./lone-members.ts";
+import { loneMember } from "./lone-members.ts";
 import { countFiles } from "./member-counts.ts";
 import { checkPlan } from "./names.ts";
 import type { Edge, EdgePlan } from "./port.ts";
@@ -44,7 +44,7 @@ interface Applied {
 /** Of a running HAProxy; unknown at first. */
 interface Told {
   readonly commands: ReadonlySet<string>;
-  /** The answers to validations. */
+  /** The answers to validations; it does not look for any when there are none. */
   readonly answers: string | undefined;
   readonly lone: ReadonlySet<string>;
 }
@@ -149,7 +149,7 @@ export async function createEdge({ directory, bind, proxies, clock, log }: EdgeO
     const pems = [...certificates].filter(
       ([name]) => before.certificates?.[name] !== next.certificates[name],
     );
-    const changing = [...countFiles, loneFile, challengesFile, configurationFile];
+    const changing = [...countFiles, challengesFile, configurationFile];
     await configurations.amend(
       new Map([...changing.map((name) => [name, files.get(name) ?? ""] as const), ...pems]),
     );
@@ -159,7 +159,7 @@ export async function createEdge({ directory, bind, proxies, clock, log }: EdgeO
     const commands = [...now.commands].filter((command) => !before.told.commands.has(command));
     if (!(await runCommands(socket, commands, clock))) return false;
     for (const [name, pem] of pems) if (!(await renewCertificate(socket, name, pem, clock))) return false;
-    if (now.answers !== before.told.answers) {
+    if (now.answers !== undefined && now.answers !== before.told.answers) {
       if (!(await replaceMap(socket, challengesFile, challengeAnswers(plan), clock))) return false;
     }
     told = now;
@@ -224,7 +224,7 @@ const nothingTold: Told = { commands: new Set(), answers: undefined, lone: new S
 
 const toldBy = (plan: EdgePlan, slots: SlotTable, files: ReadonlyMap<string, string>): Told => ({
   commands: new Set(memberCommands(plan, slots)),
-  answers: files.get(challengesFile),
+  answers: hasHttpChallenges(plan) ? files.get(challengesFile) : undefined,
   lone: new Set(plan.groups.flatMap((group) => loneMember(group)?.id ?? [])),
 });
 

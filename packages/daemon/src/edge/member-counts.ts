@@ -38,8 +38,14 @@ export const countCommands = (groups: readonly EdgeGroup[]): string[] =>
 
 export const groupsTable: readonly string[] = [
   "backend groups",
-  "  stick-table type string len 64 size 100k store conn_cur",
+  "  stick-table type string len 64 size 100k store conn_cur,gpt0",
 ];
+
+/** A number of the group that stands beside its count, so that it costs a request next to nothing; 0 until it is set. */
+export const groupMark = "sc0_get_gpt0";
+export const clearGroupMark = "sc-set-gpt0(0) 0";
+export const groupMarkCommand = (group: string, mark: number): string =>
+  `set table groups key ${group} data.gpt0 ${mark}`;
 
 /** What is left of it for this request; below zero: nothing. */
 const left = (count: Count): string => `var(txn.target),map_str_int(${countFile(count)}),sub(txn.count)`;

@@ -63,19 +63,26 @@ export const pagesFile = "pages.map";
 const body = (name: string): string => `%[${name},concat(-,txn.form),map(${pagesFile})]`;
 
 const isJson = "{ var(txn.form) -m str json }";
-export const isGrpc = "{ var(txn.form) -m str grpc }";
+const isGrpc = "{ var(txn.form) -m str grpc }";
 
-/** Of a client that speaks gRPC or wants JSON. */
-export const findForm: readonly string[] = [
-  "  http-request set-var(txn.form) str(json) if { req.hdr(accept) -i -m sub application/json }",
-  "  http-request set-var(txn.form) str(grpc) if { req.hdr(content-type) -m beg application/grpc }",
+/** Of a frontend: what tells the form, found in one pass through the headers. */
+export const captureForm: readonly string[] = [
+  "  capture request header accept len 1024",
+  "  capture request header content-type len 64",
 ];
+export const speaksGrpc = "{ capture.req.hdr(1) -m beg application/grpc }";
+
+const findJson =
+  "  http-request set-var(txn.form) str(json) if { capture.req.hdr(0) -i -m sub application/json }";
+const findGrpc = "  http-request set-var(txn.form) str(grpc)";
 
 /** A backend that answers at once, with a page for each condition. gRPC: headers alone, and the status UNAVAILABLE. */
 export function answeringBackend(name: string, answers: readonly [PageName, string?][]): string[] {
   return [
     `backend ${name}`,
     "  mode http",
+    findJson,
+    `${findGrpc} if ${speaksGrpc}`,
     ...answers.flatMap(([page, condition = ""]) => returnPage(page, condition)),
     `  http-after-response set-header content-type application/grpc if ${isGrpc}`,
   ];
@@ -107,7 +114,7 @@ const mark = "x-uni-edge";
  * of content for each status: the rest is put right afterwards, by a mark that does not leave. A member that made it up would
  * change its own answers alone.
  */
-export function backendPages(half: "awake" | "asleep"): string[] {
+export function backendPages(half: "awake" | "asleep", grpc: boolean): string[] {
   // A member that fell asleep after it was chosen has not woken: it does not refuse.
   const unreachable = half === "awake" ? byAwake("refused", "asleep") : "str(asleep)";
   const error = (status: number, name: string) =>
@@ -115,6 +122,7 @@ export function backendPages(half: "awake" | "asleep"): string[] {
   const marked = (name: PageName) => `{ res.hdr(${mark}) -m str ${name} }`;
   const after = (words: string, condition: string) => `  http-after-response ${words} if ${condition}`;
   return [
+    grpc ? findGrpc : findJson,
     error(503, unreachable),
     error(502, "str(broken)"),
     error(504, "str(slow)"),

@@ -8,7 +8,7 @@ import { asleepName, awakeName, type Backend, serverName, twinName } from "./nam
 import { answeringBackend, backendPages } from "./pages.ts";
 import type { EdgeMember } from "./port.ts";
 import type { Slots } from "./slots.ts";
-import { tellWake } from "./wakes.ts";
+import { tellLateWake, tellWake } from "./wakes.ts";
 
 /** For documentation only (RFC 5737): a free place leads nowhere even if it were used. */
 const nowhere = "192.0.2.1";
@@ -28,9 +28,9 @@ export function renderBackend(backend: Backend, slots: Slots): string[] {
     "  retries 2",
     "  option redispatch 1",
     ...(isHttp
-      ? [...backendPages("awake"), ...tellCrossing(backend.group), ...tellWake]
+      ? [...backendPages("awake", backend.grpc), ...tellCrossing(backend.group), ...tellLateWake]
       : [outliveHalfClose]),
-    leadToLone,
+    ...leadToLone(backend.group.id, slots),
     ...servers(backend, slots, ["awake"]),
     twin(backend, loneMember(backend.group)),
     `backend ${asleepName(backend)}`,
@@ -42,7 +42,7 @@ export function renderBackend(backend: Backend, slots: Slots): string[] {
     // The group has room for it: who was answered just now gives up its place at once.
     `  timeout queue ${patience.ms}ms`,
     ...(isHttp
-      ? [...backendPages("asleep"), ...tellCrossing(backend.group), ...tellWake]
+      ? [...backendPages("asleep", backend.grpc), ...tellCrossing(backend.group), ...tellWake]
       : [outliveHalfClose]),
     ...servers(backend, slots, ["asleep", "starting"]),
     ...(backend.group.awaitsMembers

@@ -1,8 +1,8 @@
 /** One frontend per public port: from a host name to the backend of a group. */
-import { answerChallenges, httpChallengePort } from "./challenges.ts";
+import { answerChallenges } from "./challenges.ts";
 import { countInFlight, isCalm, isFull, isSaturated } from "./member-counts.ts";
 import { asleepSuffix, grpcSuffix, targetName } from "./names.ts";
-import { findForm, isGrpc } from "./pages.ts";
+import { captureForm, speaksGrpc } from "./pages.ts";
 import type { EdgeGroup, EdgePortRule } from "./port.ts";
 import { sleepersBackend } from "./sleepers.ts";
 import { acceptSources } from "./sources.ts";
@@ -23,6 +23,8 @@ export interface FrontendOptions {
   readonly listen: string;
   /** Networks whose connections begin with the PROXY protocol. */
   readonly proxies: readonly string[];
+  /** Answers to validations are looked for. */
+  readonly challenged: boolean;
 }
 
 /** Without routes it answers a validation, and nothing else. */
@@ -44,7 +46,7 @@ const targetOf = (group: EdgeGroup, rule: EdgePortRule): string =>
 function httpFrontend(
   port: number,
   routes: readonly Route[],
-  { listen, proxies }: FrontendOptions,
+  { listen, proxies, challenged }: FrontendOptions,
 ): string[] {
   const tls = routes.some(({ rule }) => rule.kind !== "redirect" && rule.tls);
   const redirects = routes.some(({ rule }) => rule.kind === "redirect");
@@ -53,8 +55,8 @@ function httpFrontend(
     "  mode http",
     `  bind ${listen}${tls ? ` ssl crt-list ${certificatesFile(port)} alpn h2,http/1.1` : ""}`,
     ...acceptSources(proxies),
-    ...findForm,
-    ...(port === httpChallengePort ? answerChallenges(hostName) : []),
+    ...captureForm,
+    ...(challenged ? answerChallenges(hostName) : []),
     ...findTarget("http-request", hostName, port, routes),
     ...(redirects
       ? [
@@ -65,10 +67,10 @@ function httpFrontend(
     noteBeginning,
     ...countInFlight("http-request"),
     // First what nearly all requests are: nothing more is asked about them.
-    `  use_backend %[var(txn.target)] if ${isCalm} !${isGrpc}`,
+    `  use_backend %[var(txn.target)] if ${isCalm} !${speaksGrpc}`,
     `  use_backend refused if ${isFull}`,
     `  use_backend ${sleepersBackend} if ${isSaturated}`,
-    `  use_backend %[var(txn.target),concat(${grpcSuffix})] if ${isGrpc}`,
+    `  use_backend %[var(txn.target),concat(${grpcSuffix})] if ${speaksGrpc}`,
     "  use_backend %[var(txn.target)]",
     "  default_backend unknown",
   ];

@@ -66,6 +66,15 @@ test("names lead to the group of the port, or to the redirection", () => {
   assert.match(fileOf("hosts-5432.map"), /^web\.example\.com tcp\.a1\.5432$/m);
 });
 
+test("answers to validations are looked for while there are any, and on port 80 alone", () => {
+  const challenges = [{ kind: "http", fqdn: "web.example.com", token: "t", answer: "a" }] as const;
+  const looks = (port: number, of: EdgePlan) =>
+    section(`frontend port-${port}`, of).some((line) => line.includes("acme-challenge"));
+  assert.ok(looks(80, { ...plan, challenges }));
+  assert.ok(!looks(443, { ...plan, challenges }));
+  assert.ok(!looks(80, plan));
+});
+
 test("the default certificate comes first, then one for each name", () => {
   assert.deepEqual(fileOf("certificates-443.list").split("\n"), [
     "copy-default.pem",

@@ -6,12 +6,13 @@ import {
   challengePorts,
   challengesFile,
   challengesMap,
+  hasHttpChallenges,
   hasTlsChallenges,
+  httpChallengePort,
   tlsChallengePort,
   tlsChallengeSections,
 } from "./challenges.ts";
 import { crossingsFile, crossingsMap } from "./crossings.ts";
-import { loneFile, loneMap } from "./lone-members.ts";
 import { countMaps, groupsTable } from "./member-counts.ts";
 import { backendsOf } from "./names.ts";
 import { pagesFile, pagesMap } from "./pages.ts";
@@ -42,7 +43,6 @@ export function render(plan: EdgePlan, slots: SlotTable, options: RenderOptions)
   const files = new Map([
     [pagesFile, pagesMap()],
     ...countMaps(plan.groups),
-    [loneFile, loneMap(plan, slots)],
     [wakesFile, wakesMap(plan, slots)],
     [crossingsFile, crossingsMap(plan)],
     [challengesFile, challengesMap(plan)],
@@ -57,7 +57,8 @@ export function render(plan: EdgePlan, slots: SlotTable, options: RenderOptions)
     const listen = isParted ? behindTlsChallenges(options) : `${options.bind}:${port}`;
     // Behind those it is the parting frontend that hears them.
     const proxies = isParted ? [] : options.proxies;
-    sections.push(renderFrontend(port, routes, { listen, proxies }));
+    const challenged = port === httpChallengePort && hasHttpChallenges(plan);
+    sections.push(renderFrontend(port, routes, { listen, proxies, challenged }));
     files.set(hostsFile(port), hostsMap(routes));
     files.set(certificatesFile(port), certificateList(plan, routes, options));
   }

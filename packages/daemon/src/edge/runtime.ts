@@ -1,7 +1,7 @@
 /** Members that come, go, sleep and wake: commands to the running HAProxy instead of a reload. */
 import type { Clock } from "../base/clock.ts";
 import { lateMember } from "./awaited-members.ts";
-import { loneCommands, loneMember } from "./lone-members.ts";
+import { loneMember } from "./lone-members.ts";
 import { countCommands } from "./member-counts.ts";
 import { asleepName, awakeName, type Backend, backendsOf, serverName, twinName } from "./names.ts";
 import type { EdgeMember, EdgePlan } from "./port.ts";
@@ -30,7 +30,6 @@ export function memberCommands(plan: EdgePlan, slots: SlotTable): string[] {
   return [
     ...all.flatMap(({ use }) => use),
     ...countCommands(plan.groups),
-    ...loneCommands(plan, slots),
     ...all.flatMap(({ rest }) => rest),
   ];
 }
@@ -43,9 +42,9 @@ interface ServerCommands {
 function serverCommands(backend: Backend, name: string, member: EdgeMember | undefined): ServerCommands {
   const awake = `${awakeName(backend)}/${name}`;
   const asleep = `${asleepName(backend)}/${name}`;
-  if (member === undefined) return { use: [], rest: [stateOf(awake, "maint"), stateOf(asleep, "maint")] };
-  if (member.state === "draining") {
-    return { use: [], rest: [stateOf(awake, "drain"), stateOf(asleep, "drain")] };
+  // One that drains, too: what it has goes on, and `use-server` passes over it.
+  if (member === undefined || member.state === "draining") {
+    return { use: [], rest: [stateOf(awake, "maint"), stateOf(asleep, "maint")] };
   }
   const [used, unused] = member.state === "awake" ? [awake, asleep] : [asleep, awake];
   return { use: useOf(backend, used, member), rest: [stateOf(unused, "maint")] };

@@ -7,7 +7,7 @@
 import { type InnerSocketOptions, listenInside, reachInside } from "./inner-sockets.ts";
 import { findRoom, noSleepers } from "./member-counts.ts";
 import { asleepSuffix, grpcSuffix } from "./names.ts";
-import { findForm, isGrpc } from "./pages.ts";
+import { captureForm, speaksGrpc } from "./pages.ts";
 import { noteBeginning } from "./wakes.ts";
 
 export const sleepersBackend = "sleepers";
@@ -32,13 +32,13 @@ export const sleepersSections = (options: InnerSocketOptions): string[][] => [
     "frontend sleepers-again",
     "  mode http",
     `  bind ${listenInside(options, socket)} accept-proxy`,
+    ...captureForm,
     `  http-request set-var(txn.target) req.hdr(${header})`,
     `  http-request del-header ${header}`,
-    ...findForm,
     noteBeginning,
     findRoom,
     `  http-request set-var(txn.half) str(${asleepSuffix}) if !${noSleepers}`,
-    `  use_backend %[var(txn.target),concat(${grpcSuffix},txn.half)] if ${isGrpc}`,
+    `  use_backend %[var(txn.target),concat(${grpcSuffix},txn.half)] if ${speaksGrpc}`,
     "  use_backend %[var(txn.target),concat(,txn.half)]",
   ],
 ];

@@ -2,11 +2,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, type IncomingMessage, request } from "node:http";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { edgeForFile } from "../../../../test/kit/edge.ts";
 import { backendForFile, backendPort } from "../../../../test/kit/edge-backends.ts";
 import { until } from "../../../../test/kit/until.ts";
+import { systemClock } from "../base/clock.ts";
 import type { EdgeMember } from "./port.ts";
+import { askHaproxy } from "./runtime-socket.ts";
 
 const address = "127.1.0.1";
 const member = address.replaceAll(".", "-");
@@ -70,6 +73,18 @@ test("the application's own times are kept", async () => {
   await edge.noteWake(member);
   backend.answerHeld();
   assert.match((await timing) ?? "", /^db;dur=3, wake;dur=\d+$/);
+});
+
+test("a group's mark lasts while a wake may hold somebody up, and then goes", async () => {
+  await apply("awake");
+  const ask = (command: string) => askHaproxy(join(kit.directory, "h", "stats"), command, systemClock);
+  const mark = async () => /gpt0=(\d+)/.exec(await ask("show table groups key a"))?.[1];
+  await edge.noteWake(member);
+  await timingOf("/");
+  assert.notEqual(await mark(), "0");
+  await ask(`set table groups key a data.gpt0 ${Math.floor(Date.now() / 1000) - 700}`);
+  assert.equal(await timingOf("/"), undefined);
+  assert.equal(await mark(), "0");
 });
 
 test("a member that is not known, and an edge that does not run, are no reason to fail", async () => {
