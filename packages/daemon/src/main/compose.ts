@@ -94,8 +94,8 @@ export async function compose(surroundings: Surroundings): Promise<Composition> 
     probe: (boot) => probeAccelerator({ ...vmmOptions, boot }),
     create: (accelerator) => createQemuVmm({ ...vmmOptions, cacheBytes: config.bootCacheBytes, accelerator }),
   });
-  const [machine = { id: admin, name: "admin" }, ...others] = await listAccounts(db);
-  const accounts: Accounts = [machine, ...others];
+  const others = (await listAccounts(db)).filter(({ id }) => id !== admin);
+  const accounts: Accounts = [{ id: admin, name: "admin" }, ...others];
   const remote = createRemote({
     clock,
     log: log.child({ room: "images" }),

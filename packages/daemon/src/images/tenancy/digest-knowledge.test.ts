@@ -69,6 +69,13 @@ test("by a pull: a manifest that names another's layer, which its registry does 
     await assert.rejects(byDigest, { code: "image_not_found" });
   }));
 
+test("by a pull of the machine's account, which sees all: neither, for what it names may be for everybody", () =>
+  withWorld(async ({ server, hostile }) => {
+    hostile.add(without(own, bytes), "1");
+    const pulled = server.images.pull(`${hostile.host}/x:1`, always, quietly());
+    await assert.rejects(pulled, { code: "image_not_found" });
+  }));
+
 test("by a pull: what the registry really has is fetched once more, and kept once", () =>
   withWorld(async ({ server, hostile, crew, pull }) => {
     const before = storedFiles(server.directory).blobs.length;

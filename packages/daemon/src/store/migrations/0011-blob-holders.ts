@@ -1,6 +1,8 @@
 import { type Kysely, sql } from "kysely";
 
-/** The machine's own account is the first; it has brought what is here, and has shared what has a plain name. */
+const machine = "00000000-0000-4000-8000-000000000000";
+
+/** The machine's own account has brought what is here, and has shared what has a plain name. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable("blob_holders")
@@ -9,8 +11,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .addColumn("since", "bigint", (column) => column.notNull())
     .addPrimaryKeyConstraint("blob_holders_key", ["digest", "holder"])
     .execute();
-  await sql`INSERT INTO blob_holders SELECT each.digest, machine.id, 0
-    FROM (SELECT id FROM accounts ORDER BY created_at, id LIMIT 1) AS machine, (
+  await sql`INSERT INTO blob_holders SELECT each.digest, ${machine}, 0 FROM (
       SELECT value AS digest FROM images, json_each(images.blobs)
       UNION SELECT target FROM image_references
       UNION SELECT digest FROM manifests
