@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -11,6 +12,7 @@ import { before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { httpClient } from "../kit/load.ts";
 import { buildBusybox, daemonForFile, runScript, serve } from "../kit/machine-test.ts";
+import { makeOciArchive } from "../kit/oci-archive.ts";
 import { page } from "../kit/sleepers.ts";
 import { until } from "../kit/until.ts";
 
@@ -71,6 +73,41 @@ test("another account's instance is neither seen nor changed", async () => {
   );
   assert.equal((await uni.refused(["inspect", victim.uuid])).code, "not_found");
   assert.equal((await uni.refused(["rm", "-f", victim.uuid])).code, "not_found");
+});
+
+test("another account's image is not run or mounted: it is answered like one that is nowhere", async () => {
+  const layers = [[{ name: "word", content: "secret" }]];
+  writeFileSync(join(uni.directory, "own.tar"), makeOciArchive({ layers, config: { Cmd: ["/word"] } }));
+  const name = "registry.example.com/own/x:1";
+  await uni.ok(["load", join(uni.directory, "own.tar"), "--tag", name]);
+  const { digest } = await uni.json(["image", "inspect", name]);
+  const unknown = `sha256:${"0".repeat(64)}`;
+  const requests = (image: string) => [
+    { image },
+    { image: { url: image, pull_policy: "never" } },
+    { image: "busybox", args: ["sh"], roms: [{ name: "r", image: { url: image, pull_policy: "never" } }] },
+  ];
+  for (const [theirs, nowhere] of [
+    [digest, unknown],
+    [`${name.slice(0, -2)}@${digest}`, `${name.slice(0, -2)}@${unknown}`],
+    [name, "registry.example.com/own/y:1"],
+  ]) {
+    // A name is recorded, and pulled at the first start.
+    for (const index of theirs === digest ? [0, 1, 2] : [1, 2]) {
+      const answers = await Promise.all(
+        [theirs, nowhere].map((image) =>
+          rest("POST", "/instances", { ...requests(image)[index], name: "thief" }),
+        ),
+      );
+      const [one, other] = answers.map(({ status, body }, which) => {
+        const { op_time_us: _, ...told } = body;
+        return JSON.stringify([status, told]).replaceAll([theirs, nowhere][which], "IMAGE");
+      });
+      assert.equal(one, other);
+      assert.match(one ?? "", /there is no such image|not here/);
+    }
+  }
+  assert.deepEqual((await rest("GET", `/images?digest=${digest}`)).body.data.images, []);
 });
 
 test("another account's instance is not reached, and not woken", async () => {
