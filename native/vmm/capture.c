@@ -1,17 +1,19 @@
 /*
  * As `delta`, of a machine that goes on: `capture PID BYTES DELTA INDEX [OLD-INDEX...]`, run by root.
  *
- * Copies the pages while the machine runs and says "copied". Then it does as the lines of its input say, and answers each:
+ * Copies the pages while the machine runs and says "copied N", or "noted N" if the kernel notes what is written from there
+ * on, so that a comparison costs little. Then it does as the lines of its input say, and answers each:
  *
- *   compare   reads the pages that are the process's own by now again and keeps what differs, while the machine stands
- *             still; may be asked again. "compared N": so many pages were others.
+ *   compare   reads the pages that are the process's own by now again, or if the kernel knows them those that were written
+ *             since, and keeps what differs, while the machine stands still; may be asked again. "compared N": so many
+ *             pages were others.
  *   write     fills DELTA and INDEX; the machine may do what it likes. "written N" pages; or "failed REASON", and it may
  *             be asked again.
  *
  * Ends with its input. Exit status 1 and a line on stderr if any other step fails. The copy is in its own memory: nothing
  * is written to a disk while the machine stands.
  */
-#include "guest-memory.h"
+#include "written-pages.h"
 
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -24,6 +26,10 @@ struct copy {
   char *wanted, *has;
   struct run *runs;
   uint32_t run_count;
+  /* -1: the kernel does not note what is written. */
+  int userfaultfd;
+  /* All was looked at, and what was written since is noted. */
+  int noted;
 };
 
 static void *need(void *memory) {
@@ -72,13 +78,21 @@ static uint32_t keep_due(struct copy *copy, const char *due) {
   return changed;
 }
 
+/* Of the pages that are the process's own: those that were written since the look before, or all if nobody knows. */
 static uint32_t compare(struct copy *copy) {
   char *own = need(calloc(copy->guest.pages, 1));
-  mark_own(&copy->guest, own);
+  int noted = copy->userfaultfd >= 0 && mark_written(&copy->guest, own);
+  if (!noted || !copy->noted) mark_own(&copy->guest, own);
+  copy->noted = noted;
   for (uint32_t page = 0; page < copy->guest.pages; page++) copy->wanted[page] |= own[page];
   uint32_t changed = keep_due(copy, own);
   free(own);
   return changed;
+}
+
+static void stop_noting(struct copy *copy) {
+  if (copy->userfaultfd >= 0) forget_writes(&copy->guest, copy->userfaultfd);
+  copy->userfaultfd = -1;
 }
 
 /* The count of pages, or -1 with errno. */
@@ -112,12 +126,14 @@ int main(int argc, char **argv) {
       .wanted = need(calloc(guest.pages, 1)),
       .has = need(calloc(guest.pages, 1)),
       .runs = need(calloc(most_runs, sizeof *copy.runs)),
+      .userfaultfd = note_writes(&guest),
   };
   int delta = open_output(argv[3]), index = open_output(argv[4]);
   /* A huge page for each page that was written would be far more memory than the machine's own. */
   madvise(copy.bytes, bytes, MADV_NOHUGEPAGE);
   for (int old = 5; old < argc; old++) mark_old(argv[old], copy.wanted, guest.pages);
-  answer("copied", compare(&copy));
+  uint32_t copied = compare(&copy);
+  answer(copy.noted ? "noted" : "copied", copied);
   /* From here on a machine stands while we work. If it may not be, the host's own order will do. */
   setpriority(PRIO_PROCESS, 0, -10);
 
@@ -125,6 +141,7 @@ int main(int argc, char **argv) {
   while (fgets(line, sizeof line, stdin) != NULL) {
     if (strcmp(line, "compare\n") == 0) answer("compared", compare(&copy));
     else if (strcmp(line, "write\n") == 0) {
+      stop_noting(&copy);
       long long pages = write_down(&copy, delta, index);
       if (pages >= 0) answer("written", pages);
       else if (printf("failed %s\n", strerror(errno)) < 0 || fflush(stdout) != 0) return 1;

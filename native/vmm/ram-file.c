@@ -1,6 +1,6 @@
 /*
  * Preloaded into QEMU: opens the RAM file named by UNI_RAM_FILE for reading only, and lays deltas over its mapping, one
- * over the other, if UNI_DELTAS names their descriptors: "DELTA,INDEX DELTA,INDEX ".
+ * over the other, if UNI_DELTAS names their descriptors: "DELTA,INDEX DELTA,INDEX ". Makes a userfaultfd.
  *
  * A machine maps the RAM file of its snapshot privately (memory-backend-file,share=off), so it never writes to it. QEMU
  * 7.2 opens it for writing all the same (file_ram_open in softmmu/physmem.c; 8.2 falls back to reading), which would
@@ -13,16 +13,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define PUBLIC __attribute__((visibility("default")))
+
+/* include/uapi/linux/userfaultfd.h of Linux 6.7 */
+enum { uffd_feature_wp_async = 1 << 15 };
 
 static int ram_descriptor = -1;
 
@@ -82,16 +87,26 @@ static void lay_over(char *ram, size_t length, int protection, int delta, int in
   close(index);
 }
 
+/*
+ * Left open for `capture`, which has the kernel note by it what is written (written-pages.h): only the process itself can
+ * make one for its memory. Until then it does nothing. An older kernel refuses it, and `capture` compares instead.
+ */
+static void offer_userfaultfd(void) {
+  int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+  struct uffdio_api api = {.api = UFFD_API, .features = uffd_feature_wp_async};
+  if (fd >= 0 && ioctl(fd, UFFDIO_API, &api) < 0) close(fd);
+}
+
 PUBLIC void *mmap64(void *address, size_t length, int protection, int flags, int fd, off64_t offset) {
   void *mapped = map(address, length, protection, flags, fd, offset);
+  if (mapped == MAP_FAILED || fd < 0 || fd != ram_descriptor || protection == PROT_NONE) return mapped;
   const char *descriptors = getenv("UNI_DELTAS");
-  if (mapped == MAP_FAILED || descriptors == NULL || fd < 0 || fd != ram_descriptor || protection == PROT_NONE)
-    return mapped;
-  for (int delta, index, used; *descriptors != '\0'; descriptors += used) {
+  for (int delta, index, used; descriptors != NULL && *descriptors != '\0'; descriptors += used) {
     errno = EINVAL;
     if (sscanf(descriptors, "%d,%d %n", &delta, &index, &used) != 2) fail("no descriptors");
     lay_over(mapped, length, protection, delta, index);
   }
   unsetenv("UNI_DELTAS");
+  offer_userfaultfd();
   return mapped;
 }

@@ -51,6 +51,8 @@ export class QemuCapture implements Capture {
   #disk = "";
   #aside = "";
   #helper: Conversation | undefined;
+  /** Comparing costs less than saving the devices. */
+  #isNoted = false;
   #phase: "begun" | "taken" | "published" | "abandoned" = "begun";
   #state: Buffer | undefined;
   #standsOn: string | undefined;
@@ -88,12 +90,13 @@ export class QemuCapture implements Capture {
     }
   }
 
-  async take(signal: AbortSignal): Promise<void> {
+  async take(signal: AbortSignal, onRead = () => {}): Promise<void> {
     signal.throwIfAborted();
     if (this.#phase !== "begun") throw this.#refusal(`it is ${this.#phase}`);
     const qmp = await this.#machine.pausedConnection();
     try {
       const state = await this.#readMachine(qmp, signal);
+      onRead();
       await this.#switchDisk(qmp);
       this.#state = state;
       this.#phase = "taken";
@@ -173,7 +176,7 @@ export class QemuCapture implements Capture {
     const args = [`${pid}`, `${shape.memoryMb * 2 ** 20}`, delta, index, ...oldIndexes];
     const helper = converse(join(nativeDirectory, "capture"), args);
     this.#helper = helper;
-    await helper.ask();
+    this.#isNoted = (await helper.ask()).startsWith("noted ");
   }
 
   async #openNextDisk({ path, format }: DiskSpec): Promise<void> {
@@ -194,16 +197,21 @@ export class QemuCapture implements Capture {
 
   /**
    * Devices and memory of one instant. While the processors stand, what somebody sends to the agent still reaches the
-   * guest's memory, and shows in its devices: then both are read again.
+   * guest's memory, and shows in its devices: then both are read again. Of the two, what costs less is read twice.
    */
   async #readMachine(qmp: Qmp, signal: AbortSignal): Promise<Buffer> {
-    let before = await saveDevices(qmp, this.#suspension);
+    const save = () => saveDevices(qmp, this.#suspension);
+    const compare = () => this.#helper?.ask("compare");
+    let state: Buffer | undefined;
+    if (this.#isNoted) await compare();
+    else state = await save();
     for (let tries = 0; tries < mostTries; tries++) {
       signal.throwIfAborted();
-      await this.#helper?.ask("compare");
-      const after = await saveDevices(qmp, this.#suspension);
-      if (after.equals(before)) return after;
-      before = after;
+      const before = state;
+      if (!this.#isNoted) await compare();
+      state = await save();
+      const stands = this.#isNoted ? (await compare()) === "compared 0" : before?.equals(state);
+      if (stands) return state;
     }
     throw new UniError("vmm_failed", `${this.#attempted}: its devices do not stand still`);
   }
