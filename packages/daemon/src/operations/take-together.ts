@@ -1,8 +1,8 @@
 /**
  * Takes captures that have begun, as of one instant: the one when the last of the running machines stops. A machine that
  * stands does not change, so it is taken at once, whether others still run or not; and none goes on before all stand, so that
- * nothing sent after the instant is in what is taken. Taking costs a processor its time: no more stop at once than there are
- * processors, and the last ones stand for as long as their own taking lasts.
+ * nothing sent after the instant is in what is taken. Reading a machine costs a processor its time: no more are read at once
+ * than there are processors, and the last ones stand for as long as their own taking lasts.
  *
  * What is sent to a machine that stands waits outside of it: packets in its TAP (QEMU's network card takes none while the
  * machine stands: virtio_net_can_receive in hw/net/virtio-net.c), the daemon's own words to its agent in the channel.
@@ -10,6 +10,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { settled } from "../base/settled.ts";
+import { sideBySide } from "../base/side-by-side.ts";
 import type { LiveInstance } from "../instances/lifecycle.ts";
 import type { Capture, Machine } from "../vmm/port.ts";
 
@@ -24,7 +25,7 @@ export interface TakeOptions {
   readonly clock: Clock;
   /** The machines do not go on. */
   readonly ends: boolean;
-  /** How many are taken at the same time. */
+  /** How many are read at the same time. */
   readonly atOnce: number;
   readonly signal: AbortSignal;
 }
@@ -37,36 +38,37 @@ export async function takeTogether(
   const running = begun.filter(({ runs }) => runs);
   await settled(begun.map(async ({ runs, capture }) => (runs ? undefined : capture?.take(signal))));
   const allStand = Promise.withResolvers<void>();
+  allStand.promise.catch(() => {});
   const letGo: (() => void)[] = [];
-  let left = running.length;
+  const stood = new Map<Taken, Promise<number>>();
 
-  const take = async ({ machine, capture }: Taken, before: Promise<number> | undefined): Promise<number> => {
-    await before;
+  const goOn = async ({ machine }: Taken, taken: Promise<void> | undefined, sinceUs: number) => {
+    await taken;
+    await allStand.promise;
+    if (!ends) await machine?.resume();
+    return (clock.monotonicUs() - sinceUs) / 1000;
+  };
+  const read = async (one: Taken): Promise<void> => {
     signal.throwIfAborted();
     const sinceUs = clock.monotonicUs();
-    await machine?.pause();
-    left -= 1;
-    if (left === 0) {
+    await one.machine?.pause();
+    const isRead = Promise.withResolvers<void>();
+    const taken = one.capture?.take(signal, isRead.resolve);
+    stood.set(one, goOn(one, taken, sinceUs));
+    if (stood.size === running.length) {
       for (const { held } of running) letGo.push(held.live()?.channel.hold() ?? (() => {}));
       allStand.resolve();
     }
-    await capture?.take(signal);
-    return sinceUs;
+    await Promise.race([isRead.promise, taken]);
   };
-  const taken: Promise<number>[] = [];
-  for (const [at, one] of running.entries()) taken.push(take(one, taken[at - atOnce]));
-  for (const each of [...taken, allStand.promise]) each.catch((error) => allStand.reject(error));
   try {
-    return await settled(
-      running.map(async ({ machine }, at) => {
-        await allStand.promise;
-        const sinceUs = (await taken[at]) ?? 0;
-        if (!ends) await machine?.resume();
-        return (clock.monotonicUs() - sinceUs) / 1000;
-      }),
-    );
+    await sideBySide(running, atOnce, read);
+    return await settled(running.map(async (one) => (await stood.get(one)) ?? 0));
+  } catch (error) {
+    allStand.reject(error);
+    throw error;
   } finally {
-    await Promise.allSettled(taken);
+    await Promise.allSettled(stood.values());
     for (const release of letGo) release();
   }
 }
