@@ -190,12 +190,17 @@ test("--attach streams both outputs apart and ends with the program's status", a
     "VM.Run": () => fakeVm({ state: "starting" }),
     "VM.Logs": () => events(line("stdout", "to out"), line("stderr", "to err"), line("system", "booted")),
     "VM.Wait": () => ({ exit_code: 42, state: "stopped" }),
+    "VM.Remove": ({ id }) => {
+      throw new UniError("not_found", `No instance with uuid '${id}'`);
+    },
   };
   const { code, stdout, stderr, calls } = await talk(script, ["run", "--rm", "--attach", "hello"]);
   assert.deepEqual([code, stdout], [42, "to out\n"]);
   assert.equal(stderr, "to err\nuni: booted\n");
   assert.equal(calls[0]?.params.wait_s, undefined);
-  assert.deepEqual(calls.map(({ method }) => method).sort(), ["VM.Logs", "VM.Run", "VM.Wait"]);
+  const methods = calls.map(({ method }) => method);
+  assert.deepEqual(methods.slice(0, -1).sort(), ["VM.Logs", "VM.Run", "VM.Wait"]);
+  assert.equal(methods.at(-1), "VM.Remove", "it is gone before the command ends");
 });
 
 test("--attach -o json prints lines and the status as values", async () => {

@@ -1,5 +1,6 @@
 import { UniError } from "@uni/contract/errors";
 import type { VmInfo } from "@uni/contract/rpc";
+import type { Context } from "../context.ts";
 import type { CommandModule } from "../define.ts";
 import { followToEnd } from "../follow.ts";
 import type { Output } from "../output.ts";
@@ -63,7 +64,11 @@ export const run: CommandModule = {
             throw new UniError("exclusive", "running: --attach and --replicas do not go together");
           // Without waiting: nothing that it prints or how it ends is missed, even with --rm.
           const [vm] = await pullAndMake(context, params, { count: 1, pull, doing });
-          return followToEnd(context, vm?.id ?? "");
+          const id = vm?.id ?? "";
+          const status = await followToEnd(context, id);
+          // It deletes itself, but not before it knows that nobody reads any more.
+          if (options.rm === true) await removeIfThere(context, id);
+          return status;
         }
         const wait_s = Math.round(options.timeout);
         const vms = await pullAndMake(context, { ...params, wait_s }, { count, pull, doing });
@@ -75,3 +80,12 @@ export const run: CommandModule = {
     );
   },
 };
+
+/** One that is locked stays. */
+async function removeIfThere({ client, signal }: Context, id: string): Promise<void> {
+  try {
+    await client.call("VM.Remove", { id }, { signal });
+  } catch (error) {
+    if (!(error instanceof UniError && ["not_found", "delete_locked"].includes(error.code))) throw error;
+  }
+}
