@@ -89,7 +89,7 @@ export class Haproxy {
   /** Seamless: the new worker has the listening sockets of the old one, which ends with its last connection. */
   async reload(): Promise<void> {
     const before = await this.#workerPid();
-    await askHaproxy(this.#masterSocket, "reload", this.#clock);
+    await this.#askMaster("reload");
     await this.#untilWorkerIs("reload the edge", (worker) => worker !== undefined && worker !== before);
   }
 
@@ -102,6 +102,21 @@ export class Haproxy {
       await waitUntilEnded(each, this.#clock, endMs);
     }
     this.#master = undefined;
+  }
+
+  /** A master that has just started or reloaded may listen a moment after its worker does. */
+  async #askMaster(command: string): Promise<string> {
+    const deadline = this.#clock.monotonicUs() + startMs * 1000;
+    for (;;) {
+      try {
+        return await askHaproxy(this.#masterSocket, command, this.#clock);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        const isAbsent = code === "ECONNREFUSED" || code === "ENOENT";
+        if (!isAbsent || !this.isAlive || this.#clock.monotonicUs() > deadline) throw error;
+      }
+      await this.#clock.sleep(pollMs);
+    }
   }
 
   async #untilWorkerIs(attempted: string, fits: (pid: number | undefined) => boolean): Promise<void> {
