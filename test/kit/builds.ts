@@ -40,12 +40,8 @@ export interface BuildRoom {
   readonly directory: string;
 }
 
-/** As deep as a daemon's may lie, whose data directory is at most 50 bytes long: sockets below it must have room. */
-const deepest = 50 + "/images/build".length;
-const storagePrefix = join(tmpdir(), "uni-buildah-").padEnd(deepest - "XXXXXX/own".length, "-");
-
 export async function withBuilder(body: (room: BuildRoom) => Promise<void>, machine = "none"): Promise<void> {
-  const storage = mkdtempSync(storagePrefix);
+  const storage = mkdtempSync(join(tmpdir(), "uni-buildah-"));
   try {
     const builder = createBuildahBuilder({
       directory: join(storage, "own"),

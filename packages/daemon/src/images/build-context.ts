@@ -70,7 +70,8 @@ export async function contextPart(
       contexts,
       baseImages: bases,
       noCache: source.noCache,
-      workDirectory: await subdirectory(directory, "builder"),
+      // Itself, and none below it: buildah's sockets for keys have names of 42 bytes.
+      workDirectory: directory,
       signal: options.signal,
       onLine: ({ text, step }) => options.onProgress({ step: "build", message: text, ...step }),
     } satisfies BuilderRequest);

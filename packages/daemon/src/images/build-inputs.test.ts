@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
@@ -17,8 +17,10 @@ import {
   withBuilder,
   withSource,
 } from "../../../../test/kit/builds.ts";
+import { accounts, teamAccount } from "../../../../test/kit/registry.ts";
+import { createImages } from "./images.ts";
 import type { Image } from "./port.ts";
-import { quietly, storedFiles } from "./test-room.ts";
+import { quietly, storedFiles, withStore } from "./test-room.ts";
 
 const shared = (name: string, content: string) => ({ name: `${furtherContexts}/${name}`, content });
 const fileOf = (image: Image, name: string) =>
@@ -126,4 +128,30 @@ RUN --mount=type=ssh,id=mine /ask >/one & /ask >/two; wait
     assert.deepEqual([most, count >= 2], [1, true]);
     assert.deepEqual(leftovers(storage), []);
     assert.deepEqual(storedFiles(directory).scratch, []);
+  }));
+
+test("another account builds with a cache of its own, which goes with those of all, and has keys as well", () =>
+  withStore(async ({ directory, options: { builders: _, ...options } }) => {
+    const images = await createImages({ ...options, accounts });
+    const ask = { name: "ask", content: compileAskAgent(), mode: 0o755 };
+    const dockerfile = `${preamble}COPY ask /ask\nRUN --mount=type=ssh /ask >/with\n`;
+    const agent = {
+      ids: ["default"],
+      ask: async () => Uint8Array.of(agentMessage.identities, 0, 0, 0, 0),
+    };
+    try {
+      const image = await images
+        .of(teamAccount)
+        .build(context(dockerfile, ask), withSource({ agent }), quietly());
+      assert.equal(fileOf(image, "with"), "12 0\n");
+      const cache = join(directory, "builds", teamAccount, "storage");
+      assert.ok(existsSync(cache));
+      await images.collect();
+      assert.ok(existsSync(cache));
+      await images.collect({ buildCache: true });
+      assert.equal(existsSync(cache), false);
+      assert.deepEqual(leftovers(directory), []);
+    } finally {
+      await images.close();
+    }
   }));

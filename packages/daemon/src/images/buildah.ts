@@ -3,7 +3,7 @@
  * machine's own container storage is underneath it, read-only: base images that are there can be used, and nothing of
  * ours appears there. It asks no registry: what is missing is pulled before, by the room's own rules.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { runContained } from "../host/contained-process.ts";
@@ -27,7 +27,6 @@ export const buildDeadlineMs = 3 * 3600_000;
 
 export function createBuildahBuilder(options: BuildahOptions): Builder {
   const storage = join(options.directory, "storage");
-  const runDirectory = join(options.directory, "run");
   const machineStorage = options.machineStorage ?? "/var/lib/containers/storage";
   let running = 0;
   /** Work on the whole storage: begun only while no build runs, and awaited by every build that begins meanwhile. */
@@ -38,21 +37,15 @@ export function createBuildahBuilder(options: BuildahOptions): Builder {
     workDirectory: string,
     how: RunOptions,
   ): Promise<RunResult> => {
-    const global = await globalArguments(storage, runDirectory, machineStorage);
-    // Sockets for keys are made below TMPDIR, under names of 42 bytes: it must be a short path (unix(7)).
-    const env = { HOME: workDirectory, TMPDIR: options.directory };
+    const global = await globalArguments(storage, join(options.directory, "run"), machineStorage);
+    // buildah and what it calls write to HOME and TMPDIR: both go with the build.
+    const env = { HOME: workDirectory, TMPDIR: workDirectory };
     return runContained("buildah", [...global, ...args], { keepBytes: 1 << 16, env, ...how });
   };
 
   const removeContainers = async (workDirectory: string): Promise<void> => {
     if (!(await hasContainers(storage))) return;
     await buildah(["rm", "--all"], workDirectory, { timeoutMs: housekeepingMs });
-  };
-
-  /** What builds that were killed left in TMPDIR. */
-  const removeTemporary = async (): Promise<void> => {
-    const paths = (await readdir(options.directory)).map((name) => join(options.directory, name));
-    await Promise.all(paths.filter((path) => path !== storage && path !== runDirectory).map(removeTree));
   };
 
   const keepHouse = (work: () => Promise<void>): Promise<void> => {
@@ -110,10 +103,7 @@ export function createBuildahBuilder(options: BuildahOptions): Builder {
         });
       } finally {
         running--;
-        await keepHouse(async () => {
-          await removeContainers(request.workDirectory);
-          await removeTemporary();
-        });
+        await keepHouse(() => removeContainers(request.workDirectory));
       }
     },
     async prune({ cache }) {
@@ -148,13 +138,7 @@ function buildArguments(request: BuilderRequest, idFile: string): string[] {
   // In the OCI format buildah ignores SHELL, and with it what such a Dockerfile's RUN lines mean.
   const args = ["bud", "--isolation", "chroot", "--pull-never", "--force-rm", "--format", "docker"];
   args.push(request.noCache ? "--no-cache" : "--layers", "--iidfile", idFile);
-  return [
-    ...args,
-    ...dockerfileArguments(request),
-    "--file",
-    request.dockerfilePath,
-    request.contextDirectory,
-  ];
+  return [...args, ...dockerfileArguments(request)];
 }
 
 type Buildah = (args: readonly string[], workDirectory: string, how: RunOptions) => Promise<RunResult>;

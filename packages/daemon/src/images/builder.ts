@@ -28,7 +28,7 @@ export interface BuilderRequest {
   readonly contexts: Readonly<Record<string, string>>;
   readonly baseImages: readonly BaseImage[];
   readonly noCache: boolean;
-  /** Empty, private to this build, removed by the caller; a result may lie here. */
+  /** Private to this build, of a short path, removed by the caller; a result may lie here. */
   readonly workDirectory: string;
   readonly signal: AbortSignal;
   readonly onLine: (line: OutputLine) => void;
@@ -57,14 +57,15 @@ export interface Builder {
   prune(options: { readonly cache: boolean }): Promise<void>;
 }
 
-/** What a Dockerfile is built with, in the options that all builders have. Of secrets there are paths alone. */
+/** What is built and with what: the last arguments of a builder, as all of them take them. Of secrets there are paths alone. */
 export function dockerfileArguments(request: BuilderRequest): string[] {
-  const { buildArgs, secretFiles, sshFiles, contexts, target } = request;
+  const { buildArgs, secretFiles, sshFiles, contexts, target, dockerfilePath, contextDirectory } = request;
   return [
     ...Object.entries(buildArgs).flatMap(([name, value]) => ["--build-arg", `${name}=${value}`]),
     ...Object.entries(secretFiles).flatMap(([id, path]) => ["--secret", `id=${id},src=${path}`]),
     ...Object.entries(sshFiles).flatMap(([id, paths]) => ["--ssh", `${id}=${paths.join(",")}`]),
     ...Object.entries(contexts).flatMap(([name, path]) => ["--build-context", `${name}=${path}`]),
     ...(target === undefined ? [] : ["--target", target]),
+    ...["--file", dockerfilePath, contextDirectory],
   ];
 }

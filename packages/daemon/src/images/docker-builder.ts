@@ -66,11 +66,5 @@ export function createDockerBuilder(options: { readonly command?: string } = {})
 function buildArguments(request: BuilderRequest, idFile: string): string[] {
   const args = ["build", "--progress", "plain", "--iidfile", idFile];
   if (request.noCache) args.push("--no-cache");
-  return [
-    ...args,
-    ...dockerfileArguments(request),
-    "--file",
-    request.dockerfilePath,
-    request.contextDirectory,
-  ];
+  return [...args, ...dockerfileArguments(request)];
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { request } from "../../../../test/kit/builds.ts";
 import { imageArchive } from "../../../../test/kit/image-archive.ts";
 import { makeTar } from "../../../../test/kit/tar-writer.ts";
 import { createImages } from "./images.ts";
@@ -191,16 +192,6 @@ test("nameless images go with a collection that knows what is used, unless someb
 
 test("a build needs a builder, and says which are missing", async () => {
   await withStore(async ({ images }) => {
-    const source = {
-      kind: "context",
-      dockerfile: "Dockerfile",
-      buildArgs: {},
-      secrets: {},
-      ssh: {},
-      contexts: [],
-      noCache: false,
-    } as const;
-    const request = { reference: "x", source, changes: {} };
     await assert.rejects(images.build(stream(makeTar([])), request, quietly()), { code: "host_unfit" });
   });
 });

@@ -92,8 +92,11 @@ export interface AccountImages extends Images {
 
 const lone: Accounts = [{ id: asAccountId("00000000-0000-4000-8000-000000000000"), name: "admin" }];
 
-export async function createImages(options: ImagesOptions): Promise<OpenImages> {
-  const { accounts = lone, holders, isUsed = () => false } = options;
+type Options = ImagesOptions & Required<Pick<ImagesOptions, "accounts" | "isUsed">>;
+
+export async function createImages(given: ImagesOptions): Promise<OpenImages> {
+  const options: Options = { accounts: lone, isUsed: () => false, ...given };
+  const { accounts, holders, isUsed } = options;
   const whole: Room = await openRoom(options, (target) => preparation.now(target));
   const preparation = new Preparation(whole);
   const uploads = await openUploads(whole, {
@@ -101,11 +104,17 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
     free: options.freeBytes ?? freeBytesOf,
   });
   const turns = pullTurns();
+  const buildersOf = new Map(
+    accounts.map(({ id }, index) => [
+      id,
+      options.builders ?? buildersFor(options.directory, index === 0, id),
+    ]),
+  );
   const views = new Map<AccountId, AccountImages>();
   const open = (account: AccountId): AccountImages => {
     const room = viewOf(whole, account, { accounts, holders, isUsed });
     const repositories = repositoriesOf(room, { uploads, preparation });
-    return { of, repositories, ...imagesOf(room, { whole, options, uploads, turns }) };
+    return { of, repositories, ...imagesOf(room, { whole, options, uploads, turns, buildersOf }) };
   };
   const of = (account: AccountId): AccountImages => {
     const images = views.get(account) ?? open(account);
@@ -118,14 +127,18 @@ export async function createImages(options: ImagesOptions): Promise<OpenImages> 
 interface Surroundings {
   /** The room of all accounts. */
   readonly whole: Room;
-  readonly options: ImagesOptions;
+  readonly options: Options;
   readonly uploads: Uploads;
   readonly turns: PullTurns;
+  readonly buildersOf: ReadonlyMap<AccountId, readonly Builder[]>;
 }
 
 /** What the account of the room may do. */
-function imagesOf(room: Room, { whole, options, uploads, turns }: Surroundings): Omit<Images, "of"> {
-  const builders = options.builders ?? buildersFor(room.tenant, join(options.directory, "build"));
+function imagesOf(
+  room: Room,
+  { whole, options, uploads, turns, buildersOf }: Surroundings,
+): Omit<Images, "of"> {
+  const builders = buildersOf.get(room.tenant.account) ?? [];
   const ownHosts = options.ownHosts ?? (() => []);
   const local = (reference: string) => withoutOwnHost(reference, ownHosts());
   const isOwn = (reference: string) => local(reference) !== reference;
@@ -174,7 +187,7 @@ function imagesOf(room: Room, { whole, options, uploads, turns }: Surroundings):
       return byDigest(await withDeadline(bounds, (signal) => pull(reference, request, { ...how, signal })));
     },
     async accountsOf(digest) {
-      const { accounts = lone, holders } = options;
+      const { accounts, holders } = options;
       const having = await holders.of(digest);
       const all = accounts.map(({ id }) => id);
       return having.includes(everybody) ? all : all.filter((id, index) => index === 0 || having.includes(id));
@@ -211,16 +224,19 @@ function imagesOf(room: Room, { whole, options, uploads, turns }: Surroundings):
       if (!room.tenant.isMachine) return pruneOwn(room, inUse ?? (() => []));
       const freed = await sweep(whole, { inUse, untagged });
       await uploads.expire();
-      for (const builder of builders) await builder.prune({ cache: buildCache });
+      for (const builder of new Set([...buildersOf.values()].flat()))
+        await builder.prune({ cache: buildCache });
       return freed;
     },
   };
 }
 
 /** Another account's builds see neither what the machine's have kept nor what else is on the machine. */
-function buildersFor({ isMachine, account }: Tenant, directory: string): readonly Builder[] {
-  if (isMachine) return [createBuildahBuilder({ directory }), createDockerBuilder()];
-  const own = join(directory, "accounts", account);
+function buildersFor(directory: string, isMachine: boolean, account: AccountId): readonly Builder[] {
+  if (isMachine) {
+    return [createBuildahBuilder({ directory: join(directory, "build") }), createDockerBuilder()];
+  }
+  const own = join(directory, "builds", account);
   return [createBuildahBuilder({ directory: own, machineStorage: join(own, "none") })];
 }
 
@@ -233,7 +249,7 @@ async function storedDigest(room: Room, reference: string): Promise<Digest | und
   }
 }
 
-async function openRoom(options: ImagesOptions, prepared: Room["prepared"]): Promise<Room> {
+async function openRoom(options: Options, prepared: Room["prepared"]): Promise<Room> {
   const { directory, clock, log, catalogue, repositories, pulled } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const free = options.freeBytes ?? freeBytesOf;
@@ -268,7 +284,7 @@ async function openRoom(options: ImagesOptions, prepared: Room["prepared"]): Pro
 }
 
 /** For what looks after the store of all. */
-function everyone(blobs: BlobStore, { accounts = lone }: ImagesOptions): Tenant {
+function everyone(blobs: BlobStore, { accounts }: Options): Tenant {
   const has = (digest: Digest): Promise<boolean> => blobs.has(digest);
   return {
     account: accounts[0].id,

@@ -1,5 +1,5 @@
 /** Files and directories of work in progress. What a crash leaves here is nobody's and goes with the next `sweep`. */
-import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { ensureDirectory, removeTree } from "../host/files.ts";
@@ -73,9 +73,13 @@ export class Scratch {
     return freed;
   }
 
+  /** As short as can be: builds make sockets below it, whose paths are bounded (unix(7)). */
   #claim(): string {
-    const name = randomBytes(8).toString("hex");
-    this.#live.add(name);
-    return name;
+    for (let number = 0; ; number++) {
+      const name = number.toString(36);
+      if (this.#live.has(name) || existsSync(join(this.#directory, name))) continue;
+      this.#live.add(name);
+      return name;
+    }
   }
 }

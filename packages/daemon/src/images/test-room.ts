@@ -22,11 +22,15 @@ export interface TestStore {
   readonly options: ImagesOptions;
 }
 
+/** As long as a data directory's path may be: sockets below it must have room. */
+const longestPath = 50;
+
 export async function withStore(
   body: (store: TestStore) => Promise<void>,
   overrides: Partial<ImagesOptions> = {},
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), "uni-images-"));
+  const prefix = join(tmpdir(), "uni-images-").padEnd(longestPath - "XXXXXX".length, "-");
+  const directory = mkdtempSync(prefix);
   const remote = createRemote({ clock: overrides.clock ?? systemClock, log: silentLog });
   const db = await openDatabase(":memory:");
   try {
