@@ -1,10 +1,12 @@
 /** Guests whose programs write to the files of the control tree at full speed: others are served, and nothing grows or stays. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { requestsApartMs, requestsAtOnce } from "../../packages/daemon/src/guest/requests.ts";
+import { identify } from "../../packages/daemon/src/host/process-identity.ts";
+import { readUsage } from "../../packages/daemon/src/host/process-usage.ts";
 import { buildBusybox, daemonForFile, idle, runScript } from "../kit/machine-test.ts";
 import { machinesOf } from "../kit/processes.ts";
 import { until } from "../kit/until.ts";
@@ -25,16 +27,11 @@ const forks = loop(
 const impatient = loop("timeout -s KILL 0.05 sh -c 'echo >/uk/libukp/fork' || :");
 const forker = `${forks.repeat(4)} ${impatient.repeat(4)} ${signals} ${idle}`;
 
-/** CPU time of the daemon in ms, and what it has in memory. */
 function usage() {
-  const stat = readFileSync(`/proc/${uni.pid}/stat`, "utf8");
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(")") + 2)
-    .split(" ")
-    .slice(11, 13)
-    .map(Number);
-  const rssKb = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${uni.pid}/status`, "utf8"))?.[1]);
-  return { cpuMs: ((user ?? 0) + (system ?? 0)) * 10, rssMb: rssKb / 1024 };
+  const daemon = identify(uni.pid);
+  const used = daemon === undefined ? undefined : readUsage(daemon);
+  assert.ok(used, "the daemon runs");
+  return { cpuMs: used.cpuTimeMs, rssMb: used.rssBytes / 2 ** 20 };
 }
 
 const captures = () => uni.logTail(100_000).split('"msg":"captured"').length - 1;

@@ -36,7 +36,7 @@ test("a process is favoured with its session, if it has that for itself", async 
   });
 });
 
-test("long work of one that is favoured is not", async () => {
+test("long work of one that is favoured is not: it has what that one was started with", async () => {
   const inside = new URL("priority.ts", import.meta.url).href;
   const processes = new URL("process.ts", import.meta.url).href;
   const script = `
@@ -45,8 +45,11 @@ test("long work of one that is favoured is not", async () => {
     favour(process.pid, { debug: (fields) => { throw fields.err; } });
     const { stdout } = await run("sh", ["-c", "read go; cut -d ' ' -f 19 /proc/self/stat"], { ownSession: true, stdin: "go\\n" });
     console.log(stdout.toString().trim());`;
-  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script]);
-  assert.equal(stdout.toString().trim(), "0");
+  for (const nice of [0, 3]) {
+    const command = [process.execPath, "--input-type=module", "-e", script];
+    const { stdout } = await run("nice", ["-n", `${nice}`, ...command]);
+    assert.equal(Number(stdout.toString()), getPriority() + nice);
+  }
 });
 
 test("one that is gone is left alone", () => {

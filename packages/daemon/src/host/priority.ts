@@ -2,12 +2,15 @@
  * Shares of the host's processors. Each machine monitor has a session of its own, and each session one share, whatever runs
  * in it (sched(7), "The autogroup feature"); where a service manager makes the shares, each thread has its own (setpriority(2)).
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { setPriority } from "node:os";
+import { writeFileSync } from "node:fs";
+import { getPriority, setPriority } from "node:os";
 import type { Log } from "../base/log.ts";
+import { readProcessStat } from "./process-stat.ts";
 
 /** Three shares for a guest's one. */
 const favoured = -5;
+/** What this process was started with. */
+const ordinary = getPriority();
 
 /**
  * What a host whose guests are busy must not wait for. The process needs a session of its own: what shares it would be
@@ -22,18 +25,14 @@ export function favour(pid: number, log: Log): void {
   }
 }
 
-/** Of what was started by one that is favoured. */
+/** Of what was started by one that is favoured: to go back to less needs no rights. */
 export function favourNoMore(pid: number): void {
   try {
-    setPriority(pid, 0);
-  } catch (error) {
+    setPriority(pid, ordinary);
+  } catch {
     // It has ended.
-    if ((error as NodeJS.ErrnoException & { info?: { code: string } }).info?.code !== "ESRCH") throw error;
   }
 }
 
-/** proc_pid_stat(5), field 6. */
-function leadsSession(pid: number): boolean {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3]) === pid;
-}
+/** A session has the id of the process that leads it. */
+const leadsSession = (pid: number): boolean => readProcessStat(pid)?.[3] === `${pid}`;

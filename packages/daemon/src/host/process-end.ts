@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import { isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { readProcessStat } from "./process-stat.ts";
 
 const pollMs = 3;
 
@@ -10,10 +11,8 @@ const pollMs = 3;
  */
 export function hasEnded(identity: ProcessIdentity): boolean {
   if (isAlive(identity)) return false;
+  if (readProcessStat(identity.pid)?.[19] !== identity.startTicks) return true;
   try {
-    const stat = readFileSync(`/proc/${identity.pid}/stat`, "utf8");
-    const startTicks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-    if (startTicks !== identity.startTicks) return true;
     return readdirSync(`/proc/${identity.pid}/task`).length <= 1;
   } catch {
     return true;

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readProcessStat } from "./process-stat.ts";
 
 /**
  * A process id can be reused; with its start time it cannot (proc_pid_stat(5), field 22, clock ticks since boot).
@@ -30,13 +30,6 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
 }
 
 function readStartTicks(pid: number): string | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  } catch {
-    return undefined;
-  }
-  // The command name, in parentheses, may hold blanks and parentheses: fields count from the last one.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+  const fields = readProcessStat(pid);
+  return fields?.[0] === "Z" || fields?.[0] === "X" ? undefined : fields?.[19];
 }

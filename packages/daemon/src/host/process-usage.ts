@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { readProcessStat } from "./process-stat.ts";
 
 export interface ProcessUsage {
   readonly rssBytes: number;
@@ -11,10 +12,9 @@ const msPerTick = 10;
 
 /** Undefined when the process is gone. */
 export function readUsage(identity: ProcessIdentity): ProcessUsage | undefined {
-  if (!isAlive(identity)) return undefined;
+  const fields = isAlive(identity) ? readProcessStat(identity.pid) : undefined;
+  if (fields === undefined) return undefined;
   try {
-    const stat = readFileSync(`/proc/${identity.pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const status = readFileSync(`/proc/${identity.pid}/status`, "utf8");
     const rssKb = /^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1];
     if (rssKb === undefined) return undefined;
