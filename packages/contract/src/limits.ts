@@ -62,6 +62,8 @@ export const namePattern = "^[A-Za-z0-9][A-Za-z0-9_.-]*$";
 export const tagPattern = "^[A-Za-z0-9\\-+_.:=]+$";
 /** A part of the name of the device /dev/ukp_rom_NAME. */
 export const romNamePattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$";
+/** Of a further context of a build. */
+export const contextNamePattern = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$";
 /** RFC 1123 label. */
 export const hostnamePattern = "^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$";
 /** Kubernetes label key: an optional DNS prefix and a slash, then a name. */

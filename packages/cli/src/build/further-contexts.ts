@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { UniError } from "@uni/contract/errors";
+import { contextNamePattern } from "@uni/contract/limits";
 import { furtherContexts } from "@uni/contract/rpc-params";
 import type { NamedPath } from "../files/pack.ts";
 import { leaveOutOf, readIgnoreRules } from "./ignore-rules.ts";
@@ -11,6 +12,7 @@ export interface FurtherContext {
   readonly path: string;
 }
 
+const contextName = new RegExp(contextNamePattern);
 const hint = "Write it as NAME=DIRECTORY, for COPY --from=NAME.";
 
 export function readFurtherContexts(texts: readonly string[]): FurtherContext[] {
@@ -21,7 +23,7 @@ export function readFurtherContexts(texts: readonly string[]): FurtherContext[] 
 function readOne(text: string): FurtherContext {
   const [, name = "", path = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   const attempted = `reading --build-context '${text}'`;
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/.test(name)) {
+  if (!contextName.test(name)) {
     throw new UniError("invalid_value", `${attempted}: '${name}' is no name of a context`, { hint });
   }
   if (/^[a-z+-]+:\/\//.test(path)) {

@@ -6,7 +6,7 @@ import { frameKinds } from "@uni/contract/stream-frames";
 import { uploadTo } from "@uni/sdk/upload";
 import { checkArchitecture } from "../build/architecture.ts";
 import { type Destinations, destinationOf, readDestinations } from "../build/destinations.ts";
-import { placeOf, readFurtherContexts } from "../build/further-contexts.ts";
+import { type FurtherContext, placeOf, readFurtherContexts } from "../build/further-contexts.ts";
 import { planBuild } from "../build/plan.ts";
 import type { BuildConfig, PlannedBuild } from "../build/planned.ts";
 import { openUpload } from "../build/send.ts";
@@ -61,9 +61,20 @@ function imageConfig(options: BuildOptions, before: BuildConfig, own: NodeJS.Pro
   };
 }
 
+/** With what its options name read. */
+interface ReadOptions extends Omit<BuildOptions, "ssh" | "buildContext"> {
+  readonly ssh: SshSources;
+  readonly contexts: readonly FurtherContext[];
+}
+
+const readOptions = (
+  { ssh = [], buildContext = [], ...options }: BuildOptions,
+  env: NodeJS.ProcessEnv,
+): ReadOptions => ({ ...options, ssh: readSsh(ssh, env), contexts: readFurtherContexts(buildContext) });
+
 function buildParams(
   { reference, params }: PlannedBuild,
-  options: BuildOptions,
+  options: ReadOptions,
   env: NodeJS.ProcessEnv,
 ): RpcParams<"Image.Build"> {
   const config = params.config ?? {};
@@ -76,13 +87,12 @@ function buildParams(
 }
 
 function dockerfileParams(
-  { target, buildArg, secret, ssh = [], buildContext = [], cache }: BuildOptions,
+  { target, buildArg, secret, ssh, contexts, cache }: ReadOptions,
   env: NodeJS.ProcessEnv,
 ) {
-  const contexts = readFurtherContexts(buildContext);
   return {
     ...(contexts.length === 0 ? {} : { contexts: contexts.map(({ name }) => name) }),
-    ...sshParams(readSsh(ssh, env)),
+    ...sshParams(ssh),
     ...(target === undefined ? {} : { target }),
     ...(buildArg === undefined ? {} : { build_args: readEnvironment(buildArg, undefined, env) }),
     ...(secret === undefined ? {} : { secrets: readSecrets(secret, env) }),
@@ -119,18 +129,18 @@ interface Built {
 }
 
 /** Further contexts go along with that of a Dockerfile. */
-function withContexts(build: PlannedBuild, { buildContext = [] }: BuildOptions): PlannedBuild {
+function withContexts(build: PlannedBuild, { contexts }: ReadOptions): PlannedBuild {
   const { params, upload } = build;
   if (params.kind !== "context" || upload.kind !== "tree") return build;
-  const further = readFurtherContexts(buildContext).map(placeOf);
-  return { ...build, upload: { ...upload, extra: [...(upload.extra ?? []), ...further] } };
+  const extra = [...(upload.extra ?? []), ...contexts.map(placeOf)];
+  return { ...build, upload: { ...upload, extra } };
 }
 
-async function buildOne(context: Context, build: PlannedBuild, options: BuildOptions): Promise<Built> {
+async function buildOne(context: Context, build: PlannedBuild, options: ReadOptions): Promise<Built> {
   const { client, out, env, signal } = context;
   const { reference } = build;
   const params = buildParams(build, options, env);
-  const { agent } = readSsh(options.ssh ?? [], env);
+  const { agent } = options.ssh;
   const stream = await client.open("Image.Build", params, { signal, timeoutMs: dayMs });
   const progress = progressLines(out, `sending ${build.what}`);
   try {
@@ -230,9 +240,10 @@ export const build: CommandModule = {
           for (const note of plan.notes) out.note(`Note: ${printable(note)}`);
           const [main, ...roms] = plan.builds;
           const config = imageConfig(options, main.params.config ?? {}, env);
-          const built = [await buildOne(context, { ...main, params: { ...main.params, config } }, options)];
+          const read = readOptions(options, env);
+          const built = [await buildOne(context, { ...main, params: { ...main.params, config } }, read)];
           // A stage is one of the root's Dockerfile.
-          const romOptions = { ...options, target: undefined };
+          const { target: _, ...romOptions } = read;
           for (const rom of roms) built.push(await buildOne(context, rom, romOptions));
           await deliver(context, built, destinations);
           const images = built.map(({ image }) => image);

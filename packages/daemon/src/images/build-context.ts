@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
+import { contextNamePattern } from "@uni/contract/limits";
 import { furtherContexts } from "@uni/contract/rpc-params";
 import { type LaidOutBase, layOutBases, type Supply } from "./base-images.ts";
 import type { Builder, BuilderRequest, BuilderResult } from "./builder.ts";
@@ -40,7 +41,7 @@ export interface ContextInput {
 
 const maxDockerfileBytes = 1 << 20;
 const secretName = /^[A-Za-z0-9_.-]{1,100}$/;
-const contextName = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/;
+const contextName = new RegExp(contextNamePattern);
 const argumentName = /^[A-Za-z_]\w{0,199}$/;
 
 export async function contextPart(

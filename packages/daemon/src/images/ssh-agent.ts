@@ -1,15 +1,12 @@
 /**
- * An SSH agent for the steps of a build: a socket in the build's own directory, whose requests somebody else answers. Messages are
- * a u32 length and as many bytes (draft-miller-ssh-agent, 3); they are handed on one after the other.
+ * An SSH agent for the steps of a build: a socket in the build's own directory, whose requests somebody else answers, one after
+ * the other.
  */
 import { createServer, type Socket } from "node:net";
-import { UniError } from "@uni/contract/errors";
+import { takeMessage, withLength } from "@uni/contract/agent-messages";
 
 /** One message, without its length, and the answer to it. */
 export type AskAgent = (message: Uint8Array) => Promise<Uint8Array>;
-
-/** As OpenSSH has it. */
-const maxMessageBytes = 256 << 10;
 
 export async function serveAgent(path: string, ask: AskAgent): Promise<AsyncDisposable> {
   const open = new Set<Socket>();
@@ -48,21 +45,4 @@ async function serve(socket: Socket, ask: AskAgent): Promise<void> {
     }
   }
   socket.end();
-}
-
-/** The first message, once all of it is there. */
-export function takeMessage(bytes: Buffer): Buffer | undefined {
-  if (bytes.length < 4) return undefined;
-  const length = bytes.readUInt32BE();
-  if (length === 0 || length > maxMessageBytes) {
-    throw new UniError("malformed", `read a message of an SSH agent: ${length} bytes`);
-  }
-  return bytes.length < 4 + length ? undefined : bytes.subarray(4, 4 + length);
-}
-
-function withLength(message: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(4 + message.length);
-  bytes.writeUInt32BE(message.length);
-  bytes.set(message, 4);
-  return bytes;
 }
