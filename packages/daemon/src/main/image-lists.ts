@@ -11,32 +11,19 @@ export interface ImageLists {
   readonly nameOf: (account: AccountId) => string | undefined;
 }
 
-/** With their names and digests. */
 export const listImages = (
   images: readonly Image[],
   filter: ImageFilter,
-  lists: ImageLists,
+  { tagsOf, ...lists }: ImageLists & { readonly tagsOf: (image: Image) => string[] },
 ): Promise<readonly WireImage[]> =>
   Promise.all(
     images
       .filter((image) => fits(image, filter))
-      .map(async (image) => ({ ...(await toWire(image, lists)), tags: [...image.references, image.digest] })),
+      .map(async (image) => ({ ...(await toWire(image, lists)), tags: tagsOf(image) })),
   );
 
-/** With bare tags. */
-export const listStore = (
-  images: readonly Image[],
-  filter: ImageFilter,
-  lists: ImageLists,
-): Promise<readonly WireImage[]> =>
-  Promise.all(
-    images
-      .filter((image) => fits(image, filter))
-      .map(async (image) => ({
-        ...(await toWire(image, lists)),
-        tags: [...new Set(image.references.map(tagOf))],
-      })),
-  );
+export const namesAndDigest = ({ references, digest }: Image): string[] => [...references, digest];
+export const bareTags = ({ references }: Image): string[] => [...new Set(references.map(tagOf))];
 
 const tagOf = (reference: string): string => reference.slice(reference.lastIndexOf(":") + 1);
 

@@ -6,7 +6,7 @@ import type { Image, Images } from "../images/port.ts";
 import type { AccountRow } from "../store/accounts.ts";
 import type { Vmm } from "../vmm/port.ts";
 import { buildRequest } from "./build-request.ts";
-import { listImages, listStore } from "./image-lists.ts";
+import { bareTags, listImages, namesAndDigest } from "./image-lists.ts";
 import { createPinsPort } from "./image-pins.ts";
 import { imageUsers, type Users } from "./users.ts";
 
@@ -51,8 +51,8 @@ function ofAccount(
   };
 
   return {
-    list: async (filter) => listImages(await images.list(), filter, lists),
-    store: async (filter) => listStore(await images.list(), filter, lists),
+    list: async (filter) => listImages(await images.list(), filter, { ...lists, tagsOf: namesAndDigest }),
+    store: async (filter) => listImages(await images.list(), filter, { ...lists, tagsOf: bareTags }),
     ...createPinsPort(images, deps.pins, account),
     details: async () => (await images.list()).map(detail),
     detail: async (reference) => detail(await images.resolve(reference)),

@@ -93,7 +93,7 @@ export async function startMachine(
     const bootDirectory = deps.snapshots.directoryOf(record.base);
     await undo.add("lease", () => dropLease(bootDirectory, places.record));
     takeLease(bootDirectory, places.record);
-    const launched = await launch(launchOf(deps, start, { places, diskPath: disk.path }));
+    const launched = await launch(launchOf(deps, start, { places, record, diskPath: disk.path }));
     const { process } = launched;
     await undo.add("process", async () => {
       signalProcess(process, "SIGKILL");
@@ -156,7 +156,11 @@ function recordOf({ accelerator }: StartDependencies, { spec, from }: Start): Ma
 function launchOf(
   { accelerator, architecture, nativeDirectory, program, preload }: StartDependencies,
   { attempted, spec, from }: Start,
-  { places, diskPath }: { readonly places: MachinePlaces; readonly diskPath: string },
+  {
+    places,
+    record,
+    diskPath,
+  }: { readonly places: MachinePlaces; readonly record: MachineRecord; readonly diskPath: string },
 ): Launch {
   const { ramPath } = from.snapshot;
   return {
@@ -177,7 +181,7 @@ function launchOf(
         ramPath,
         stateDescriptor: inputDescriptor,
         spec: { ...spec, writable: { ...spec.writable, path: diskPath } },
-        romSlots: slotsOf(spec, from),
+        romSlots: record.romSlots,
         backing: backingChain(spec.writable.path, mostDiskLayers),
       },
     }),
