@@ -13,6 +13,7 @@ import { type Operation, type OperationId, operations, plannedRoutes } from "@un
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { Connections } from "./connections.ts";
 import { dispatch, type Handlers } from "./dispatch.ts";
 import { createHandlers } from "./handlers.ts";
 import { fromFastify } from "./http-errors.ts";
@@ -29,8 +30,11 @@ export interface HttpOptions {
   readonly port: number;
   readonly log: Log;
   readonly clock?: Clock;
-  /** What else is served here, each with rules of its own: routes that say `guard: "own"`. */
-  readonly plugins?: readonly ((app: FastifyInstance) => void)[];
+  /**
+   * What else is served here, each with rules of its own: routes that say `guard: "own"`. They say whose connections they trust:
+   * those that they have seen a valid token on.
+   */
+  readonly plugins?: readonly ((app: FastifyInstance, trust: (socket: Socket) => void) => void)[];
 }
 
 export interface HttpListener {
@@ -97,9 +101,11 @@ function createApp(
     frameworkErrors: (error, _request, reply) => refuse(reply, fromFastify(error), 0),
     clientErrorHandler: (error, socket) => refuseBytes(error, socket),
   }) as unknown as FastifyInstance;
-  app.server.maxConnections = maxConnections;
+  const connections = new Connections(maxConnections);
+  connections.watch(app.server);
+  const trust = (socket: Socket) => connections.trust(socket);
   acceptJsonBodies(app);
-  guard(app, dependencies.authenticate, clock);
+  guard(app, { authenticate: dependencies.authenticate, trust, clock });
   const elapsed = (request: FastifyRequest) => Math.max(0, clock.monotonicUs() - request.startedUs);
 
   app.setErrorHandler((error, request, reply) => {
@@ -130,7 +136,7 @@ function createApp(
   app.get("/metrics", async (request, reply) =>
     reply.type(prometheusContentType).send(await metricsPage(dependencies, request.account as AccountId)),
   );
-  for (const plugin of plugins) app.register(async (scope) => plugin(scope));
+  for (const plugin of plugins) app.register(async (scope) => plugin(scope, trust));
   const document = JSON.stringify(openApiDocument());
   app.get("/v1/openapi.json", { config: { public: true } }, (_request, reply) =>
     sendJson(reply, 200, document),
@@ -180,7 +186,14 @@ function acceptJsonBodies(app: FastifyInstance): void {
 }
 
 /** Before the body is read: a stranger's bytes are not parsed. */
-function guard(app: FastifyInstance, authenticate: Authenticate, clock: Clock): void {
+function guard(
+  app: FastifyInstance,
+  {
+    authenticate,
+    trust,
+    clock,
+  }: { authenticate: Authenticate; trust: (socket: Socket) => void; clock: Clock },
+): void {
   app.decorateRequest("account", undefined);
   app.decorateRequest("startedUs", 0);
   app.addHook("onRequest", async (request, reply) => {
@@ -191,7 +204,7 @@ function guard(app: FastifyInstance, authenticate: Authenticate, clock: Clock): 
     if (header === undefined && request.routeOptions.config.public) return;
     const token = /^Bearer +(\S+)$/i.exec(header ?? "")?.[1];
     request.account = token === undefined ? undefined : authenticate(token);
-    if (request.account !== undefined) return;
+    if (request.account !== undefined) return trust(request.socket);
     reply.header("www-authenticate", "Bearer");
     throw new UniError(
       "unauthorized",

@@ -2,6 +2,7 @@
  * The registry on the REST listener: the OCI distribution specification, version 1.1, below /v2. What is pushed is an image of this
  * machine; see images/repositories/port.ts.
  */
+import type { Socket } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Access, type Action } from "./access.ts";
 import { serveBlob } from "./blobs.ts";
@@ -19,13 +20,22 @@ import { beginUpload, serveUpload } from "./uploads.ts";
 /** What is left of the body of a refused request is read and forgotten, or the connection ends. */
 const maxForgottenBytes = 1 << 20;
 
-/** To be registered in a scope of its own: bodies are not read before their handler does. */
-export function registry(deps: RegistryDependencies): (app: FastifyInstance) => void {
+/**
+ * To be registered in a scope of its own: bodies are not read before their handler does. `trust` is told of connections that
+ * a visitor was known on.
+ */
+export function registry(
+  deps: RegistryDependencies,
+): (app: FastifyInstance, trust: (socket: Socket) => void) => void {
   const tokens = new Tokens(deps.key, deps.clock);
   const access = new Access(deps, tokens);
   const endpoint = { ...deps, access, tokens };
 
-  const serve = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+  const serve = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    trust: (socket: Socket) => void,
+  ): Promise<FastifyReply> => {
     reply.header("docker-distribution-api-version", "registry/2.0");
     let subject: Subject = "blob";
     try {
@@ -35,6 +45,7 @@ export function registry(deps: RegistryDependencies): (app: FastifyInstance) => 
       const action = actionOf(route, request.method);
       const wanted = "repository" in route ? { repository: route.repository, action } : undefined;
       const visitor = access.identify(request, wanted);
+      trust(request.socket);
       if (wanted !== undefined) access.require(request, visitor, wanted.repository, action);
       const repositories = deps.repositoriesOf(visitor.account);
       const exchange = { deps, access, visitor, repositories, request, reply, query: queryOf(request) };
@@ -59,7 +70,7 @@ export function registry(deps: RegistryDependencies): (app: FastifyInstance) => 
       .send({ errors: [{ code, message, ...(hint === undefined ? {} : { detail: hint }) }] });
   }
 
-  return (app) => {
+  return (app, trust) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", (_request, _body, done) => done(null));
     for (const url of ["/v2", "/v2/*"]) {
@@ -67,7 +78,7 @@ export function registry(deps: RegistryDependencies): (app: FastifyInstance) => 
         method: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
         url,
         config: { guard: "own" },
-        handler: serve,
+        handler: (request, reply) => serve(request, reply, trust),
       });
     }
   };
