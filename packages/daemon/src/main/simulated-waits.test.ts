@@ -1,6 +1,7 @@
 /** Templates and checkpoints for those who do not wait until they are made, and how many an account may have. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { UniError } from "@uni/contract/errors";
@@ -8,6 +9,7 @@ import { asInstanceId } from "@uni/contract/ids";
 import { until } from "../../../../test/kit/until.ts";
 import { mostPerAccount } from "../base/catalogue.ts";
 import { account, recordOf } from "../instances/test-records.ts";
+import { directoriesBelow } from "../operations/directories.ts";
 import { SavedInstances } from "../snapshots/saved-instances.ts";
 import { ensureAccount } from "../store/accounts.ts";
 import { openDatabase } from "../store/open.ts";
@@ -91,6 +93,54 @@ test("a template that is not waited for is its instance until it is made", async
     release();
     await until("it is a template", async () => (await template(daemon, { uuid })).state === "template");
     await assert.rejects(daemon.call("VM.Get", { id: "base" }), { code: "not_found" });
+  });
+});
+
+test("one that is being made can be removed: it is not made, leaves nothing, and its instance goes on", async () => {
+  await withDaemon(async (daemon, host) => {
+    const { id } = await run(daemon, "web");
+    const release = daemon.holdSnapshots();
+    const asked = await makeCheckpoint(daemon, { from: { name: "web" }, name: "kept", timeout_s: 0 });
+    const removed = daemon.call("deleteCheckpointInstances", { body: [{ name: "kept" }] });
+    release();
+    const [answer] = (await removed).data.instances;
+    assert.deepEqual([answer.status, answer.uuid, answer.name], ["success", asked.uuid, "kept"]);
+    assert.equal((await checkpoint(daemon, { uuid: asked.uuid })).code, "not_found");
+    assert.equal((await daemon.call("VM.Get", { id })).state, "running");
+    const { snapshots, layers } = directoriesBelow(host.directory);
+    await until("no memory is kept", () => readdirSync(snapshots).length === 0);
+    const again = await makeCheckpoint(daemon, { from: { name: "web" }, name: "kept", timeout_s: -1 });
+    assert.equal(again.state, "checkpoint");
+    const releaseTemplate = daemon.holdSnapshots();
+    await makeTemplate(daemon, { name: "web", timeout_s: 0 });
+    const removal = daemon.call("VM.Remove", { id: "web", force: true });
+    releaseTemplate();
+    await removal;
+    assert.equal((await template(daemon, { uuid: id })).code, "not_found");
+    await assert.rejects(daemon.call("VM.Get", { id }), { code: "not_found" });
+    await daemon.call("deleteCheckpointInstances", { body: [{ name: "kept" }] });
+    await until("nothing is kept", () => readdirSync(snapshots).length + readdirSync(layers).length === 0);
+  });
+});
+
+test("a name is a checkpoint's from the moment that it is asked for: a second one is refused at once", async () => {
+  await withDaemon(async (daemon) => {
+    await run(daemon, "web");
+    await run(daemon, "db");
+    for (const timeout_s of [0, -1]) {
+      const release = daemon.holdSnapshots();
+      const first = makeCheckpoint(daemon, { from: { name: "web" }, name: "kept", timeout_s });
+      if (timeout_s === 0) await first;
+      const second = await makeCheckpoint(daemon, { from: { name: "db" }, name: "kept", timeout_s: 0 });
+      assert.equal(second.code, "already_exists");
+      await assert.rejects(daemon.call("VM.Checkpoint", { ids: ["db"], name: "kept" }), {
+        code: "already_exists",
+      });
+      release();
+      const { uuid } = await first;
+      await until("it is made", async () => (await checkpoint(daemon, { uuid })).state === "checkpoint");
+      await daemon.call("deleteCheckpointInstances", { body: [{ name: "kept" }] });
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 /** Templates, checkpoints, branches and rewinds of the API, on top of the snapshots room and operations. */
 import { randomUUID } from "node:crypto";
+import { UniError } from "@uni/contract/errors";
 import { type AccountId, asInstanceId, type InstanceId } from "@uni/contract/ids";
 import type { Instance } from "@uni/contract/resources/instance";
 import type { HistoryEntry, NewCheckpoint, Reference, SnapshotsPort } from "../api/port.ts";
@@ -31,12 +32,19 @@ export interface BeingMade {
 
 export function createSnapshotsPort(deps: SnapshotsPortDependencies): SnapshotsPort {
   const { saved, owners, registry, clock, sweep, waits } = deps;
-  const findBeingMade = (account: AccountId, { uuid, name }: Reference): Instance | undefined =>
+  const findBeingMade = (account: AccountId, { uuid, name }: Reference): BeingMade | undefined =>
     waits
       .goingOn()
       .filter((one) => one?.account === account)
-      .map((one) => one?.instance)
-      .find((one) => (uuid === undefined ? one?.name === name : one?.uuid === uuid));
+      .find((one) => (uuid === undefined ? one?.instance.name === name : one?.instance.uuid === uuid));
+  /** One that is not there yet has its name already: else the later one would fail when nobody waits for it. */
+  const refuseBeingMade = (account: AccountId, wanted: string): void => {
+    const others = waits.underWay().filter((one) => one?.account === account);
+    if (others.every((one) => one?.instance.name !== wanted)) return;
+    throw new UniError("already_exists", `create '${wanted}': a checkpoint of this name is being made`, {
+      hint: "Choose another name, or remove that checkpoint.",
+    });
+  };
   const withIdentity = (wanted: NewCheckpoint) => ({
     ...wanted,
     id: asInstanceId(randomUUID()),
@@ -50,14 +58,27 @@ export function createSnapshotsPort(deps: SnapshotsPortDependencies): SnapshotsP
     },
     get(account, kind, reference) {
       const beingMade = kind === "checkpoint" ? findBeingMade(account, reference) : undefined;
-      return beingMade ?? viewSaved(saved.resolve(kind, account, reference));
+      return beingMade?.instance ?? viewSaved(saved.resolve(kind, account, reference));
     },
     async update(account, kind, reference, update) {
       const { id } = saved.resolve(kind, account, reference);
       return viewSaved(await saved.update(id, (content) => updateSaved(content, update)));
     },
     async delete(account, kind, reference) {
-      const found = saved.resolve(kind, account, reference);
+      const beingMade = kind === "checkpoint" ? findBeingMade(account, reference) : undefined;
+      if (beingMade !== undefined) {
+        const { name, uuid } = beingMade.instance;
+        await waits.end(
+          beingMade,
+          new UniError("failed", `checkpoint '${name}': it was removed while it was made`),
+        );
+        if (saved.find(asInstanceId(uuid)) === undefined) return beingMade.instance;
+      }
+      const found = saved.resolve(
+        kind,
+        account,
+        beingMade === undefined ? reference : { uuid: beingMade.instance.uuid },
+      );
       await saved.remove(found.id, clock.now());
       sweep.soon();
       return viewSaved(found);
@@ -74,14 +95,18 @@ export function createSnapshotsPort(deps: SnapshotsPortDependencies): SnapshotsP
       const checkpoint = withIdentity(wanted);
       const record = registry.get(wanted.from);
       const { account } = record;
+      refuseBeingMade(account, checkpoint.name);
       const unmade = newCheckpoint(checkpoint, { record, snapshot: null, layer: null }, clock.now());
       const shown = { ...viewSaved(unmade), state: "starting" as const };
       const wait = { of: record, waitMs, signal, shown: { account, instance: shown } };
       const made = await waits.run(wait, (until) => saveCheckpoints(deps, [checkpoint], until));
       return made?.map(viewSaved)[0] ?? shown;
     },
-    saveCheckpoints: async (wanted, signal) =>
-      (await saveCheckpoints(deps, wanted.map(withIdentity), signal)).map(viewSaved),
+    async saveCheckpoints(wanted, signal) {
+      const checkpoints = wanted.map(withIdentity);
+      for (const { from, name } of checkpoints) refuseBeingMade(registry.get(from).account, name);
+      return (await saveCheckpoints(deps, checkpoints, signal)).map(viewSaved);
+    },
     async branch(account, wanted, signal) {
       const made = await branchInstances(deps, account, wanted, { becomes: "branch", signal });
       const starting = made.filter((_record, index) => wanted[index]?.request.autostart === true);

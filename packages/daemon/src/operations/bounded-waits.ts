@@ -20,6 +20,7 @@ export interface BoundedWait<Shown> {
 export class BoundedWaits<Shown> {
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #underWay = new Set<BoundedWait<Shown>>();
   readonly #goingOn = new Map<
     BoundedWait<Shown>,
     { readonly end: AbortController; readonly over: Promise<void> }
@@ -28,6 +29,11 @@ export class BoundedWaits<Shown> {
   constructor({ clock, log }: { readonly clock: Clock; readonly log: Log }) {
     this.#clock = clock;
     this.#log = log;
+  }
+
+  /** All, waited for or not. */
+  underWay(): Shown[] {
+    return [...this.#underWay].map(({ shown }) => shown);
   }
 
   /** Those that nobody waits for any more. */
@@ -45,7 +51,8 @@ export class BoundedWaits<Shown> {
     }
     signal.throwIfAborted();
     const end = new AbortController();
-    const taken = take(end.signal);
+    this.#underWay.add(wait);
+    const taken = take(end.signal).finally(() => this.#underWay.delete(wait));
     const leave = () => end.abort(signal.reason);
     signal.addEventListener("abort", leave, { once: true });
     const late = Promise.withResolvers<undefined>();
@@ -60,6 +67,13 @@ export class BoundedWaits<Shown> {
       cancel();
       signal.removeEventListener("abort", leave);
     }
+  }
+
+  /** Ends one that nobody waits for, as one that fails; it may be done by then. Resolves when it is over. */
+  async end(shown: Shown, reason: UniError): Promise<void> {
+    const found = [...this.#goingOn].find(([wait]) => wait.shown === shown)?.[1];
+    found?.end.abort(reason);
+    await found?.over;
   }
 
   /** Those that nobody waits for end as failed ones do: their instances go on. */
