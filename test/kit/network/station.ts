@@ -1,10 +1,9 @@
 /** A network namespace that takes part in a test: a fake guest at the end of a TAP, or a host outside. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { compiled } from "./compiled.ts";
 import type { Answer, Question } from "./conversation.ts";
 import type { ProcessRequest } from "./conversation-process.ts";
 
@@ -50,7 +49,7 @@ export async function startOutside(name: string, address: string, hostAddress: s
 /** Plays the machine that the TAP is for. */
 export async function startGuest(name: string, end: GuestEnd): Promise<Station> {
   execFileSync("ip", ["netns", "add", name]);
-  const cable = spawn(cableProgram(), [end.tap, String(end.uid), `/run/netns/${name}`, "eth0"], {
+  const cable = spawn(compiled("tap-cable"), [end.tap, String(end.uid), `/run/netns/${name}`, "eth0"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   await firstLine(cable, `cable to ${end.tap}`);
@@ -110,17 +109,4 @@ async function firstLine(child: ChildProcess, what: string): Promise<void> {
     throw new Error(`${what}: ended with ${code}`);
   });
   await Promise.race([once(child.stdout, "data"), ended]);
-}
-
-let compiled: string | undefined;
-
-function cableProgram(): string {
-  if (compiled !== undefined) return compiled;
-  const directory = mkdtempSync(join(tmpdir(), "uni-cable-"));
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
-  const program = join(directory, "tap-cable");
-  const source = join(import.meta.dirname, "tap-cable.c");
-  execFileSync("cc", ["-O1", "-Wall", "-Wextra", "-Werror", "-o", program, source]);
-  compiled = program;
-  return program;
 }

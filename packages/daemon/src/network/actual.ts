@@ -57,6 +57,9 @@ export const wantedSettings: Readonly<Record<string, string>> = {
   // Loose: a guest that falls asleep or wakes speaks while its own address is routed to the waker. That it speaks with no
   // other address, in IP and ARP, the rules see to.
   "ipv4/conf/DEVICE/rp_filter": "2",
+  // A guest says neither which way its packets take nor which way the host's do, whatever the host lets others say.
+  "ipv4/conf/DEVICE/accept_source_route": "0",
+  "ipv4/conf/DEVICE/accept_redirects": "0",
   "ipv6/conf/DEVICE/disable_ipv6": "1",
 };
 

@@ -64,6 +64,18 @@ const guestsSet: NamedSet = { kind: "set", name: "guests", key: ["ifname", "ethe
 
 const drop = "counter drop";
 
+/**
+ * ICMP errors come from anywhere and name any connection, so tracking calls them related if there is one. A guest may complain of
+ * its own only: else it could end what others have open, or make their packets small.
+ */
+const ownErrors: readonly Rule[] = [
+  ...["ct original ip saddr", "ct reply ip saddr"].map((end) => ({
+    text: `ct state related iifname . ether saddr . ${end} @guests accept`,
+    note: "error about a connection of its own",
+  })),
+  { text: `ct state related ${drop}`, note: "error about somebody else's connection" },
+];
+
 function packetTable(names: Names, nameservers: readonly string[]): Table {
   const own = `"${names.tapPattern}"`;
   const waker = `"${names.waker}"`;
@@ -126,7 +138,8 @@ function packetTable(names: Names, nameservers: readonly string[]): Table {
         hook: { type: "filter", hook: "input", priority: 0 },
         rules: [
           { text: `iifname != ${own} accept`, note: "not from a guest" },
-          { text: "ct state established,related accept", note: "answers to the host" },
+          { text: "ct state established accept", note: "answers to the host" },
+          ...ownErrors,
           { text: `ip daddr ${gatewayAddress} icmp type echo-request accept`, note: "ping the gateway" },
           { text: drop, note: "host services" },
         ],
@@ -146,7 +159,8 @@ function packetTable(names: Names, nameservers: readonly string[]): Table {
         rules: [
           // Connection tracking does not translate these, so they would leave with a private source address.
           { text: `ct state invalid ${drop}`, note: "no connection" },
-          { text: "ct state established,related accept", note: "known connection" },
+          { text: "ct state established accept", note: "known connection" },
+          ...ownErrors,
           { text: "ct status dnat accept", note: "to a published port" },
           { text: `oifname ${own} ip saddr . ip daddr @siblings accept`, note: "same account" },
           { text: `oifname ${own} ${drop}`, note: "other account" },
