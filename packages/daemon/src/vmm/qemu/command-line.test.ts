@@ -67,6 +67,11 @@ test("only a boot shares its RAM with the file", () => {
   assert.ok(!lineOf(restore).some((argument) => argument.includes("share=on")));
 });
 
+test("a guest that was restored does not announce itself to a network that knows it", () => {
+  const args = lineOf(restore);
+  assert.ok(args.includes("migration.announce-rounds=0"));
+});
+
 test("a comma in a path does not become an option", () => {
   assert.ok(lineOf(restore).some((argument) => argument.includes("file.filename=/data/a,,b,")));
 });

@@ -71,6 +71,9 @@ export function commandLine(input: CommandLineInput): string[] {
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     // Streams are written by xen-save-devices-state, which leaves the configuration section out.
     ...["-global", "migration.send-configuration=off"],
+    // After a restore QEMU would have the guest's network card announce itself, five times within half a second. The host
+    // knows where each address is, and under TCG each time is some 800 blocks of the guest's code.
+    ...["-global", "migration.announce-rounds=0"],
     ...["-chardev", `ringbuf,id=console,size=${consoleBytes}`, "-serial", "chardev:console"],
     ...["-device", "virtio-serial-device"],
     ...["-chardev", `socket,id=agent,path=${value(files.agent)},server=on,wait=off`],
