@@ -133,6 +133,11 @@ export interface ResidentProcess {
 }
 
 export interface ResidentOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Its name in the process list. Default: the command. */
+  readonly argv0?: string;
+  /** False: as what it starts is no part of the daemon, it has no more of the processors than others. */
+  readonly favoured?: boolean;
   /** Each line of stdout, without its end. */
   readonly onLine: (line: string) => void;
   /** Once, when it can be of no use any more; the reason is its stderr if it said something. */
@@ -143,15 +148,17 @@ export interface ResidentOptions {
 export function startResident(
   command: string,
   args: readonly string[],
-  { onLine, onEnd }: ResidentOptions,
+  { env, argv0, favoured = true, onLine, onEnd }: ResidentOptions,
 ): ResidentProcess {
   const child = spawn(command, args, {
     cwd: "/",
-    env: childEnvironment(),
+    env: childEnvironment(env),
+    argv0,
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.once("error", (error) => onEnd(error.message));
   if (child.pid === undefined) return { write() {}, ref() {}, unref() {}, kill() {} };
+  if (!favoured) favourNoMore(child.pid);
   // Pipes of a child are sockets (child_process's documentation), which its types do not say.
   const handles = [
     child,

@@ -55,7 +55,7 @@ async function capture(
   { oldIndexes = [], offers = false }: { oldIndexes?: string[]; offers?: boolean } = {},
 ): Promise<Capturing> {
   const ram = makeRam(directory, pages);
-  const library = [`LD_PRELOAD=${nativeProgram("ram-file.so")}`, `UNI_RAM_FILE=${ram}`];
+  const library = [`LD_PRELOAD=${nativeProgram("preload.so")}`, `UNI_RAM_FILE=${ram}`];
   writer = await startWriter(directory, ram, every, offers ? ["env", ...library] : []);
   const [path, index] = [join(directory, "delta"), join(directory, "index")];
   for (const file of [path, index]) writeFileSync(file, "");
@@ -195,8 +195,8 @@ test("three deltas as scattered as they may be are laid over a machine's memory,
   }
   const uid = "1073741900";
   for (const path of [directory, join(directory, "writer"), ram]) execFileSync("chmod", ["a+rx", path]);
-  const preload = join(directory, "ram-file.so");
-  execFileSync("install", ["-m", "444", nativeProgram("ram-file.so"), preload]);
+  const preload = join(directory, "preload.so");
+  execFileSync("install", ["-m", "444", nativeProgram("preload.so"), preload]);
   const inputs = [ram, ...files].flatMap((path) => ["--input", path]);
   const names = { LD_PRELOAD: preload, UNI_RAM_FILE: ram, UNI_DELTAS: "4,5 6,7 8,9 " };
   const env = Object.entries(names).flatMap(([name, value]) => ["--env", `${name}=${value}`]);

@@ -33,10 +33,18 @@ import {
   removeAsides,
   removePlaces,
 } from "./record.ts";
-import { inOneGo, letOthersRun, type MadeBy, type Pieces } from "./sleep-snapshot.ts";
-import { type BadHealth, readLayers, snapshotFacts, WholeCaptures, whyUnfit } from "./snapshot-layers.ts";
+import { inOneGo, letOthersRun, type MadeBy } from "./sleep-snapshot.ts";
+import {
+  type BadHealth,
+  readDeltas,
+  readLayers,
+  snapshotFacts,
+  WholeCaptures,
+  whyUnfit,
+} from "./snapshot-layers.ts";
 import { type StartDependencies, startMachine } from "./start-machine.ts";
 import { type Suspension, writeSleepSnapshot } from "./suspend.ts";
+import { Zygotes } from "./zygote.ts";
 
 export interface QemuVmmOptions {
   readonly clock: Clock;
@@ -60,6 +68,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
   const program = options.qemuPath ?? architecture.program;
   const nativeDirectory = options.nativeDirectory ?? findNativeDirectory();
   const preload = await publishPreload(options.cacheDirectory, nativeDirectory);
+  const zygotes = new Zygotes({ program, preload, clock, log });
   const version = await qemuVersion(program);
   const facts = hostFacts(options.cacheDirectory, nativeDirectory);
   const kernelArguments = await kernelArgumentsFor(architecture, accelerator, facts);
@@ -109,6 +118,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
 
   const starting: StartDependencies = {
     ...{ clock, log, accelerator, architecture, program, nativeDirectory, preload, snapshots, handle },
+    launch: (options) => zygotes.launch(options),
   };
 
   async function start(spec: MachineSpec, signal: AbortSignal): Promise<Machine> {
@@ -119,20 +129,28 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
 
   async function resume(spec: MachineSpec, directory: string, signal: AbortSignal): Promise<Machine> {
     const attempted = `resume machine ${spec.id} from ${directory}`;
-    const found = await letOthersRun(examine(directory), clock, signal);
-    if ("state" in found) {
-      const why = "reason" in found ? found.reason : "there is no such snapshot";
-      throw new UniError("wrong_state", `${attempted}: ${why}`);
-    }
+    const found = examine(directory);
+    if ("state" in found) throw refusal(attempted, found);
     const { shape } = found.top;
     if (shape.vcpus !== spec.shape.vcpus || shape.memoryMb !== spec.shape.memoryMb) {
       throw new UniError("wrong_state", `${attempted}: it has other vCPUs or memory`);
     }
-    return startMachine(starting, { attempted, spec, from: { kind: "sleeper", ...found } }, signal);
+    const check = async () => {
+      const bad = await letOthersRun(readDeltas(found.layers, whole), clock, signal);
+      if (bad !== undefined) throw refusal(attempted, bad);
+    };
+    return startMachine(starting, { attempted, spec, from: { kind: "sleeper", ...found }, check }, signal);
   }
 
-  function* examine(directory: string): Pieces<SnapshotGround | BadHealth> {
-    const layers = yield* readLayers(directory, whole);
+  const refusal = (attempted: string, bad: BadHealth): UniError =>
+    new UniError(
+      "wrong_state",
+      `${attempted}: ${"reason" in bad ? bad.reason : "there is no such snapshot"}`,
+    );
+
+  /** All but what is in the deltas. */
+  function examine(directory: string): SnapshotGround | BadHealth {
+    const layers = readLayers(directory, whole);
     const top = Array.isArray(layers) ? layers.at(-1)?.meta : undefined;
     if (!Array.isArray(layers) || top === undefined) return layers as BadHealth;
     const unfit = whyUnfit(top, here);
@@ -188,8 +206,8 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     start,
     resume,
     checkSnapshot(directory) {
-      const found = inOneGo(examine(directory));
-      return "state" in found ? found : { state: "good" };
+      const found = examine(directory);
+      return "state" in found ? found : (inOneGo(readDeltas(found.layers, whole)) ?? { state: "good" });
     },
     snapshotFacts,
     adopt,

@@ -68,7 +68,8 @@ export async function launch(options: Launch): Promise<Launched> {
   return { ...launched, process: identity };
 }
 
-function launcherArguments(options: Launch): string[] {
+/** What native/vmm/launch.c and zygote.c are told, but for the program. */
+export function launcherArguments(options: Launch): string[] {
   const args = ["--uid", `${options.uid}`];
   if (options.accelerator === "kvm") args.push("--group", `${statSync("/dev/kvm").gid}`);
   for (const path of options.inputs ?? []) args.push("--input", path);

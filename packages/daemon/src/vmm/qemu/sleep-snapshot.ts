@@ -96,8 +96,8 @@ export function readSleepMeta(directory: string): SleepSnapshotMeta | "missing" 
 export const sleepMetaText = (meta: SleepSnapshotMeta): string =>
   `${JSON.stringify({ ...meta, sha256: sha256Of(JSON.stringify(meta)) })}\n`;
 
-/** As `readSleepMeta`, and "corrupt" if any file is not what it says. */
-export function* readSleepSnapshot(directory: string): Pieces<ReturnType<typeof readSleepMeta>> {
+/** As `readSleepMeta`, and "corrupt" if another file is not what it says; of the delta only its size is looked at. */
+export function readSleepFiles(directory: string): ReturnType<typeof readSleepMeta> {
   const meta = readSleepMeta(directory);
   if (typeof meta === "string") return meta;
   try {
@@ -105,11 +105,19 @@ export function* readSleepSnapshot(directory: string): Pieces<ReturnType<typeof 
     const good =
       statSync(files.delta).size === meta.deltaBytes &&
       sha256OfFile(files.state) === meta.stateSha256 &&
-      sha256OfFile(files.index) === meta.indexSha256 &&
-      (yield* crc32OfFile(files.delta)) === meta.deltaCrc32;
+      sha256OfFile(files.index) === meta.indexSha256;
     return good ? meta : "corrupt";
   } catch {
     return "corrupt";
+  }
+}
+
+/** Reads all of it. */
+export function* isDeltaWhole(directory: string, { deltaCrc32 }: SleepSnapshotMeta): Pieces<boolean> {
+  try {
+    return (yield* crc32OfFile(sleepSnapshotFiles(directory).delta)) === deltaCrc32;
+  } catch {
+    return false;
   }
 }
 

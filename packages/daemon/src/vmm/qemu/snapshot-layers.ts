@@ -6,10 +6,11 @@ import { type Stats, statSync } from "node:fs";
 import { join } from "node:path";
 import type { SnapshotFacts, SnapshotHealth } from "../port.ts";
 import {
+  isDeltaWhole,
   type MadeBy,
   type Pieces,
+  readSleepFiles,
   readSleepMeta,
-  readSleepSnapshot,
   type SleepSnapshotMeta,
   sleepSnapshotFiles,
 } from "./sleep-snapshot.ts";
@@ -28,20 +29,28 @@ const mostRemembered = 1000;
 export class WholeCaptures {
   readonly #stamps = new Map<string, string>();
 
-  /** As `readSleepSnapshot`. */
-  *read(directory: string): Pieces<ReturnType<typeof readSleepMeta>> {
-    const before = readSleepMeta(directory);
-    if (typeof before === "string" || before.disk === undefined) return yield* readSleepSnapshot(directory);
+  /** As `readSleepFiles`. */
+  read(directory: string): ReturnType<typeof readSleepMeta> {
+    return this.#isKnown(directory) ? readSleepMeta(directory) : readSleepFiles(directory);
+  }
+
+  /** Reads the whole delta, unless it is known. */
+  *isWhole({ directory, meta }: SnapshotLayer): Pieces<boolean> {
+    if (this.#isKnown(directory)) return true;
     const stamp = stampOf(directory);
-    if (stamp !== undefined && this.#stamps.get(directory) === stamp) return before;
-    const meta = yield* readSleepSnapshot(directory);
-    this.#set(directory, typeof meta === "string" ? undefined : stamp);
-    return meta;
+    const isWhole = yield* isDeltaWhole(directory, meta);
+    if (meta.disk !== undefined) this.#set(directory, isWhole ? stamp : undefined);
+    return isWhole;
   }
 
   /** For whoever has just written it. */
   remember(directory: string): void {
     this.#set(directory, stampOf(directory));
+  }
+
+  #isKnown(directory: string): boolean {
+    const known = this.#stamps.get(directory);
+    return known !== undefined && known === stampOf(directory);
   }
 
   #set(directory: string, stamp: string | undefined): void {
@@ -62,14 +71,14 @@ function stampOf(directory: string): string | undefined {
   }
 }
 
-/** The snapshot last, what it stands on before. */
-export function* readLayers(directory: string, whole: WholeCaptures): Pieces<SnapshotLayer[] | BadHealth> {
+/** The snapshot last, what it stands on before. Their deltas are not read: see `readDeltas`. */
+export function readLayers(directory: string, whole: WholeCaptures): SnapshotLayer[] | BadHealth {
   const layers: SnapshotLayer[] = [];
   for (let next: string | undefined = directory; next !== undefined; ) {
-    const meta: ReturnType<typeof readSleepMeta> = yield* whole.read(next);
+    const meta: ReturnType<typeof readSleepMeta> = whole.read(next);
     const top = layers.at(-1)?.meta;
-    if (typeof meta === "string" && top === undefined) return bad(meta, "its files are damaged");
-    if (typeof meta === "string") return bad("corrupt", `the snapshot that it stands on is ${meta}`);
+    if (typeof meta === "string" && top === undefined) return bad(meta, damaged);
+    if (typeof meta === "string") return bad("corrupt", standsOnBad(meta));
     if (layers.length > deepest) return bad("corrupt", "it stands on too many others");
     if (top !== undefined && (meta.disk === undefined || !standTogether(meta, top))) {
       return bad("corrupt", "the snapshot that it stands on is another one");
@@ -79,6 +88,21 @@ export function* readLayers(directory: string, whole: WholeCaptures): Pieces<Sna
   }
   return layers;
 }
+
+/** What is wrong with them, if anything is. The guest must not run before. */
+export function* readDeltas(
+  layers: readonly SnapshotLayer[],
+  whole: WholeCaptures,
+): Pieces<BadHealth | undefined> {
+  for (const layer of layers) {
+    if (yield* whole.isWhole(layer)) continue;
+    return bad("corrupt", layer === layers.at(-1) ? damaged : standsOnBad("corrupt"));
+  }
+  return undefined;
+}
+
+const damaged = "its files are damaged";
+const standsOnBad = (state: string) => `the snapshot that it stands on is ${state}`;
 
 function bad(state: "missing" | "corrupt", reason: string): BadHealth {
   return state === "missing" ? { state } : { state, reason };

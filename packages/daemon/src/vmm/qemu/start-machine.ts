@@ -21,7 +21,6 @@ import {
   inputDescriptor,
   type Launch,
   type Launched,
-  launch,
   startError,
 } from "./launch.ts";
 import type { QemuMachine } from "./machine.ts";
@@ -48,6 +47,7 @@ export interface StartDependencies {
   readonly program: string;
   readonly nativeDirectory: string;
   readonly preload: string;
+  readonly launch: (options: Launch) => Promise<Launched>;
   readonly snapshots: Pick<BootSnapshots, "directoryOf">;
   readonly handle: (
     places: MachinePlaces,
@@ -62,6 +62,8 @@ export interface Start {
   readonly attempted: string;
   readonly spec: MachineSpec;
   readonly from: Origin;
+  /** Runs beside QEMU's start. If it fails no guest runs, and its error is the one that is told. */
+  readonly check?: () => Promise<void>;
 }
 
 /** From process start to running guest; on an idle host it takes some 50 ms. */
@@ -83,6 +85,7 @@ export async function startMachine(
   const undo = new Teardown();
   const limit = deadline(clock, startDeadlineMs, attempted, signal);
   let disk: PassingName | undefined;
+  let checked = Promise.resolve();
   try {
     refuseIfRunning(attempted, spec);
     disk = passingName(spec.writable.path);
@@ -93,12 +96,17 @@ export async function startMachine(
     const bootDirectory = deps.snapshots.directoryOf(record.base);
     await undo.add("lease", () => dropLease(bootDirectory, places.record));
     takeLease(bootDirectory, places.record);
-    const launched = await launch(launchOf(deps, start, { places, record, diskPath: disk.path }));
-    const { process } = launched;
+    let launched: Launched | undefined;
     await undo.add("process", async () => {
+      const process = launched?.process ?? findMachineProcess(places, record);
+      if (process === undefined) return;
       signalProcess(process, "SIGKILL");
       await waitUntilEnded(process, clock, 10_000);
     });
+    launched = await deps.launch(launchOf(deps, start, { places, record, diskPath: disk.path }));
+    const { process } = launched;
+    checked = start.check?.() ?? checked;
+    checked.catch(() => {}); // Awaited when QEMU is that far.
     saveRecord(places, { ...record, process });
     let machine: QemuMachine | undefined;
     const onEvent = (event: QmpEvent) => machine?.onEvent(event);
@@ -115,6 +123,7 @@ export async function startMachine(
       limit.signal.throwIfAborted();
       throw await loadError(launched, clock, error);
     }
+    await checked;
     const running: MachineRecord = { ...record, process, phase: "running" };
     const timings = { startUs, loadUs, readyUs: sinceStart() };
     saveRecord(places, running);
@@ -126,6 +135,7 @@ export async function startMachine(
     for (const failure of await undo.run()) {
       log.error({ id: spec.id, step: failure.name, err: failure.error }, "machine not undone");
     }
+    await checked;
     throw error;
   } finally {
     limit.cancel();
