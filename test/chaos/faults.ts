@@ -4,23 +4,15 @@ import { createSocket } from "node:dgram";
 import { rmSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { machinesOf, pidsOf } from "../kit/processes.ts";
+import { kill, machinesOf, pidsOf } from "../kit/processes.ts";
 import { reached } from "../kit/sleepers.ts";
 import { until } from "../kit/until.ts";
+import { playBout } from "./copies.ts";
+import { crowd } from "./crowd.ts";
+import { Family } from "./family.ts";
 import { answerOf, putToDisk, type World } from "./world.ts";
 
 export type Fault = (world: World) => Promise<void>;
-
-/** One may end meanwhile by itself: the edge's workers do with their master. */
-function kill(pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-    }
-  }
-}
 
 async function killDaemon({ daemon, random, note }: World): Promise<void> {
   const away = Math.round(random() * 1_500);
@@ -47,6 +39,14 @@ async function killWaker(): Promise<void> {
   kill(before);
   if (before.length > 0)
     await until("the waker is back", () => pidsOf("waker").some((pid) => !before.includes(pid)));
+}
+
+/** What it was told and has not done is found by comparing, and done by its successor. */
+async function killLinkHelper({ random }: World): Promise<void> {
+  for (let round = 0; round < 10; round++) {
+    kill(pidsOf("netlink"));
+    await pause(random() * 300);
+  }
 }
 
 /** The restart policy brings it back, with new memory. */
@@ -155,10 +155,19 @@ async function changeGroups({ daemon, random, subject }: World): Promise<void> {
   await daemon.ok(["services", "rm", "passing"]);
 }
 
+/** Branches, checkpoints, rewinds, templates and forks of two, and then of all that has come of them. */
+async function copy({ daemon, random, note }: World): Promise<void> {
+  const family = new Family(daemon);
+  for (const _founder of [1, 2]) await family.found(family.newName());
+  for (let bout = 0; bout < 3; bout++) await playBout({ family, random, note });
+  await family.end();
+}
+
 export const faults: Readonly<Record<string, Fault>> = {
   "the daemon is killed": killDaemon,
   "the edge is killed": killEdge,
   "the waker is killed": killWaker,
+  "what changes links is killed": killLinkHelper,
   "a monitor is killed awake": (world) => killVictim(world, "running"),
   "a monitor is killed asleep": (world) => killVictim(world, "paused"),
   "suspend and start": suspendAndStart,
@@ -167,4 +176,6 @@ export const faults: Readonly<Record<string, Fault>> = {
   "a storm of requests": storm,
   "a flood for nobody": flood,
   "groups change": changeGroups,
+  "copies are made and undone": copy,
+  "a group follows its load": crowd,
 };

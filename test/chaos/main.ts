@@ -1,4 +1,4 @@
-/** Usage: npm run chaos [-- --minutes N] [--seed S]     Ends with 1 if anything did not hold, and says what. */
+/** Usage: npm run chaos [-- --minutes N] [--seed S] [--only TEXT]     Ends with 1 if anything did not hold, and says what. */
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { startDaemon } from "../kit/daemon.ts";
@@ -7,13 +7,14 @@ import { runChaos } from "./run.ts";
 
 enterOwnNamespaces();
 const { values } = parseArgs({
-  options: { minutes: { type: "string", default: "5" }, seed: { type: "string" } },
+  options: { minutes: { type: "string", default: "5" }, seed: { type: "string" }, only: { type: "string" } },
 });
 const seed = Number(values.seed ?? randomInt(2 ** 31));
 const daemon = await startDaemon({ env: { UNI_SLEEP_TO_DISK_AFTER: "2" } });
 let held = false;
 try {
-  await runChaos({ daemon, seed, ms: Number(values.minutes) * 60_000, print: console.log });
+  const { only = "" } = values;
+  await runChaos({ daemon, seed, ms: Number(values.minutes) * 60_000, print: console.log, only });
   held = true;
 } finally {
   await daemon.stop({ checkLeftovers: held });

@@ -24,3 +24,14 @@ function wordsOf(pid: number): string[] {
 
 /** Machine monitors: of one instance, or of all. */
 export const machinesOf = (uuid = ""): number[] => pidsOf("qemu-system", uuid);
+
+/** One may end meanwhile by itself: the edge's workers do with their master. */
+export function kill(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+}
