@@ -162,6 +162,10 @@ static bool take_process(const struct field *field, struct process_spec *process
       if (!field_u32(field, &number) || number > UINT16_MAX) return false;
       process->columns = (uint16_t)number;
       return true;
+    case KEY_STDIN:
+      if (!field_u32(field, &number)) return false;
+      process->stdin_open = number != 0;
+      return true;
     default: return true;
   }
 }

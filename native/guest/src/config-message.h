@@ -15,7 +15,7 @@ struct texts {
 struct process_spec {
   struct texts argv, env;
   char *user, *working_directory; /* NULL: not given */
-  bool terminal;
+  bool terminal, stdin_open; /* `stdin_open`: the instance's program only */
   uint16_t rows, columns;
 };
 

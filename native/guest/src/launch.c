@@ -98,6 +98,8 @@ static void become_user(const struct launch *request, struct identity *identity,
   enter_directory(directory && *directory ? directory : "/", directory == defaults->working_directory, report);
   set_limits();
   umask(022);
+  /* It may open it anew by its name. */
+  if (spec->terminal && fchown(0, identity->uid, (gid_t)-1) != 0) fail(report, 126, "own its terminal: %s", strerror(errno));
   /* libc's own would wait for the agent's other threads, which this process does not have. */
   if (syscall(SYS_setgroups, identity->group_count, identity->groups) != 0 || syscall(SYS_setgid, identity->gid) != 0 ||
       syscall(SYS_setuid, identity->uid) != 0)

@@ -52,7 +52,7 @@ static void take_signals(struct source *source, uint32_t events) {
   int status;
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-    if (!program_ended(pid, status)) streams_ended(pid, status);
+    program_ended(pid, status), streams_ended(pid, status);
 }
 
 static bool after_round(void) {

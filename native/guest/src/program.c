@@ -17,6 +17,8 @@
 #include "listening.h"
 #include "oom.h"
 #include "platform.h"
+#include "streams.h"
+#include "terminal.h"
 
 enum { DRAIN_ROUNDS = 8 };
 
@@ -35,7 +37,9 @@ static void (*when_gone)(void);
 static struct output outputs[2] = {{.source.fd = -1, .stream = LOG_STDOUT}, {.source.fd = -1, .stream = LOG_STDERR}};
 
 static void output_ready(struct source *source, uint32_t events);
+static int open_standard_streams(struct launch *request);
 static int open_output(struct output *output);
+static void watch_output(struct output *output, int fd);
 static bool drain(struct output *output, bool *more);
 static void report_end(void);
 static void report_start_failure(const struct launched *result);
@@ -45,17 +49,18 @@ static struct timer grace = {.fire = grace_over};
 void program_start(const struct configuration *config, int64_t configured_at_us) {
   if (config->stop_signal > 0) stop_signal = config->stop_signal;
   struct launch request = {.spec = &config->program, .defaults = &config->program, .hostname = config->self.hostname};
-  request.in = openat(platform_dev(), "null", O_RDONLY | O_CLOEXEC);
-  request.out = open_output(&outputs[0]);
-  request.err = open_output(&outputs[1]);
+  int input = open_standard_streams(&request);
   struct launched result;
   launch(&request, &result);
   int64_t us = monotonic_us() - configured_at_us;
   close(request.in);
-  close(request.out);
-  close(request.err);
-  if (!result.pid) return report_start_failure(&result);
+  if (request.out != request.in) close(request.out), close(request.err);
+  if (!result.pid) {
+    if (input >= 0) close(input);
+    return report_start_failure(&result);
+  }
   pid = result.pid;
+  if (input >= 0) streams_keep_input(pid, input, config->program.terminal);
   struct bytes fields = {0};
   field_put_u64(&fields, KEY_US, (uint64_t)us);
   events_add(EVENT_STARTED, &fields);
@@ -85,8 +90,8 @@ void program_kill_all(void) {
     kill(-pid, SIGKILL);
 }
 
-bool program_ended(int candidate, int status) {
-  if (!pid || candidate != pid) return false;
+void program_ended(int candidate, int status) {
+  if (!pid || candidate != pid) return;
   end_oom = oom_killed(pid);
   pid = 0;
   ended = true;
@@ -95,7 +100,6 @@ bool program_ended(int candidate, int status) {
   listening_off();
   /* Its last output is in the pipes; nobody else tells us that it is. */
   outputs[0].readable = outputs[1].readable = true;
-  return true;
 }
 
 bool program_drain(void) {
@@ -149,13 +153,37 @@ static void report_start_failure(const struct launched *result) {
   bytes_free(&fields);
 }
 
+/* Returns where its input goes, or -1. What cannot be opened is not there for it, either. */
+static int open_standard_streams(struct launch *request) {
+  int ends[2] = {-1, -1};
+  if (request->spec->terminal) {
+    terminal_open(request->spec, &ends[0], &request->in);
+    request->out = request->err = request->in;
+    watch_output(&outputs[0], ends[0]);
+    return fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
+  }
+  request->out = open_output(&outputs[0]);
+  request->err = open_output(&outputs[1]);
+  if (request->spec->stdin_open && pipe2(ends, O_CLOEXEC) == 0) {
+    request->in = ends[0];
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+  } else {
+    request->in = openat(platform_dev(), "null", O_RDONLY | O_CLOEXEC);
+  }
+  return ends[1];
+}
+
 static int open_output(struct output *output) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  output->source = (struct source){.fd = ends[0], .ready = output_ready, .owner = output};
-  loop_watch(&output->source);
+  watch_output(output, ends[0]);
   return ends[1];
+}
+
+static void watch_output(struct output *output, int fd) {
+  output->source = (struct source){.fd = fd, .ready = output_ready, .owner = output};
+  if (fd >= 0) loop_watch(&output->source);
 }
 
 static void output_ready(struct source *source, uint32_t events) {

@@ -17,7 +17,7 @@ void session_begin(uint64_t log_offset) {
   joining = false;
   message.length = 0;
   events_rewind(log_offset);
-  if (log_offset == LOG_ANEW) requests_hold();
+  if (log_offset == LOG_ANEW) requests_hold(), streams_input_anew();
   requests_repeat();
   struct bytes fields = {0};
   field_put_u32(&fields, KEY_STATE, control_state());
@@ -54,6 +54,7 @@ static void dispatch(const struct frame *frame, const uint8_t *payload, size_t l
       if (length == 8) events_ack(get64(payload));
       return;
     case TYPE_GOODBYE_ACK: return control_goodbye_heard();
+    case TYPE_OPEN_INPUT:
     case TYPE_OPEN_EXEC:
     case TYPE_OPEN_READ:
     case TYPE_OPEN_WRITE:

@@ -3,13 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "control.h"
 #include "launch.h"
-#include "platform.h"
 #include "streams.h"
+#include "terminal.h"
 
 static bool open_pipes(struct stream_ends *ends, struct launch *request);
 static bool open_terminal(struct stream_ends *ends, struct launch *request);
@@ -55,19 +54,10 @@ static bool open_pipes(struct stream_ends *ends, struct launch *request) {
   return true;
 }
 
-/* Both ends come from descriptors, not from names that a program of the guest could have replaced. */
 static bool open_terminal(struct stream_ends *ends, struct launch *request) {
-  int master = openat(platform_pts(), "ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-  int unlock = 0;
-  if (master < 0) return false;
-  ends->out = master;
-  ends->in = fcntl(master, F_DUPFD_CLOEXEC, 0);
+  bool ok = terminal_open(request->spec, &ends->out, &request->in);
+  request->out = request->err = request->in;
+  if (!ok) return false;
   ends->terminal = true;
-  if (ends->in < 0 || ioctl(master, TIOCSPTLCK, &unlock) != 0) return false;
-  int peer = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (peer < 0) return false;
-  struct winsize window = {.ws_row = request->spec->rows, .ws_col = request->spec->columns};
-  ioctl(master, TIOCSWINSZ, &window);
-  request->in = request->out = request->err = peer;
-  return true;
+  return (ends->in = fcntl(ends->out, F_DUPFD_CLOEXEC, 0)) >= 0;
 }

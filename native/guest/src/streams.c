@@ -16,6 +16,8 @@ static struct stream streams[STREAMS_MAX];
 static size_t turn;
 
 static void open_stream(uint16_t id, uint8_t type, const uint8_t *payload, size_t length);
+static void open_input(uint16_t id, const uint8_t *payload, size_t length);
+static struct stream *unused(void);
 static void fail(uint16_t id, int code, const char *reason);
 static void take_input(struct stream *stream, const uint8_t *payload, size_t length);
 static void feed(struct stream *stream);
@@ -34,17 +36,27 @@ static void output_ready(struct source *source, uint32_t events);
 
 static struct stream *find(uint16_t id) {
   for (size_t i = 0; i < STREAMS_MAX; i++)
-    if (streams[i].used && streams[i].id == id) return &streams[i];
+    if (streams[i].used && streams[i].id == id && id != 0) return &streams[i];
+  return NULL;
+}
+
+static struct stream *lasting(void) {
+  for (size_t i = 0; i < STREAMS_MAX; i++)
+    if (streams[i].used && streams[i].lasting) return &streams[i];
   return NULL;
 }
 
 void stream_message(uint16_t id, uint8_t type, uint8_t flags, const uint8_t *payload, size_t length) {
+  if (type == TYPE_OPEN_INPUT) return open_input(id, payload, length);
   if (type <= TYPE_OPEN_WRITE) return open_stream(id, type, payload, length);
   struct stream *stream = find(id);
   if (!stream) return; /* It has just ended: its EXITED is under way. */
   switch (type) {
     case TYPE_DATA: return take_input(stream, payload, length);
-    case TYPE_END: stream->input_ended = true; return;
+    case TYPE_END:
+      /* The program's terminal stays: others may come to it. */
+      stream->input_ended = !(stream->lasting && stream->terminal);
+      return;
     case TYPE_CREDIT:
       if (length == 4) (flags == SIDE_ERR ? &stream->err : &stream->out)->credit += get32(payload);
       return;
@@ -87,9 +99,8 @@ void streams_ended(pid_t pid, int status) {
 
 static void open_stream(uint16_t id, uint8_t type, const uint8_t *payload, size_t length) {
   if (find(id)) return fail(id, 126, "stream id is in use");
-  struct stream *stream = streams;
-  while (stream < streams + STREAMS_MAX && stream->used) stream++;
-  if (stream == streams + STREAMS_MAX) return fail(id, 126, "too many processes run by request at once");
+  struct stream *stream = unused();
+  if (!stream) return fail(id, 126, "too many processes run by request at once");
   struct stream_ends ends = {.in = -1, .out = -1, .err = -1};
   char reason[512] = "";
   int code = 126;
@@ -106,6 +117,42 @@ static void open_stream(uint16_t id, uint8_t type, const uint8_t *payload, size_
   grant(stream, MORE_FROM_HOST);
 }
 
+static struct stream *unused(void) {
+  for (size_t i = 0; i < STREAMS_MAX; i++)
+    if (!streams[i].used) return &streams[i];
+  return NULL;
+}
+
+void streams_keep_input(pid_t pid, int fd, bool terminal) {
+  struct stream *stream = unused();
+  if (!stream) return (void)close(fd);
+  *stream = (struct stream){.used = true, .pid = pid, .terminal = terminal, .tidy = true, .lasting = true};
+  watch(&stream->input, fd, input_ready, stream);
+  watch(&stream->out.source, -1, output_ready, stream);
+  watch(&stream->err.source, -1, output_ready, stream);
+}
+
+void streams_input_anew(void) {
+  struct stream *stream = lasting();
+  if (stream) stream->key = 0;
+}
+
+/* A host that was here before goes on where it was: it hears how much of what it sent has come. */
+static void open_input(uint16_t id, const uint8_t *payload, size_t length) {
+  struct stream *stream = lasting();
+  if (length != 8 || !get64(payload) || find(id)) return fail(id, 126, "malformed request for the program's input");
+  if (!stream || !stream->pid) return fail(id, 126, "the program has no input, or has ended");
+  if (stream->id) return fail(id, 126, "the program's input is in use");
+  bool known = stream->key == get64(payload);
+  if (!known) stream->key = get64(payload), stream->accepted = 0;
+  stream->id = id;
+  stream->owed = 0;
+  uint8_t number[8];
+  put64(number, known ? stream->accepted : INPUT_ANEW);
+  channel_send(id, TYPE_OPENED, 0, number, sizeof number);
+  grant(stream, WINDOW_FROM_HOST - (stream->pending.length - stream->fed));
+}
+
 static void fail(uint16_t id, int code, const char *reason) {
   struct bytes fields = {0};
   field_put_u32(&fields, KEY_CODE, (uint32_t)code);
@@ -115,6 +162,7 @@ static void fail(uint16_t id, int code, const char *reason) {
 }
 
 static void take_input(struct stream *stream, const uint8_t *payload, size_t length) {
+  stream->accepted += length;
   if (stream->input.fd < 0) return passed_on(stream, length); /* Nobody reads it any more. */
   if (stream->pending.length - stream->fed + length > WINDOW_FROM_HOST) return close_stream(stream);
   if (stream->fed > stream->pending.length / 2) {
@@ -152,6 +200,7 @@ static void end_input(struct stream *stream) {
 }
 
 static void passed_on(struct stream *stream, size_t length) {
+  if (!stream->id) return; /* The next host hears of all room at once. */
   stream->owed += length;
   if (stream->owed < WINDOW_FROM_HOST / 4) return;
   grant(stream, stream->owed);
@@ -165,9 +214,10 @@ static void grant(struct stream *stream, size_t length) {
 }
 
 static void resize(struct stream *stream, const uint8_t *payload, size_t length) {
-  if (length != 4 || !stream->terminal || stream->out.source.fd < 0) return;
+  int fd = stream->lasting ? stream->input.fd : stream->out.source.fd;
+  if (length != 4 || !stream->terminal || fd < 0) return;
   struct winsize size = {.ws_row = get16(payload), .ws_col = get16(payload + 2)};
-  ioctl(stream->out.source.fd, TIOCSWINSZ, &size);
+  ioctl(fd, TIOCSWINSZ, &size);
 }
 
 static bool fill(struct stream *stream) {
@@ -194,7 +244,7 @@ static bool fill_side(struct stream *stream, struct output_side *side, uint8_t f
 
 /* Processes that it left behind may hold the pipes open: what counts is that the pipes are empty now. */
 static bool fill_end(struct stream *stream) {
-  if (stream->pid || !drained(&stream->out) || !drained(&stream->err)) return false;
+  if (stream->pid || !stream->id || !drained(&stream->out) || !drained(&stream->err)) return false;
   uint32_t killer = WIFSIGNALED(stream->status) ? (uint32_t)WTERMSIG(stream->status) : 0;
   struct bytes fields = {0};
   field_put_u32(&fields, KEY_CODE, killer ? 128 + killer : (uint32_t)WEXITSTATUS(stream->status));
@@ -208,6 +258,8 @@ static bool fill_end(struct stream *stream) {
 static bool drained(const struct output_side *side) { return side->source.fd < 0 || !side->readable; }
 
 static void close_stream(struct stream *stream) {
+  stream->id = 0;
+  if (stream->lasting && stream->pid) return;
   if (stream->pid && !stream->tidy) kill(-stream->pid, SIGKILL);
   loop_close(&stream->input);
   loop_close(&stream->out.source);

@@ -27,6 +27,9 @@ struct stream {
   bool terminal;
   /* A file worker ends by itself when its input ends, and must, to tidy up: closing does not kill it. */
   bool tidy;
+  /* The program's input, which is there with and without a host (id 0) until the program ends. */
+  bool lasting;
+  uint64_t key, accepted; /* of `lasting`: who feeds it, and how many bytes came of them */
   struct source input;
   bool input_writable, input_ended;
   struct bytes pending;
@@ -39,6 +42,13 @@ bool streams_fill(void);
 /* Passes on what came in this round: in large pieces, as each change between two processes is dear under emulation. */
 void streams_feed(void);
 void streams_close_all(void);
+/*
+ * The instance's program has begun with an input, which hosts open in turn by OPEN_INPUT. Takes `fd`, non-blocking: a pipe, or
+ * the terminal's master. What was accepted is passed on whether or not a host is there.
+ */
+void streams_keep_input(pid_t pid, int fd, bool terminal);
+/* The memory is to become another's: nobody has given anything yet. */
+void streams_input_anew(void);
 /* Takes note if `pid` belongs to a stream. */
 void streams_ended(pid_t pid, int status);
 

@@ -14,6 +14,9 @@ enum {
   MESSAGE_MAX = 4 << 20,                                /* a message joined from frames */
 };
 
+/* In the place of the offset in the answer to OPEN_INPUT: who asks has given nothing yet. */
+#define INPUT_ANEW UINT64_MAX
+
 /* In the place of a log offset in the hello: what was before is no concern of this host's. */
 #define LOG_ANEW UINT64_MAX
 
@@ -41,6 +44,7 @@ enum frame_type {
   TYPE_ANSWER_FORK = 13,
   TYPE_CHILD_CHANGED = 14,
   /* streams; `id` names the stream, chosen by the host */
+  TYPE_OPEN_INPUT = 15,
   TYPE_OPEN_EXEC = 16,
   TYPE_OPEN_READ = 17,
   TYPE_OPEN_WRITE = 18,
@@ -138,4 +142,5 @@ enum field_key {
   KEY_SNAPSHOT = 51,
   KEY_CREATED_S = 52,
   KEY_STATUS = 53,
+  KEY_STDIN = 54,
 };

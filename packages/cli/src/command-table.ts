@@ -34,7 +34,7 @@ export const commandTable: readonly CommandEntry[] = [
   {
     name: "attach",
     group: run,
-    summary: "follow an instance's console from now on",
+    summary: "join a running instance: its output from now on, and its program's input",
     completes: "instances",
     load: async () => (await import("./commands/attach.ts")).attach,
   },

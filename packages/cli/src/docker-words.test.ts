@@ -41,9 +41,9 @@ test("no hint stands in the way of a command that there is", () => {
 });
 
 test("options that are not there have a hint, alone, in a cluster and with a value", () => {
-  const shell = hintForOption("run", "-it");
-  assert.match(shell ?? "", /uni exec -it/);
-  assert.equal(hintForOption("create", "-t"), shell);
+  const volumes = hintForOption("run", "-dv");
+  assert.match(volumes ?? "", /no volumes yet/);
+  assert.equal(hintForOption("create", "--mount"), volumes);
   assert.match(hintForOption("run", "--network=host") ?? "", /address of its own/);
   assert.equal(hintForOption("ps", "--network"), undefined);
   assert.equal(hintForOption("ps", "--constructor"), undefined);

@@ -41,7 +41,6 @@ export function ownWords(args: readonly string[]): readonly string[] {
   return words.length === 0 ? args : [...words, ...rest];
 }
 
-const shell = "Run it, and open a terminal in it: uni exec -it NAME sh.";
 const volumes =
   "There are no volumes yet; an instance's own disk stays until uni rm, and --rom brings files along.";
 const network =
@@ -84,16 +83,13 @@ const commandHints: Readonly<Record<string, string>> = {
 const runHints: Readonly<Record<string, string>> = {
   "-a": "--attach streams all that it prints.",
   "-h": "--hostname gives it a host name.",
-  "-i": shell,
   "-l": "An instance has tags: --tag. Labels belong to images.",
   "-P": "Say which ports: -p HOST:GUEST.",
-  "-t": shell,
   "-v": volumes,
   "--cap-add": machine,
   "--cap-drop": machine,
   "--device": machine,
   "--init": "The guest has an init already, which reaps what is left: leave it out.",
-  "--interactive": shell,
   "--label": "An instance has tags: --tag. Labels belong to images.",
   "--link": network,
   "--mount": volumes,
@@ -105,7 +101,6 @@ const runHints: Readonly<Record<string, string>> = {
   "--security-opt": machine,
   "--stop-signal": "It is the image's: STOPSIGNAL in its Dockerfile.",
   "--tmpfs": "/run and /tmp need none: an instance's disk is its own.",
-  "--tty": shell,
   "--ulimit": machine,
   "--volume": volumes,
 };

@@ -2,6 +2,7 @@ import type { ExecResult } from "@uni/contract/rpc";
 import { type Frame, frameKinds } from "@uni/contract/stream-frames";
 import type { FrameStream } from "@uni/sdk/frame-stream";
 import type { Context } from "./context.ts";
+import type { DetachWatch } from "./detach-watch.ts";
 import { enterRawMode, terminalSize } from "./terminal.ts";
 import { pause } from "./time.ts";
 
@@ -9,15 +10,25 @@ export interface SessionOptions {
   readonly interactive: boolean;
   readonly terminal: boolean;
   readonly onFrame: (frame: Frame) => Promise<void> | void;
+  /** Looks for the keys that end the session alone. */
+  readonly detach?: DetachWatch;
 }
 
 const nothing = new Uint8Array(0);
 
-/** Passes stdin on until it ends; a session that is over ends it with the process. */
-async function pumpInput(stream: FrameStream<ExecResult>, stdin: NodeJS.ReadStream): Promise<void> {
-  for await (const chunk of stdin as AsyncIterable<Uint8Array>)
-    await stream.writeAll(frameKinds.stdin, chunk);
+/** Passes stdin on until it ends or the user detaches; a session that is over ends it with the process. */
+async function pumpInput(
+  stream: FrameStream<ExecResult>,
+  stdin: NodeJS.ReadStream,
+  detach: DetachWatch | undefined,
+): Promise<"ended" | "detached"> {
+  for await (const chunk of stdin as AsyncIterable<Uint8Array>) {
+    const { passed, detached } = detach?.take(chunk) ?? { passed: chunk, detached: false };
+    await stream.writeAll(frameKinds.stdin, passed);
+    if (detached) return "detached";
+  }
   await stream.write(frameKinds.end, nothing);
+  return "ended";
 }
 
 const longestHeldMs = 1000;
@@ -47,12 +58,27 @@ function passSignals(
 export async function driveExec(
   context: Context,
   stream: FrameStream<ExecResult>,
-  { interactive, terminal, onFrame }: SessionOptions,
+  options: Omit<SessionOptions, "detach">,
 ): Promise<number> {
-  const { stdin } = context;
-  const undo: (() => void)[] = [];
+  const release = passSignals(context, stream);
   try {
-    undo.push(passSignals(context, stream));
+    if (!options.interactive) await stream.write(frameKinds.end, nothing).catch(() => {});
+    const status = await driveStream(context, stream, options);
+    return status as number;
+  } finally {
+    release();
+  }
+}
+
+/** The same with a program that its user may detach from, and whose signals are somebody else's to pass. */
+export async function driveStream(
+  { stdin }: Context,
+  stream: FrameStream<ExecResult>,
+  { interactive, terminal, onFrame, detach }: SessionOptions,
+): Promise<number | "detached"> {
+  const undo: (() => void)[] = [];
+  let isDetached = false;
+  try {
     if (terminal) {
       const onResize = () => {
         void stream.writeJson(frameKinds.resize, terminalSize(process.stdout)).catch(() => {});
@@ -62,10 +88,18 @@ export async function driveExec(
     }
     if (terminal && interactive && stdin.isTTY) undo.push(enterRawMode(stdin));
     // A failed write means that the session is over, and reading it tells how.
-    if (interactive) void pumpInput(stream, stdin).catch(() => {});
-    else await stream.write(frameKinds.end, nothing).catch(() => {});
+    if (interactive) {
+      const leave = (how: "ended" | "detached") => {
+        isDetached = how === "detached";
+        if (isDetached) stream.close();
+      };
+      pumpInput(stream, stdin, detach).then(leave, () => {});
+    }
     const { exit_code } = await stream.finish(onFrame);
     return exit_code;
+  } catch (error) {
+    if (isDetached) return "detached";
+    throw error;
   } finally {
     for (const step of undo.reverse()) step();
   }

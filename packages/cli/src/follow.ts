@@ -7,7 +7,7 @@ import { logPrinter } from "./log-printer.ts";
  * The first Ctrl-C stops the instance politely, the second kills it, the third leaves it to itself. When nobody reads its
  * output any more it is stopped too, as a local program would end by SIGPIPE.
  */
-function stopOnInterrupt({ client, interrupts }: Context, id: string): () => void {
+export function stopOnInterrupt({ client, interrupts }: Context, id: string): () => void {
   let times = 0;
   const stop = () => client.call("VM.Stop", { id }, { timeoutMs: Infinity }).catch(() => {});
   const onInterrupt = () => {

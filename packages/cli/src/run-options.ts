@@ -30,6 +30,8 @@ export interface RunOptions extends SleepOptions, ServiceGroupOptions {
   readonly envFile?: readonly string[];
   readonly publish?: Published;
   readonly rom?: readonly RomPart[];
+  readonly interactive?: boolean;
+  readonly tty?: boolean;
   readonly rm?: boolean;
   readonly restart?: RestartPolicy;
   readonly entrypoint?: string;
@@ -61,6 +63,8 @@ export function addRunOptions(command: Command): Command {
     )
     .option("-e, --env <key=value>", "environment variable; KEY alone hands yours on; repeatable", collect)
     .option("--env-file <file>", "environment variables, one a line; repeatable", collect)
+    .option("-i, --interactive", "pass standard input on to the program; run stays with it")
+    .option("-t, --tty", "give the program a terminal; run stays with it")
     .option("--rm", "remove the instance once it has stopped")
     .option("-m, --memory <size>", `memory, such as 512M or 1G (default: ${defaultMemoryMb}M)`, parseMemory)
     .option("--vcpus <count>", "virtual processors (default: 1)", parseCount(1, 64))
@@ -156,6 +160,9 @@ export function runParams(
     env: Object.keys(environment).length === 0 ? undefined : environment,
     user: options.user,
     working_directory: options.workdir,
+    // A copy's program has what it has.
+    tty: image === undefined ? undefined : options.tty,
+    stdin_open: image === undefined ? undefined : options.interactive,
     hostname: options.hostname,
     tags: options.tag === undefined ? undefined : [...options.tag],
     memory: options.memory ?? (image === undefined ? undefined : defaultMemoryMb),

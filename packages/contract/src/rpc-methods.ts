@@ -27,6 +27,7 @@ import {
   BranchParams,
   BuildParams,
   CheckpointParams,
+  ConsoleParams,
   CopyOutParams,
   IdParams,
   ImageCopyOutParams,
@@ -101,6 +102,8 @@ export const rpcMethods = {
   /** With follow, tail or since the reply opens a stream of event frames, one LogLine each. */
   "VM.Logs": reply(LogsParams, "What its program printed"),
   "VM.Attach": raw(IdParams, "Its console from now on, raw"),
+  /** Frames stdout, stderr, and event for a LogLine of what Uni says; takes stdin, end, resize and signal. */
+  "VM.Console": upload(ConsoleParams, "Its output from now on, and its program's input"),
   "VM.Exec": upload(VmExecParams, "Run another program in it"),
   /** Both sides send data frames and `end` when they have no more. */
   "VM.Tunnel": upload(TunnelParams, "Connect to a TCP port of it"),
@@ -174,6 +177,7 @@ export interface RpcResults {
   };
   "VM.Logs": { readonly id: string; readonly logs: string };
   "VM.Attach": undefined;
+  "VM.Console": ExecResult;
   "VM.Exec": ExecResult;
   "VM.Tunnel": StatusOk;
   "VM.Stats": readonly VmStats[];
@@ -222,6 +226,7 @@ export interface RpcResults {
 
 /** What an event frame of a method carries. */
 export interface RpcEvents {
+  "VM.Console": LogLine;
   "VM.Logs": LogLine;
   "Image.Files": ImageFile;
   "Daemon.Events": DaemonEvent;

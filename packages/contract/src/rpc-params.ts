@@ -49,6 +49,8 @@ export const RunParams = request({
   ),
   user: Type.Optional(userText),
   working_directory: Type.Optional(guestPath),
+  tty: CreateInstanceRequest.properties.tty,
+  stdin_open: CreateInstanceRequest.properties.stdin_open,
   hostname: Type.Optional(Hostname),
   tags: Type.Optional(tagList),
   memory: Type.Optional(
@@ -93,6 +95,13 @@ export type RunParams = Static<typeof RunParams>;
 export const ListParams = request({
   all: Type.Optional(Type.Boolean({ description: "Also those that do not run; default true" })),
 });
+
+export const ConsoleParams = request({
+  id: reference,
+  start: Type.Optional(Type.Boolean({ description: "Start it; nothing of its output is missed" })),
+  terminal: Type.Optional(terminalSize),
+});
+export type ConsoleParams = Static<typeof ConsoleParams>;
 
 export const StopParams = request({
   id: reference,

@@ -24,6 +24,8 @@ export function createRequestOf(params: RpcParams<"VM.Run">): CreateInstanceRequ
     env: environmentOf(params.env),
     user: params.user,
     working_directory: params.working_directory,
+    tty: params.tty,
+    stdin_open: params.stdin_open,
     hostname: params.hostname,
     tags: params.tags,
     memory_mb: typeof memory === "string" ? undefined : memory,

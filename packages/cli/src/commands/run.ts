@@ -1,9 +1,11 @@
 import { UniError } from "@uni/contract/errors";
 import type { VmInfo } from "@uni/contract/rpc";
+import { addDetachKeys, driveConsole, requireConsole } from "../console.ts";
 import type { Context } from "../context.ts";
 import type { CommandModule } from "../define.ts";
 import { followToEnd } from "../follow.ts";
 import type { Output } from "../output.ts";
+import type { DetachKeys } from "../parse/detach-keys.ts";
 import { parseSeconds } from "../parse/time-span.ts";
 import { pullAndMake } from "../pull-and-make.ts";
 import { refuseFailed } from "../refuse-failed.ts";
@@ -11,6 +13,7 @@ import { printable } from "../render/escape.ts";
 import { addRunOptions, type RunOptions, runParams } from "../run-options.ts";
 
 interface Options extends RunOptions {
+  readonly detachKeys: DetachKeys;
   readonly attach?: boolean;
   readonly detach?: boolean;
   readonly timeout: number;
@@ -41,6 +44,7 @@ export const run: CommandModule = {
   examples: [
     "uni run hello",
     "uni run --rm -m 256 --vcpus 2 -e A=b --name web -p 8080:80 hello -- --verbose",
+    "uni run --rm -it alpine sh",
     "uni run --rm --attach debian:bookworm-slim cat /etc/os-release",
     "uni run --template base --name web",
     "uni run -d --restart on-failure:5 --env-file app.env registry.example.com/app:1.2",
@@ -53,15 +57,24 @@ export const run: CommandModule = {
       .option("--attach", "stream its output and end with its exit status; Ctrl-C stops it")
       .option("-d, --detach", "print its name and leave it running (the default)")
       .option("--timeout <span>", "how long to wait until it runs", parseSeconds, defaultWaitS);
-    addRunOptions(command).action(
+    addRunOptions(addDetachKeys(command)).action(
       act(async (context, image: string | undefined, args: string[], options: Options) => {
         const { out } = context;
         const { replicas: count = 1, pull } = options;
         const doing = `starting ${image ?? options.name ?? "it"}`;
+        const { interactive = false, tty = false, attach = false, detach = false } = options;
+        const isJoined = (interactive || tty) && !detach;
+        const stays = (attach || isJoined) && !detach;
+        if (isJoined) requireConsole(context, { interactive, tty });
         const params = runParams(image, args, options, context.env);
-        if (options.attach === true && options.detach !== true) {
-          if (count > 1)
-            throw new UniError("exclusive", "running: --attach and --replicas do not go together");
+        if (stays && count > 1)
+          throw new UniError("exclusive", "running: --attach, -i or -t, and --replicas do not go together");
+        if (isJoined) {
+          const joined = { ...params, autostart: false };
+          const [vm] = await pullAndMake(context, joined, { count: 1, pull, doing });
+          return runJoined(context, vm as VmInfo, options, image === undefined);
+        }
+        if (stays) {
           // Without waiting: nothing that it prints or how it ends is missed, even with --rm.
           const [vm] = await pullAndMake(context, params, { count: 1, pull, doing });
           const id = vm?.id ?? "";
@@ -80,6 +93,33 @@ export const run: CommandModule = {
     );
   },
 };
+
+/** What it is started for is over when its program ends; with --rm it is gone then. */
+async function runJoined(
+  context: Context,
+  vm: VmInfo,
+  { interactive = false, tty = false, detachKeys, rm }: Options,
+  isCopy: boolean,
+): Promise<number> {
+  const { client, signal } = context;
+  // A copy has the terminal that it was copied with, or none.
+  const { tty: has, stdin_open: takes } = isCopy
+    ? await client.call("VM.Inspect", { id: vm.id }, { signal })
+    : { tty, stdin_open: interactive };
+  const status = await driveConsole(context, vm, {
+    interactive: interactive && takes === true,
+    tty: tty && has === true,
+    start: true,
+    detachKeys,
+    stops: true,
+  }).catch(async (error: unknown) => {
+    // What was not started does not remove itself; what runs stays.
+    if (rm === true && error instanceof UniError) await removeIfThere(context, vm.id).catch(() => {});
+    throw error;
+  });
+  if (rm === true && status !== "detached") await removeIfThere(context, vm.id);
+  return status === "detached" ? 0 : status;
+}
 
 /** One that is locked stays. */
 async function removeIfThere({ client, signal }: Context, id: string): Promise<void> {

@@ -126,6 +126,10 @@ export const CreateInstanceRequest = request({
     Type.String({ pattern: noNulPattern, maxLength: limits.nameLength, description: "Uni: user[:group]" }),
   ),
   working_directory: Type.Optional(plainText("Uni: working directory", limits.pathLength)),
+  tty: Type.Optional(Type.Boolean({ description: "Uni: the program has a terminal" })),
+  stdin_open: Type.Optional(
+    Type.Boolean({ description: "Uni: the program's input is what clients send; default: it is empty" }),
+  ),
   grace_period_s: Type.Optional(integer("Uni: seconds between the stop signal and SIGKILL", limits.graceS)),
   restart_max_retries: Type.Optional(
     integer("Uni: gives up after this many restarts; 0: never", limits.restartRetries),
@@ -254,6 +258,8 @@ export const Instance = answer({
   entrypoint: Type.Optional(Type.Array(Type.String())),
   user: Type.Optional(Type.String()),
   working_directory: Type.Optional(Type.String()),
+  tty: Type.Optional(Type.Boolean({ description: "Uni: the program has a terminal" })),
+  stdin_open: Type.Optional(Type.Boolean({ description: "Uni: the program's input is what clients send" })),
   grace_period_s: Type.Optional(count("Uni: seconds between the stop signal and SIGKILL")),
   restart_max_retries: Type.Optional(count("Uni: 0: no limit")),
   accelerator: Type.Optional(words(accelerators, "Uni: tcg is emulation and no isolation boundary")),

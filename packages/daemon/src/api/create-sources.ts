@@ -15,6 +15,8 @@ const fixed = [
   "entrypoint",
   "user",
   "working_directory",
+  "tty",
+  "stdin_open",
   "type",
   "gpus",
 ] as const satisfies readonly (keyof CreateInstanceRequest)[];

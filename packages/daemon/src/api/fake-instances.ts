@@ -206,6 +206,28 @@ export function fakeInstances(entries: Map<string, Entry>, state: State): Instan
       console.write(`${name} console\n`);
       return console as Duplex;
     },
+    async console(id, params, signal) {
+      const { name } = entry(id).instance;
+      const stdin = new PassThrough();
+      const output = (async function* () {
+        yield {
+          stream: "stdout" as const,
+          timeMs: 0,
+          bytes: Buffer.from(`${name} ${JSON.stringify(params)}\n`),
+        };
+        for await (const bytes of stdin)
+          yield { stream: "stderr" as const, timeMs: 0, bytes: bytes as Buffer };
+      })();
+      signal.addEventListener("abort", () => stdin.destroy(), { once: true });
+      return {
+        stdin,
+        output,
+        result: Promise.resolve({ exit_code: 5 }),
+        resize: async (rows, columns) => void stdin.write(`[${rows}x${columns}]`),
+        signal: async (name) => void stdin.write(`[${name}]`),
+        close: async () => void stdin.destroy(),
+      };
+    },
     async exec(id, params, signal) {
       entry(id);
       if (params.argv[0] === "nothere") throw new UniError("guest_failed", "run nothere: no such file");

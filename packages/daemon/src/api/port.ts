@@ -34,6 +34,7 @@ import type {
   Progress,
   VmStats,
 } from "@uni/contract/rpc";
+import type { ConsoleParams } from "@uni/contract/rpc-params";
 import type { ImagesPort } from "./images-port.ts";
 import type { RegistriesPort } from "./registries-port.ts";
 
@@ -128,6 +129,16 @@ export interface ExecSession {
   close(): Promise<void>;
 }
 
+export interface ConsoleSession
+  extends Pick<ExecSession, "stdin" | "result" | "resize" | "signal" | "close"> {
+  /** "system": what Uni itself says of the instance. */
+  readonly output: AsyncIterable<{
+    readonly stream: "stdout" | "stderr" | "system";
+    readonly timeMs: number;
+    readonly bytes: Buffer;
+  }>;
+}
+
 export interface InstancesPort {
   /** Exactly one of uuid and name, matched exactly. */
   resolve(account: AccountId, reference: Reference): InstanceId;
@@ -188,6 +199,11 @@ export interface InstancesPort {
   stats(id: InstanceId): Promise<VmStats>;
   /** Raw output from now on; ends when the instance stops. A reader that does not read holds nobody up. */
   attach(id: InstanceId, signal: AbortSignal): Promise<Duplex>;
+  /**
+   * Output from now on, or from the start that is asked for, until it stops for good; and the program's input, if it has one. Going
+   * away ends neither. A terminal takes the client's size.
+   */
+  console(id: InstanceId, params: Omit<ConsoleParams, "id">, signal: AbortSignal): Promise<ConsoleSession>;
   exec(id: InstanceId, params: ExecParams, signal: AbortSignal): Promise<ExecSession>;
   /** A connection to a TCP port of it; one that sleeps is woken. The caller destroys it. */
   dial(id: InstanceId, port: number, signal: AbortSignal): Promise<Duplex>;

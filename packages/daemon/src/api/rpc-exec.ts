@@ -1,10 +1,10 @@
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { UniError } from "@uni/contract/errors";
-import type { ExecResult } from "@uni/contract/rpc";
+import type { ExecResult, LogLine } from "@uni/contract/rpc";
 import { type Frame, type FrameKind, frameKinds } from "@uni/contract/stream-frames";
 import type { FrameChannel } from "./frame-channel.ts";
-import type { ExecSession } from "./port.ts";
+import type { ConsoleSession, ExecSession } from "./port.ts";
 
 /** Input that may wait for a program that does not read it; signals and resizes behind it wait as well. */
 const stdinBacklog = 1 << 20;
@@ -12,15 +12,28 @@ const largestTerminal = 65_535;
 
 /** Joins a session to a client: both outputs to the end, then the result. The client's going kills the program. */
 export async function serveExec(session: ExecSession, channel: FrameChannel): Promise<ExecResult> {
+  const outputs = [
+    forward(session.stdout, frameKinds.stdout, channel),
+    forward(session.stderr, frameKinds.stderr, channel),
+  ];
+  return join(session, outputs, channel);
+}
+
+/** Joins the program of an instance to a client, who comes and goes. */
+export const serveConsole = (session: ConsoleSession, channel: FrameChannel): Promise<ExecResult> =>
+  join(session, [forwardPieces(session.output, channel)], channel);
+
+async function join(
+  session: Omit<ConsoleSession, "output">,
+  forwarded: readonly Promise<void>[],
+  channel: FrameChannel,
+): Promise<ExecResult> {
   session.stdin.on("error", () => {}); // The program may end without reading its input.
   const { promise: broken, reject: onBroken } = Promise.withResolvers<never>();
   const onAbort = () => onBroken(channel.signal.reason);
   channel.signal.addEventListener("abort", onAbort, { once: true });
   void forwardInput(session, channel).catch(onBroken);
-  const outputs = Promise.all([
-    forward(session.stdout, frameKinds.stdout, channel),
-    forward(session.stderr, frameKinds.stderr, channel),
-  ]);
+  const outputs = Promise.all(forwarded);
   try {
     await Promise.race([outputs, broken]);
     return await Promise.race([session.result, broken]);
@@ -37,12 +50,24 @@ async function forward(output: Readable, kind: FrameKind, channel: FrameChannel)
   for await (const chunk of output as AsyncIterable<Buffer>) await channel.send(kind, chunk);
 }
 
-async function forwardInput(session: ExecSession, channel: FrameChannel): Promise<void> {
-  for await (const frame of channel.frames()) await handleFrame(session, frame, channel.signal);
-  session.stdin.end();
+async function forwardPieces(output: ConsoleSession["output"], channel: FrameChannel): Promise<void> {
+  for await (const { stream, bytes, timeMs } of output) {
+    if (stream !== "system") await channel.send(frameKinds[stream], bytes);
+    else {
+      const time = new Date(timeMs).toISOString();
+      const line: LogLine = { time, stream, line: bytes.toString("utf8").trimEnd() };
+      await channel.sendJson(frameKinds.event, line);
+    }
+  }
 }
 
-async function handleFrame(session: ExecSession, frame: Frame, signal: AbortSignal): Promise<void> {
+type InputSide = Pick<ConsoleSession, "stdin" | "resize" | "signal">;
+
+async function forwardInput(session: InputSide, channel: FrameChannel): Promise<void> {
+  for await (const frame of channel.frames()) await handleFrame(session, frame, channel.signal);
+}
+
+async function handleFrame(session: InputSide, frame: Frame, signal: AbortSignal): Promise<void> {
   switch (frame.kind) {
     case frameKinds.stdin:
       session.stdin.write(frame.payload);

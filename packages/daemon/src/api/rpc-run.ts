@@ -61,6 +61,8 @@ function toCreateRequest(params: RunParams): CreateInstanceRequest {
     env: readEnvironment(params.env),
     user: params.user,
     working_directory: params.working_directory,
+    tty: params.tty,
+    stdin_open: params.stdin_open,
     hostname: params.hostname,
     tags: params.tags,
     memory_mb: params.memory === undefined && !isOfImage ? undefined : readMemory(params.memory),

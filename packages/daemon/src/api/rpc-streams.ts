@@ -6,7 +6,7 @@ import { frameKinds } from "@uni/contract/stream-frames";
 import type { FrameChannel } from "./frame-channel.ts";
 import type { InstancesPort } from "./port.ts";
 import { frames, type RpcAnswer, type RpcContext, sendBytes, value } from "./rpc-answer.ts";
-import { serveExec } from "./rpc-exec.ts";
+import { serveConsole, serveExec } from "./rpc-exec.ts";
 import { serveTunnel } from "./rpc-tunnel.ts";
 import { wholeLog } from "./rpc-vm.ts";
 
@@ -29,6 +29,13 @@ export function vmStreamMethods(instances: InstancesPort) {
     "VM.Attach": async ({ id }: RpcParams<"VM.Attach">, context: RpcContext): Promise<RpcAnswer> => {
       const console = await instances.attach(find(id, context), context.signal);
       return { kind: "raw", run: (connection, signal) => joinConsole(console, connection, signal) };
+    },
+    "VM.Console": async (
+      { id, ...params }: RpcParams<"VM.Console">,
+      context: RpcContext,
+    ): Promise<RpcAnswer> => {
+      const session = await instances.console(find(id, context), params, context.signal);
+      return frames((channel) => serveConsole(session, channel));
     },
     "VM.Exec": async ({ id, ...params }: RpcParams<"VM.Exec">, context: RpcContext): Promise<RpcAnswer> => {
       const session = await instances.exec(find(id, context), params, context.signal);

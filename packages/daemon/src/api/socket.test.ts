@@ -87,6 +87,38 @@ test("exec: the program is closed when its client goes", async (context) => {
   await closed.promise;
 });
 
+test("console: both outputs and input; its client's going closes it, and ends no input", async (context) => {
+  const { core, client } = await serve(context);
+  const one = await client();
+  const id = await run(one, "a");
+  one.call("VM.Console", { id, start: true, terminal: { rows: 1, columns: 2 } });
+  one.send(frameKinds.stdin, "hello ");
+  assert.deepEqual((await one.reply()).result, opened);
+  one.sendJson(frameKinds.resize, { rows: 3, columns: 4 });
+  one.sendJson(frameKinds.signal, { signal: "SIGINT" });
+  one.send(frameKinds.end, "");
+  const frames = await one.frames();
+  assert.equal(text(frames, frameKinds.stdout), 'a {"start":true,"terminal":{"rows":1,"columns":2}}\n');
+  assert.equal(text(frames, frameKinds.stderr), "hello [3x4][SIGINT]");
+  assert.deepEqual([frames.at(-1)?.kind, json(frames.at(-1))], [frameKinds.result, { exit_code: 5 }]);
+
+  const closed = Promise.withResolvers<boolean>();
+  const console = core.instances.console;
+  (core.instances as { console: typeof console }).console = async (...given) => {
+    const session = await console(...given);
+    let isEnded = false;
+    session.stdin.once("finish", () => {
+      isEnded = true;
+    });
+    return { ...session, close: async () => closed.resolve(isEnded) };
+  };
+  const other = await client();
+  other.call("VM.Console", { id });
+  await other.reply();
+  other.socket.destroy();
+  assert.equal(await closed.promise, false);
+});
+
 test("logs: all at once, or lines as events", async (context) => {
   const { client } = await serve(context);
   const one = await client();

@@ -119,13 +119,15 @@ test("programs hear of it by a line, and by a signal if they chose one", async (
 });
 
 test("output and events from before are no concern of who connects anew, and offsets begin again", async () => {
-  const { channel, seen } = await startProgram("echo before; read go </go; echo after; exit 3");
+  // Not the first again: whoever opens that before its writer has closed it reads an end.
+  execFileSync("mkfifo", [join(agent.root, "again")]);
+  const { channel, seen } = await startProgram("echo before; read go </again; echo after; exit 3");
   await until("the first line", () => seen.output("stdout") === "before\n");
   await channel.close();
   const second = await agent.connect("anew");
   await second.become(copy());
   const rest = collect(second);
-  writeFileSync(join(agent.root, "go"), "go\n");
+  writeFileSync(join(agent.root, "again"), "go\n");
   await rest.wait("exited");
   assert.equal(rest.output("stdout"), "after\n");
   assert.equal((await rest.wait("log")).offset, 0);

@@ -6,6 +6,7 @@ import { startExec } from "./exec.ts";
 import { encodeFields, type Fields } from "./fields.ts";
 import { createFileReader } from "./file-reader.ts";
 import { createFileWriter } from "./file-writer.ts";
+import { openInput } from "./input.ts";
 import type { GuestChannel, GuestStats } from "./port.ts";
 import type { GuestSession } from "./session.ts";
 import { openGuestStream } from "./stream.ts";
@@ -33,6 +34,7 @@ export function createChannel(session: GuestSession, events: EventQueue, log: Lo
     },
     onEvent: (handler) => events.handle(handler),
     exec: (spec) => startExec(session, spec),
+    openInput: (key) => openInput(session, key),
     async signal(number) {
       const payload = encodeFields([[keys.signal, { u32: number }]]);
       await session.request(types.signal, payload, `send signal ${number} to the program`, deadlines.request);

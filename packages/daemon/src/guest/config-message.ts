@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import { encodeFields, type FieldValue } from "./fields.ts";
-import type { GuestBecoming, GuestConfig, GuestIdentity, GuestRom } from "./port.ts";
+import type { GuestBecoming, GuestConfig, GuestIdentity, GuestProgram, GuestRom } from "./port.ts";
+import { clampSize } from "./terminal-size.ts";
 import { becomingKinds, keys } from "./wire.ts";
 
 const seedBytes = 64;
@@ -18,9 +19,16 @@ export function encodeConfig(config: GuestConfig, clock: Clock): Buffer {
     [keys.user, program.user],
     [keys.workingDirectory, program.workingDirectory],
     [keys.stopSignal, { u32: program.stopSignal }],
+    ...(program.terminal === undefined ? [] : terminalFields(program.terminal)),
+    ...(program.stdinOpen === true ? [[keys.stdin, { u32: 1 }] satisfies Field] : []),
     ...momentFields(clock),
   ]);
 }
+
+export const terminalFields = ({ rows, columns }: NonNullable<GuestProgram["terminal"]>): Field[] => [
+  [keys.rows, { u32: clampSize(rows) }],
+  [keys.columns, { u32: clampSize(columns) }],
+];
 
 export function encodeBecoming(becoming: GuestBecoming, clock: Clock): Buffer {
   return encodeFields([

@@ -1,7 +1,9 @@
+import { terminalFields } from "./config-message.ts";
 import { encodeFields, type FieldValue } from "./fields.ts";
 import type { GuestExec, GuestExecSpec } from "./port.ts";
 import type { GuestSession } from "./session.ts";
 import { openGuestStream } from "./stream.ts";
+import { encodeSize } from "./terminal-size.ts";
 import { keys, types } from "./wire.ts";
 
 const startTimeoutMs = 60_000;
@@ -19,10 +21,7 @@ export async function startExec(session: GuestSession, spec: GuestExecSpec): Pro
     stderr: stream.stderr,
     exitCode,
     async resize(rows, columns) {
-      const payload = Buffer.alloc(4);
-      payload.writeUInt16LE(clampSize(rows));
-      payload.writeUInt16LE(clampSize(columns), 2);
-      stream.send(types.resize, payload);
+      stream.send(types.resize, encodeSize({ rows, columns }));
     },
     async signal(number) {
       const payload = Buffer.alloc(4);
@@ -40,11 +39,6 @@ function encodeExec(spec: GuestExecSpec): Buffer {
   for (const [name, value] of Object.entries(spec.env)) fields.push([keys.environment, `${name}=${value}`]);
   if (spec.user !== undefined) fields.push([keys.user, spec.user]);
   if (spec.workingDirectory !== undefined) fields.push([keys.workingDirectory, spec.workingDirectory]);
-  if (spec.terminal !== undefined) {
-    fields.push([keys.rows, { u32: clampSize(spec.terminal.rows) }]);
-    fields.push([keys.columns, { u32: clampSize(spec.terminal.columns) }]);
-  }
+  if (spec.terminal !== undefined) fields.push(...terminalFields(spec.terminal));
   return encodeFields(fields);
 }
-
-const clampSize = (size: number): number => Math.min(Math.max(Math.trunc(size), 0), 0xffff);

@@ -4,6 +4,7 @@
  * asks for everything after the offset it has stored.
  */
 import type { Duplex, Readable } from "node:stream";
+import type { TerminalSize } from "./terminal-size.ts";
 
 export interface GuestNetwork {
   readonly address: string;
@@ -21,6 +22,10 @@ export interface GuestProgram {
   readonly workingDirectory: string;
   /** Signal number for a polite stop. */
   readonly stopSignal: number;
+  /** It is its controlling terminal; all that it prints is stdout. */
+  readonly terminal?: TerminalSize;
+  /** Its standard input is a pipe that stays open; without this, and without a terminal, it is empty. */
+  readonly stdinOpen?: boolean;
 }
 
 /** A read-only EROFS disk beside the root: `/dev/ukp_rom_<name>`, and mounted if `at` is given. */
@@ -118,7 +123,7 @@ export interface GuestExecSpec {
   /** Default: the program's user and working directory. */
   readonly user?: string;
   readonly workingDirectory?: string;
-  readonly terminal?: { readonly rows: number; readonly columns: number };
+  readonly terminal?: TerminalSize;
 }
 
 export interface GuestExec {
@@ -131,6 +136,21 @@ export interface GuestExec {
   signal(number: number): Promise<void>;
   /** Kills it if it still runs and forgets it. */
   close(): Promise<void>;
+}
+
+/** The input of the instance's program; one at a time. What was accepted reaches the program also when this is gone. */
+export interface GuestInput {
+  /** Bytes that the guest accepted of whoever has the same key; undefined: it does not know the key. */
+  readonly accepted: number | undefined;
+  /** Resolves when no more can be written: the program ended, or the channel broke. */
+  readonly over: Promise<"program" | "channel">;
+  /** Resolves when it was sent, which waits for a program that does not read, or was dropped as the program has ended. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** The program reads an end behind what was written; a terminal stays open. */
+  end(): void;
+  /** Nothing happens without a terminal. */
+  resize(size: TerminalSize): void;
+  close(): void;
 }
 
 export interface FileEntry {
@@ -178,6 +198,8 @@ export interface GuestChannel {
   onEvent(handler: (event: GuestEvent) => Promise<void> | void): void;
   /** `guest_failed` if it could not be started; the error's cause is then `{ exitCode }`: 127 no such file, 126 the rest. */
   exec(spec: GuestExecSpec): Promise<GuestExec>;
+  /** Rejects with `guest_failed` if the program has neither a terminal nor an open standard input. `key`: not 0, who it is for. */
+  openInput(key: bigint): Promise<GuestInput>;
   /** Signal to the program (not to PID 1). */
   signal(number: number): Promise<void>;
   /** Stop signal, then SIGKILL to all after `graceMs`; resolves when the program is gone ("exited" comes as well). */

@@ -28,8 +28,17 @@ export interface GuestStream {
   readonly stderr: Readable;
   readonly exit: Promise<StreamExit>;
   send(type: number, payload: Buffer): void;
+  /** What the agent answered to the opening. */
+  readonly opened: Promise<Buffer>;
   /** The agent kills what belongs to the stream, or tells it that its input is over. */
   close(): void;
+}
+
+export interface StreamOptions {
+  readonly attempted: string;
+  readonly timeoutMs: number;
+  /** Bytes of input that may be sent before the agent has answered. */
+  readonly credit?: number;
 }
 
 /** Resolves when the agent has started what `type` and `payload` ask for. */
@@ -37,9 +46,9 @@ export async function openGuestStream(
   session: GuestSession,
   type: number,
   payload: Buffer,
-  options: { readonly attempted: string; readonly timeoutMs: number },
+  options: StreamOptions,
 ): Promise<GuestStream> {
-  const half = new StreamHalf(session, options.attempted);
+  const half = new StreamHalf(session, options);
   session.send(half.id, type, payload);
   const cancel = session.clock.after(options.timeoutMs, () =>
     half.abandon(
@@ -61,21 +70,22 @@ class StreamHalf implements GuestStream {
   readonly id: number;
   readonly io: Duplex;
   readonly stderr: Readable;
-  readonly opened: Promise<void>;
+  readonly opened: Promise<Buffer>;
   readonly exit: Promise<StreamExit>;
   readonly #session: GuestSession;
   readonly #attempted: string;
-  readonly #opening = Promise.withResolvers<void>();
+  readonly #opening = Promise.withResolvers<Buffer>();
   readonly #ending = Promise.withResolvers<StreamExit>();
   readonly #out: Inlet;
   readonly #err: Inlet;
-  #credit = creditToGuest;
+  #credit: number;
   #waiting: (() => void) | undefined;
   #done = false;
 
-  constructor(session: GuestSession, attempted: string) {
+  constructor(session: GuestSession, { attempted, credit = creditToGuest }: StreamOptions) {
     this.#session = session;
     this.#attempted = attempted;
+    this.#credit = credit;
     this.opened = this.#opening.promise;
     this.exit = this.#ending.promise;
     // Who only reads need not look at the exit status.
@@ -133,7 +143,7 @@ class StreamHalf implements GuestStream {
   #take(frame: WireFrame): void {
     switch (frame.type) {
       case types.opened:
-        this.#opening.resolve();
+        this.#opening.resolve(Buffer.from(frame.payload));
         return;
       case types.data:
         (frame.flags === sides.err ? this.#err : this.#out).take(Buffer.from(frame.payload));

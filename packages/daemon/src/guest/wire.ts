@@ -39,6 +39,7 @@ export const types = {
   answerTemplate: 12,
   answerFork: 13,
   childChanged: 14,
+  openInput: 15,
   openExec: 16,
   openRead: 17,
   openWrite: 18,
@@ -123,7 +124,11 @@ export const keys = {
   snapshot: 51,
   createdS: 52,
   status: 53,
+  stdin: 54,
 } as const;
+
+/** In the place of the offset in the answer to OPEN_INPUT: who asks has given nothing yet. */
+export const inputAnew = 0xffff_ffff_ffff_ffffn;
 
 /** In the place of a log offset in the hello: what was before is no concern of this host's. */
 export const logAnew = 0xffff_ffff_ffff_ffffn;

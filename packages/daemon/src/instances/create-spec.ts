@@ -105,6 +105,8 @@ export function makeSpec(request: CreateInstanceRequest, { reference, image }: W
     env: request.env ?? {},
     user: request.user ?? null,
     workingDirectory: request.working_directory ?? null,
+    tty: request.tty ?? false,
+    stdinOpen: request.stdin_open ?? false,
     memoryMb,
     vcpus: request.vcpus ?? limits.vcpus.default,
     ...settings,

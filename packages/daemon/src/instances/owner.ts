@@ -17,6 +17,7 @@ import type { LogStore } from "./log-store.ts";
 import { Maintenance } from "./maintenance.ts";
 import { applyPending, updateInstance } from "./pending-updates.ts";
 import { changePorts } from "./port-changes.ts";
+import { ProgramInput } from "./program-input.ts";
 import type { InstanceRecord, InstanceStatus } from "./record.ts";
 import { interruptedBy, type StopRequest, stopPolitely } from "./run-end.ts";
 import { type RunDependencies, Runs } from "./runs.ts";
@@ -37,6 +38,7 @@ const tryAgainMs = 5_000;
 
 export class InstanceOwner {
   readonly sessions = new Sessions();
+  readonly input = new ProgramInput();
   readonly #id: InstanceId;
   readonly #deps: OwnerDependencies;
   readonly #agenda: Agenda;
@@ -54,6 +56,7 @@ export class InstanceOwner {
       agenda,
       onMilestone: (kind) => this.#sleeper.onMilestone(kind),
       onParted: () => this.#sleeper.close(),
+      onLive: ({ channel }) => this.input.reached(channel),
       remove: () => this.delete(),
     });
     this.#id = id;

@@ -76,6 +76,10 @@ export interface InstanceSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly user: string | null;
   readonly workingDirectory: string | null;
+  /** Its program has a terminal. */
+  readonly tty: boolean;
+  /** Its program's input is what clients send, and not empty. */
+  readonly stdinOpen: boolean;
   readonly memoryMb: number;
   readonly vcpus: number;
   readonly restartPolicy: InstanceRestartPolicy;

@@ -169,6 +169,8 @@ function fromRow(row: rows.InstanceRow): InstanceRecord {
       forkFamily: null,
       scaledFor: null,
       replaces: null,
+      tty: false,
+      stdinOpen: false,
       ...JSON.parse(row.spec),
     },
     status: { ...neverStarted, ...JSON.parse(row.status) },

@@ -34,6 +34,7 @@ export interface RunDependencies extends JournalDependencies {
 export interface RunSurroundings {
   readonly agenda: Agenda;
   readonly onMilestone: (kind: "started" | "listening") => void;
+  readonly onLive: (live: LiveInstance) => void;
   /** Nothing more is to come of its machine. */
   readonly onParted: () => void;
   /** The deletion that the instance asked for itself. */
@@ -127,6 +128,7 @@ export class Runs {
     void live.machine.exited.then((exit) => this.#onMachineExit(live, exit));
     void live.channel.closed.then(() => this.#onChannelLost(live));
     this.#deps.onReached(this.#id);
+    this.#surroundings.onLive(live);
   }
 
   /** The machine, if there is one, is the caller's to end or to release. */

@@ -86,6 +86,8 @@ export const viewProgram = (spec: InstanceSpec) => ({
   env: { ...spec.env },
   user: spec.user ?? undefined,
   working_directory: spec.workingDirectory ?? undefined,
+  tty: spec.tty || undefined,
+  stdin_open: spec.stdinOpen || undefined,
 });
 
 /** With the digest, once that is known. */

@@ -81,6 +81,7 @@ export async function openCore(ground: Ground) {
     currentKernel: () => nodeVmm.currentKernel(),
     kernelOf: (version) => nodeVmm.kernelOf(version),
     guestLogOffset: async (record) => (await owners.of(record.id).logStore()).guestOffset,
+    windowOf: (record) => owners.of(record.id).input.window,
     noteWake: (instance) => edge.noteWake(instance),
   };
   const owners: Owners = new Owners({

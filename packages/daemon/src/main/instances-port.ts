@@ -21,6 +21,7 @@ import { logLines } from "../operations/log-lines.ts";
 import { checkShape } from "../operations/node-limits.ts";
 import type { ExitWatch } from "../operations/wait-exit.ts";
 import type { WakeLatencies } from "../operations/wake-latency.ts";
+import { createConsoles } from "./consoles.ts";
 import { createGuestAccess } from "./guest-access.ts";
 import type { OpenServices } from "./services.ts";
 import type { OpenSnapshots } from "./snapshots.ts";
@@ -52,6 +53,7 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
   const transitions = createTransitions(deps);
   const { start, startAll, suspend, stop, waitFor, inBackground } = transitions;
   const { requireLive, withGuest } = createGuestAccess(deps, transitions);
+  const openConsole = createConsoles({ ...deps, requireLive }, transitions);
   const view = (record: InstanceRecord): Instance =>
     viewInstance(deps.drains.shown(record), {
       serviceGroup: deps.services.groupOf(record.id),
@@ -178,6 +180,8 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
       const end = owners.of(id).sessions.begin();
       return attachOutput({ id, store, feed, registry }, signal).once("close", end);
     },
+
+    console: openConsole,
 
     exec: async (id, params) => {
       const { channel } = await requireLive(id, "run a command in");

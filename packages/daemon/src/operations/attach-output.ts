@@ -14,8 +14,8 @@ export interface AttachSource {
 }
 
 /**
- * Raw output from now on, until the instance stops for good. What is written to it is dropped: a program's standard input is
- * empty. It reads the log at the reader's own pace, so a slow reader holds nobody up.
+ * Raw output from now on, until the instance stops for good. What is written to it is dropped: followOutput goes with what
+ * takes input. It reads the log at the reader's own pace, so a slow reader holds nobody up.
  */
 export function attachOutput(source: AttachSource, signal: AbortSignal): Duplex {
   const { id, store, feed, registry } = source;

@@ -34,7 +34,13 @@ for (const [entrypoint, cmd, own, args, expected] of table) {
   });
 }
 
-const around = { gateway: "169.254.1.1", nameservers: ["192.0.2.1"], mode: "run", roms: [] } as const;
+const around = {
+  gateway: "169.254.1.1",
+  nameservers: ["192.0.2.1"],
+  mode: "run",
+  roms: [],
+  window: { rows: 24, columns: 80 },
+} as const;
 const image = { ...fakeImage.config, env: { A: "image", B: "image" }, user: "app", workingDirectory: "/srv" };
 
 test("the image's values hold where the owner says nothing", () => {
@@ -45,6 +51,7 @@ test("the image's values hold where the owner says nothing", () => {
     user: "app",
     workingDirectory: "/srv",
     stopSignal: 15,
+    stdinOpen: false,
   });
   assert.deepEqual([config.hostname, config.network.nameservers], ["web-1", ["192.0.2.1"]]);
   assert.match(config.machineId, /^[0-9a-f]{32}$/);

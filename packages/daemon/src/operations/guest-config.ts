@@ -2,6 +2,7 @@
 import { UniError } from "@uni/contract/errors";
 import { signalNumber } from "../base/signals.ts";
 import type { GuestConfig, GuestRom } from "../guest/port.ts";
+import type { TerminalSize } from "../guest/terminal-size.ts";
 import type { ImageConfig } from "../images/port.ts";
 import { hostnameFor } from "../instances/names.ts";
 import type { InstanceRecord } from "../instances/record.ts";
@@ -11,6 +12,8 @@ export interface GuestSurroundings {
   readonly nameservers: readonly string[];
   readonly mode: GuestConfig["mode"];
   readonly roms: readonly GuestRom[];
+  /** Of the program's terminal, if it has one. */
+  readonly window: TerminalSize;
 }
 
 export function guestConfig(
@@ -41,6 +44,8 @@ export function guestConfig(
       user: spec.user ?? image.user,
       workingDirectory: spec.workingDirectory ?? image.workingDirectory,
       stopSignal: signalNumber(image.stopSignal === "" ? "SIGTERM" : image.stopSignal),
+      ...(spec.tty ? { terminal: around.window } : {}),
+      stdinOpen: spec.stdinOpen,
     },
   };
 }

@@ -99,6 +99,7 @@ async function withLifecycle(body: (scene: Scene) => Promise<void>): Promise<voi
       boot: { id: "k", kernelPath: "/nowhere/k", initramfsPath: "/nowhere/i" },
     }),
     noteWake: async () => {},
+    windowOf: () => ({ rows: 24, columns: 80 }),
     guestLogOffset: async () => 0,
   });
   const hooks: StartHooks = {

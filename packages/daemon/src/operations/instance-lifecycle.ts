@@ -94,6 +94,7 @@ async function startMachine(
       nameservers: network.nameservers,
       mode,
       roms: guest,
+      window: deps.windowOf(record),
     });
     const shape = { vcpus: record.spec.vcpus, memoryMb: record.spec.memoryMb };
     if (mode === "run") await network.checkPorts(record.spec.ports, deps.otherAttachments(record));

@@ -8,6 +8,7 @@ import { withDeadline } from "../base/deadline.ts";
 import type { Log } from "../base/log.ts";
 import type { Teardown } from "../base/teardown.ts";
 import type { GuestChannel, GuestConnector } from "../guest/port.ts";
+import type { TerminalSize } from "../guest/terminal-size.ts";
 import { ensureDirectory, removeTree } from "../host/files.ts";
 import type { InstancePort, InstanceRecord } from "../instances/record.ts";
 import type { AttachedRom } from "../instances/roms.ts";
@@ -40,6 +41,8 @@ export interface LifecycleDependencies extends RomDependencies {
   readonly kernelOf: (version: string) => Promise<BootableKernel>;
   /** How far the log of an instance has been stored, in the guest's own count. */
   readonly guestLogOffset: (record: InstanceRecord) => Promise<number>;
+  /** What a terminal of its program begins with. */
+  readonly windowOf: (record: InstanceRecord) => TerminalSize;
   /** Before and after held packets are delivered: the edge tells whoever waited for it. Never fails. */
   readonly noteWake: (id: InstanceId) => Promise<void>;
 }

@@ -109,6 +109,8 @@ const fixedOf = (spec: InstanceSpec): Partial<InstanceSpec> => ({
   env: spec.env,
   user: spec.user,
   workingDirectory: spec.workingDirectory,
+  tty: spec.tty,
+  stdinOpen: spec.stdinOpen,
   memoryMb: spec.memoryMb,
   vcpus: spec.vcpus,
   roms: spec.roms,

@@ -178,6 +178,7 @@ export class ScriptedGuests {
         }
       },
       exec: async ({ argv }) => execOf(argv),
+      openInput: () => Promise.reject(new UniError("guest_failed", "reach the program's input: it has none")),
       hold: () => () => {},
       readFiles: () => Promise.reject(new UniError("guest_failed", "read files: there are none")),
       writeFiles: () => Promise.reject(new UniError("guest_failed", "write files: there is no room")),

@@ -131,7 +131,7 @@ function requireGood(vmm: Vmm, directory: string, name: string): void {
 }
 
 function becomingOf(
-  { network }: LifecycleDependencies,
+  { network, windowOf }: LifecycleDependencies,
   record: InstanceRecord,
   origin: OriginWithMemory,
   { image, roms }: { readonly image: ImageConfig; readonly roms: readonly GuestRom[] },
@@ -146,6 +146,7 @@ function becomingOf(
     nameservers,
     mode: "run",
     roms,
+    window: windowOf(record),
   });
   return { ...identity, kind: origin.becomes, mac: network.namesFor(record.address).mac };
 }
