@@ -22,14 +22,12 @@ struct copy {
   struct guest guest;
   /* A place for each page of the RAM; those that were never written take no memory and read as zeros. */
   char *bytes;
-  /* Pages that belong to the delta, and those that `bytes` has: runs may take in some more. */
-  char *wanted, *has;
+  /* Pages that belong to the delta, those that `bytes` has, as runs may take in some more, and those that were just written. */
+  char *wanted, *has, *due;
   struct run *runs;
   uint32_t run_count;
   /* -1: the kernel does not note what is written. */
   int userfaultfd;
-  /* All was looked at, and what was written since is noted. */
-  int noted;
 };
 
 static void *need(void *memory) {
@@ -62,37 +60,38 @@ static uint32_t keep(struct copy *copy, uint32_t page, uint32_t count) {
   return changed;
 }
 
-/* Those of `due` that are in a run; and all of a run that we do not have yet. */
-static uint32_t keep_due(struct copy *copy, const char *due) {
+/* Those that are due and are in a run; and all of a run that we do not have yet. */
+static uint32_t keep_due(struct copy *copy) {
   uint32_t changed = 0;
   copy->run_count = find_runs(copy->wanted, copy->guest.pages, copy->runs);
   for (uint32_t i = 0; i < copy->run_count; i++) {
     uint32_t page = copy->runs[i].page, end = page + copy->runs[i].count;
     while (page < end) {
       uint32_t from = page;
-      while (page < end && (due[page] || !copy->has[page])) page++;
+      while (page < end && (copy->due[page] || !copy->has[page])) page++;
       if (page > from) changed += keep(copy, from, page - from);
-      while (page < end && !due[page] && copy->has[page]) page++;
+      while (page < end && !copy->due[page] && copy->has[page]) page++;
     }
   }
-  return changed;
-}
-
-/* Of the pages that are the process's own: those that were written since the look before, or all if nobody knows. */
-static uint32_t compare(struct copy *copy) {
-  char *own = need(calloc(copy->guest.pages, 1));
-  int noted = copy->userfaultfd >= 0 && mark_written(&copy->guest, own);
-  if (!noted || !copy->noted) mark_own(&copy->guest, own);
-  copy->noted = noted;
-  for (uint32_t page = 0; page < copy->guest.pages; page++) copy->wanted[page] |= own[page];
-  uint32_t changed = keep_due(copy, own);
-  free(own);
   return changed;
 }
 
 static void stop_noting(struct copy *copy) {
   if (copy->userfaultfd >= 0) forget_writes(&copy->guest, copy->userfaultfd);
   copy->userfaultfd = -1;
+}
+
+/* Those of the process's own pages that were written since the look before; all if nobody knows, or if it is the first. */
+static uint32_t compare(struct copy *copy, int first) {
+  memset(copy->due, 0, copy->guest.pages);
+  long written = first || copy->userfaultfd < 0 ? -1 : mark_written(&copy->guest, copy->due);
+  if (written == 0) return 0;
+  if (written < 0) {
+    if (!first) stop_noting(copy);
+    mark_own(&copy->guest, 0, copy->guest.pages, copy->due);
+  }
+  for (uint32_t page = 0; page < copy->guest.pages; page++) copy->wanted[page] |= copy->due[page];
+  return keep_due(copy);
 }
 
 /* The count of pages, or -1 with errno. */
@@ -125,6 +124,7 @@ int main(int argc, char **argv) {
       .bytes = need(mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0)),
       .wanted = need(calloc(guest.pages, 1)),
       .has = need(calloc(guest.pages, 1)),
+      .due = need(calloc(guest.pages, 1)),
       .runs = need(calloc(most_runs, sizeof *copy.runs)),
       .userfaultfd = note_writes(&guest),
   };
@@ -132,14 +132,14 @@ int main(int argc, char **argv) {
   /* A huge page for each page that was written would be far more memory than the machine's own. */
   madvise(copy.bytes, bytes, MADV_NOHUGEPAGE);
   for (int old = 5; old < argc; old++) mark_old(argv[old], copy.wanted, guest.pages);
-  uint32_t copied = compare(&copy);
-  answer(copy.noted ? "noted" : "copied", copied);
+  uint32_t copied = compare(&copy, 1);
+  answer(copy.userfaultfd < 0 ? "copied" : "noted", copied);
   /* From here on a machine stands while we work. If it may not be, the host's own order will do. */
   setpriority(PRIO_PROCESS, 0, -10);
 
   char line[16];
   while (fgets(line, sizeof line, stdin) != NULL) {
-    if (strcmp(line, "compare\n") == 0) answer("compared", compare(&copy));
+    if (strcmp(line, "compare\n") == 0) answer("compared", compare(&copy, 0));
     else if (strcmp(line, "write\n") == 0) {
       stop_noting(&copy);
       long long pages = write_down(&copy, delta, index);

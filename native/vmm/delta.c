@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
   struct run *runs = calloc(most_runs, sizeof *runs);
   if (wanted == NULL || runs == NULL) fail("have", "memory");
 
-  mark_own(&guest, wanted);
+  mark_own(&guest, 0, guest.pages, wanted);
   for (int old = 5; old < argc; old++) mark_old(argv[old], wanted, guest.pages);
   uint32_t count = find_runs(wanted, guest.pages, runs);
 

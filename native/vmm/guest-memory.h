@@ -26,6 +26,9 @@ enum { most_runs = 10240, buffer_pages = 256 };
 #define PRESENT (UINT64_C(1) << 63)
 #define SWAPPED (UINT64_C(1) << 62)
 #define FILE_OR_SHARED (UINT64_C(1) << 61)
+/* What stands for a page that is not there and whose first write is to be noted looks swapped, to the last type of swap
+ * (SWP_PTE_MARKER in include/linux/swap.h). */
+enum { swap_types = 31, marker_type = 31 };
 
 struct guest {
   uint64_t pid, begin;
@@ -87,18 +90,22 @@ static struct guest find_guest(const char *pid_text, const char *bytes_text) {
   return (struct guest){pid, find_ram(pid, bytes), (uint32_t)(bytes / page_bytes), pagemap};
 }
 
-static void mark_own(const struct guest *guest, char *wanted) {
+/* Those from `from` to before `to`. Returns their count. */
+static uint32_t mark_own(const struct guest *guest, uint32_t from, uint32_t to, char *wanted) {
   uint64_t *entries = (uint64_t *)(void *)buffer;
-  uint32_t at_once = sizeof buffer / sizeof *entries;
-  for (uint32_t page = 0; page < guest->pages; page += at_once) {
-    uint32_t count = guest->pages - page < at_once ? guest->pages - page : at_once;
+  uint32_t at_once = sizeof buffer / sizeof *entries, marked = 0;
+  for (uint32_t page = from; page < to; page += at_once) {
+    uint32_t count = to - page < at_once ? to - page : at_once;
     size_t length = count * sizeof *entries;
     off_t at = (off_t)((guest->begin / page_bytes + page) * sizeof *entries);
     errno = EIO;
     if (pread(guest->pagemap, entries, length, at) != (ssize_t)length) fail("read", "the machine's page map");
-    for (uint32_t i = 0; i < count; i++)
-      if ((entries[i] & SWAPPED) != 0 || (entries[i] & (PRESENT | FILE_OR_SHARED)) == PRESENT) wanted[page + i] = 1;
+    for (uint32_t i = 0; i < count; i++) {
+      int swapped = (entries[i] & SWAPPED) != 0 && (entries[i] & swap_types) != marker_type;
+      if (swapped || (entries[i] & (PRESENT | FILE_OR_SHARED)) == PRESENT) wanted[page + i] = 1, marked++;
+    }
   }
+  return marked;
 }
 
 /* The pages of a delta that the machine stands on. */

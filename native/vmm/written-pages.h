@@ -21,7 +21,7 @@ struct pm_scan_arg {
   uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
   uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
 };
-enum { page_is_written = 1 << 1, page_is_file = 1 << 2, page_is_present = 1 << 3, page_is_swapped = 1 << 4 };
+enum { page_is_written = 1 << 1 };
 enum { pm_scan_wp_matching = 1 << 0, pm_scan_check_wpasync = 1 << 1 };
 #define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
 
@@ -48,13 +48,27 @@ static int find_userfaultfd(uint64_t pid) {
   return found;
 }
 
-/* The userfaultfd that notes all writes from here on, or -1: then there is nothing that can be asked. */
-static int note_writes(const struct guest *guest) {
-  int fd = find_userfaultfd(guest->pid);
-  struct uffdio_register all = {.range = ram_of(guest), .mode = UFFDIO_REGISTER_MODE_WP};
-  if (fd < 0 || ioctl(fd, UFFDIO_REGISTER, &all) == 0) return fd;
-  close(fd);
-  return -1;
+/*
+ * Finds up to `room` stretches of pages that are not protected, from `*at` on, and protects them: all up to `*at` was looked
+ * at. Their count, or -1. A stretch may be of pages that nobody wrote: where a page table is new, or without `regions`, all
+ * is protected. What is asked is what the kernel answers without looking at each page's kind (pagemap_scan_pmd_entry in
+ * fs/proc/task_mmu.c).
+ */
+static int protect_written(const struct guest *guest, uint64_t *at, struct page_region *regions, size_t room) {
+  struct uffdio_range ram = ram_of(guest);
+  struct pm_scan_arg scan = {
+      .size = sizeof scan,
+      .flags = pm_scan_wp_matching | pm_scan_check_wpasync,
+      .start = *at,
+      .end = ram.start + ram.len,
+      .vec = (uintptr_t)regions,
+      .vec_len = room,
+      .category_mask = page_is_written,
+      .return_mask = page_is_written,
+  };
+  int count = ioctl(guest->pagemap, PAGEMAP_SCAN, &scan);
+  *at = scan.walk_end;
+  return count;
 }
 
 /* While memory is registered, each page of a file that is touched is a page fault of its own. */
@@ -64,31 +78,33 @@ static void forget_writes(const struct guest *guest, int userfaultfd) {
   close(userfaultfd);
 }
 
-/* Marks the process's own pages that were written since it was asked before. 0: the kernel does not tell, all may be. */
-static int mark_written(const struct guest *guest, char *written) {
+/* The userfaultfd that notes all writes from here on, or -1: then there is nothing that can be asked. */
+static int note_writes(const struct guest *guest) {
+  int fd = find_userfaultfd(guest->pid);
+  struct uffdio_register all = {.range = ram_of(guest), .mode = UFFDIO_REGISTER_MODE_WP};
+  if (fd < 0) return -1;
+  if (ioctl(fd, UFFDIO_REGISTER, &all) == 0) {
+    uint64_t at = all.range.start;
+    if (protect_written(guest, &at, NULL, 0) >= 0 && at == all.range.start + all.range.len) return fd;
+    forget_writes(guest, fd);
+  } else close(fd);
+  return -1;
+}
+
+/* Marks the process's own pages that were written since it was asked before: their count, or -1 if the kernel does not tell. */
+static long mark_written(const struct guest *guest, char *written) {
   struct page_region regions[256];
   struct uffdio_range ram = ram_of(guest);
-  struct pm_scan_arg scan = {
-      .size = sizeof scan,
-      .flags = pm_scan_wp_matching | pm_scan_check_wpasync,
-      .start = ram.start,
-      .end = ram.start + ram.len,
-      .vec = (uintptr_t)regions,
-      .vec_len = sizeof regions / sizeof *regions,
-      .category_inverted = page_is_file,
-      .category_mask = page_is_written | page_is_file,
-      .category_anyof_mask = page_is_present | page_is_swapped,
-      .return_mask = page_is_written,
-  };
-  for (; scan.start < scan.end; scan.start = scan.walk_end) {
-    int count = ioctl(guest->pagemap, PAGEMAP_SCAN, &scan);
-    if (count < 0) return 0;
+  long marked = 0;
+  for (uint64_t at = ram.start; at < ram.start + ram.len;) {
+    int count = protect_written(guest, &at, regions, sizeof regions / sizeof *regions);
+    if (count < 0) return -1;
     for (int i = 0; i < count; i++) {
-      uint64_t page = (regions[i].start - ram.start) / page_bytes;
-      memset(written + page, 1, (regions[i].end - regions[i].start) / page_bytes);
+      uint64_t page = (regions[i].start - ram.start) / page_bytes, end = (regions[i].end - ram.start) / page_bytes;
+      marked += mark_own(guest, (uint32_t)page, (uint32_t)end, written);
     }
   }
-  return 1;
+  return marked;
 }
 
 #endif

@@ -143,6 +143,28 @@ test("the kernel notes writes until the machine has gone on, and again for the n
   }
 });
 
+test("of memory that was never touched before, what is written is taken and its neighbours are not", {
+  skip: notes !== true && notes,
+}, async () => {
+  const capturing = await capture(4096, 4096, { offers: true });
+  assert.equal(await capturing.ask(), "noted 1");
+  await capturing.writer.write(3000, "far");
+  assert.equal(await capturing.ask("compare"), "compared 1");
+  assert.equal(await capturing.ask("compare"), "compared 0");
+  await capturing.writer.write(3001, "near");
+  assert.equal(await capturing.ask("compare"), "compared 1");
+  assert.match(await capturing.ask("write"), /^written /);
+  const { pages } = capturing.read();
+  assert.deepEqual(
+    [3000, 3001].map((page) => textOf(pages.get(page))),
+    ["far", "near"],
+  );
+  assert.deepEqual(
+    [2999, 3002].map((page) => pages.has(page)),
+    [false, false],
+  );
+});
+
 test("a full disk is told, and room on it lets it be written after all", async () => {
   const small = join(directory, "small");
   mkdirSync(small);
