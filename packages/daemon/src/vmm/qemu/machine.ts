@@ -118,6 +118,10 @@ export class QemuMachine implements Machine {
     if (this.#paused && !this.#isCaptured) signalProcess(this.process, "SIGSTOP");
   }
 
+  #wake(): void {
+    if (this.#paused) signalProcess(this.process, "SIGCONT");
+  }
+
   async resume(): Promise<void> {
     await this.#connection("resume");
     if (this.#guestEnded) {
@@ -150,6 +154,8 @@ export class QemuMachine implements Machine {
     if (hasEnded(runStateOf(await qmp.execute("query-status")))) throw refuse("its guest has ended");
     if (this.#isCaptured) throw refuse("it is being captured already");
     this.#isCaptured = true;
+    // Nobody stops it from here on.
+    this.#wake();
     const machine: CapturedMachine = {
       connection: () => this.#connection("capture"),
       pausedConnection,
@@ -304,7 +310,7 @@ export class QemuMachine implements Machine {
   }
 
   async #connection(attempted: string): Promise<Qmp> {
-    if (this.#paused) signalProcess(this.process, "SIGCONT");
+    if (!this.#isCaptured) this.#wake();
     const late = Promise.withResolvers<undefined>();
     const cancel = this.#options.clock.after(connectionDeadlineMs, () => late.resolve(undefined));
     const qmp = await Promise.race([this.#qmp.promise, late.promise]);
