@@ -38,7 +38,7 @@ export interface CommandLineInput {
 }
 
 /** Part of every snapshot's key: to be raised when devices, their order or their options change. */
-export const layoutVersion = 3;
+export const layoutVersion = 4;
 
 /** In a boot snapshot, where no network is yet; a restore writes the machine's own over it. */
 export const placeholderMac = "02:75:6e:69:5f:6d";
@@ -72,7 +72,7 @@ export function commandLine(input: CommandLineInput): string[] {
     // Streams are written by xen-save-devices-state, which leaves the configuration section out.
     ...["-global", "migration.send-configuration=off"],
     // After a restore QEMU would have the guest's network card announce itself, five times within half a second. The host
-    // knows where each address is, and under TCG each time is some 800 blocks of the guest's code.
+    // knows where each address is, and under TCG each time is some 800 blocks of the guest's code. See `guest_announce` too.
     ...["-global", "migration.announce-rounds=0"],
     ...["-chardev", `ringbuf,id=console,size=${consoleBytes}`, "-serial", "chardev:console"],
     ...["-device", "virtio-serial-device"],
@@ -148,7 +148,9 @@ function network(from: Boot | Restore): string[] {
           `tap,id=net,ifname=${value(from.spec.network.tap)},script=no,downscript=no,vhost=off`,
           from.spec.network.mac,
         ];
-  return ["-netdev", backend, "-device", `virtio-net-device,netdev=net,mac=${mac}`];
+  // A card that could announce itself loses its timer after the last time, and then QEMU when its driver is bound anew
+  // (virtio_net_reset in hw/net/virtio-net.c).
+  return ["-netdev", backend, "-device", `virtio-net-device,netdev=net,mac=${mac},guest_announce=off`];
 }
 
 function roms({ spec, romSlots }: Restore): string[] {
