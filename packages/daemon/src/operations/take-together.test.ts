@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { ManualClock } from "../base/manual-clock.ts";
 import { type Taken, takeTogether } from "./take-together.ts";
 
-type Step = "pause" | "take" | "resume";
+type Step = "pause" | "take" | "switch" | "resume";
 
 /** Members that write down what happens to them; each step lasts some turns of the loop, others for others. */
 function members(
@@ -13,7 +13,7 @@ function members(
   const events: string[] = [];
   const step = async (member: number, name: Step): Promise<void> => {
     events.push(`${name} ${member}`);
-    const turns = 1 + ((member * 7 + name.length) % 5);
+    const turns = name === "switch" ? 20 : 1 + ((member * 7 + name.length) % 5);
     for (let turn = 0; turn < turns; turn++) await Promise.resolve();
     if (fails?.member === member && fails.step === name) throw new Error(`no ${name} of ${member}`);
     events.push(`${name} ${member} done`);
@@ -32,7 +32,12 @@ function members(
     machine: { pause: () => step(member, "pause"), resume: () => step(member, "resume") },
     runs: true,
     capture: {
-      take: () => step(member, "take"),
+      async take(_signal, onRead) {
+        await step(member, "take");
+        events.push(`read ${member}`);
+        onRead?.();
+        await step(member, "switch");
+      },
     },
   }));
   return { begun, events };
@@ -52,12 +57,12 @@ test("none goes on before all stand, whatever the count and however many are tak
       assert.ok(lastOf(events, /^pause \d+ done/) < firstOf(events, "resume"), said);
       // What the daemon says to a guest for one that goes on reaches none that is still being taken.
       assert.ok(lastOf(events, /^hold/) < firstOf(events, "resume"), said);
-      assert.ok(lastOf(events, /^take \d+ done/) < firstOf(events, "let go"), said);
+      assert.ok(lastOf(events, /^switch \d+ done/) < firstOf(events, "let go"), said);
       for (let member = 0; member < count; member++) {
         const own = events.filter((each) => each.endsWith(`${member} done`));
         assert.deepEqual(
           own,
-          ["pause", "take", "resume"].map((name) => `${name} ${member} done`),
+          ["pause", "take", "switch", "resume"].map((name) => `${name} ${member} done`),
           said,
         );
       }
@@ -65,18 +70,26 @@ test("none goes on before all stand, whatever the count and however many are tak
   }
 });
 
-test("a machine stops when there is a processor for taking it, and not before", async () => {
+test("a machine stops as late as it can and not later: when there is a processor for reading it", async () => {
   const { begun, events } = members(5);
   await takeTogether(begun, { ...options, atOnce: 2 });
-  let untaken = 0;
+  let [stopped, unread] = [0, 0];
   for (const event of events) {
-    if (/^pause \d+$/.test(event)) untaken += 1;
-    if (/^take \d+ done$/.test(event)) untaken -= 1;
-    assert.ok(untaken <= 2, `${events}`);
+    if (/^pause \d+$/.test(event)) [stopped, unread] = [stopped + 1, unread + 1];
+    if (/^read/.test(event)) unread -= 1;
+    assert.ok(unread <= 2, `${events}`);
+    // No disk is switched before the next one has been told to stop.
+    if (/^switch \d+ done$/.test(event)) assert.ok(stopped === 5 || unread === 2, `${events}`);
   }
 });
 
-test("when all stand, those that are taken go on before the last one is taken", async () => {
+test("those that are to end do not go on", async () => {
+  const { begun, events } = members(3);
+  await takeTogether(begun, { ...options, ends: true, atOnce: 2 });
+  assert.equal(firstOf(events, "resume"), -1);
+});
+
+test("when all stand, those that are read go on before the last one is taken", async () => {
   for (const [count, atOnce] of [
     [3, 2],
     [5, 2],
@@ -89,17 +102,11 @@ test("when all stand, those that are taken go on before the last one is taken", 
     const allStand = lastOf(events, /^pause \d+ done/);
     const last = /\d+/.exec(events[allStand] ?? "")?.[0];
     for (const event of events.slice(0, allStand)) {
-      const [, taken] = /^take (\d+) done$/.exec(event) ?? [];
-      if (taken === undefined) continue;
-      assert.ok(events.indexOf(`resume ${taken} done`) < events.indexOf(`take ${last}`), said);
+      const [, read] = /^read (\d+)$/.exec(event) ?? [];
+      if (read === undefined) continue;
+      assert.ok(events.indexOf(`resume ${read} done`) < events.indexOf(`take ${last}`), said);
     }
   }
-});
-
-test("those that are to end do not go on", async () => {
-  const { begun, events } = members(3);
-  await takeTogether(begun, { ...options, ends: true, atOnce: 2 });
-  assert.equal(firstOf(events, "resume"), -1);
 });
 
 test("what does not run is taken and not touched, before the others stop", async () => {
@@ -111,7 +118,7 @@ test("what does not run is taken and not touched, before the others stop", async
 });
 
 test("a failure ends it when nothing is under way any more, and lets go of the guests", async () => {
-  for (const step of ["pause", "take", "resume"] as const) {
+  for (const step of ["pause", "take", "switch", "resume"] as const) {
     for (const member of [0, 1, 2, 3]) {
       for (const atOnce of [1, 2, 8]) {
         const { begun, events } = members(4, { member, step });

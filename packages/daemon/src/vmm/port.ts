@@ -143,9 +143,10 @@ export interface CaptureTarget {
 export interface Capture {
   /**
    * Once. The machine is paused and stays so. From its return on it writes to `nextDisk` alone. If it fails, the machine
-   * is as before, with its old disk, and the capture is to be abandoned.
+   * is as before, with its old disk, and the capture is to be abandoned. `onRead`: memory and devices are read, which is
+   * most of the work.
    */
-  take(signal: AbortSignal): Promise<void>;
+  take(signal: AbortSignal, onRead?: () => void): Promise<void>;
   /**
    * After `take`, whatever the machine does meanwhile, its end too. `bytes` is what the directory takes on the host's
    * disk. If it fails or is aborted there is no directory, and it may be tried again.

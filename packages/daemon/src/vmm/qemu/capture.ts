@@ -90,12 +90,13 @@ export class QemuCapture implements Capture {
     }
   }
 
-  async take(signal: AbortSignal): Promise<void> {
+  async take(signal: AbortSignal, onRead = () => {}): Promise<void> {
     signal.throwIfAborted();
     if (this.#phase !== "begun") throw this.#refusal(`it is ${this.#phase}`);
     const qmp = await this.#machine.pausedConnection();
     try {
       const state = await this.#readMachine(qmp, signal);
+      onRead();
       await this.#switchDisk(qmp);
       this.#state = state;
       this.#phase = "taken";
