@@ -63,6 +63,7 @@ export async function qemuMachines(): Promise<QemuMachines> {
   /** Agents that have their configuration, by socket: it outlives a sleep. */
   const configured = new Set<string>();
   const kept: Machine[] = [];
+  const vmms: Vmm[] = [];
   let count = 0;
 
   const connect = (machine: Machine) =>
@@ -146,11 +147,14 @@ export async function qemuMachines(): Promise<QemuMachines> {
       return machine;
     },
     newSpec: (uid) => newSpec(uid),
-    newVmm: () =>
-      createQemuVmm({
+    async newVmm() {
+      const vmm = await createQemuVmm({
         ...{ clock, log: silentLog, cacheDirectory, awaitBooted: guests.awaitBooted },
         accelerator: "tcg",
-      }),
+      });
+      vmms.push(vmm);
+      return vmm;
+    },
     async greetAgent(machine) {
       const channel = await connect(machine);
       await channel.close();
@@ -201,6 +205,7 @@ export async function qemuMachines(): Promise<QemuMachines> {
     },
     async close() {
       for (const machine of kept) await machine.kill();
+      for (const vmm of vmms) vmm.close();
       for (let number = 1; number <= count; number++) execFileSync("ip", ["link", "del", tapOf(number)]);
       for (const channel of channels.values()) await channel.then((open) => open.close()).catch(() => {});
       rmSync(directory, { recursive: true, force: true });

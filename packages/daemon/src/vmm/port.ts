@@ -195,4 +195,6 @@ export interface Vmm {
   snapshotFacts(directory: string): SnapshotFacts | undefined;
   /** The machine, running or paused, that an earlier daemon left in `directory`, or undefined; leftovers of a dead one are removed. */
   adopt(directory: string): Promise<Machine | undefined>;
+  /** What was made ready for the next machine goes; those that run go on. Ends with this process in any case. */
+  close(): void;
 }

@@ -104,6 +104,7 @@ export function createFakeVmm(options: FakeVmmOptions): FakeVmm {
     trimCache: async () => 0,
     checkSnapshot: checkFakeSnapshot,
     snapshotFacts: fakeSnapshotFacts,
+    close() {},
     async adopt(directory) {
       const process = world.in(directory);
       if (process) return open(process, undefined);

@@ -211,6 +211,7 @@ export async function createQemuVmm(options: QemuVmmOptions): Promise<Vmm> {
     },
     snapshotFacts,
     adopt,
+    close: () => zygotes.close(),
   };
 }
 

@@ -136,6 +136,15 @@ test("a machine that is killed does not cost the others their zygote, and an unu
   await until("it is gone", () => !readdirSync("/proc").includes(`${parent}`));
 });
 
+test("one that is closed goes at once, and its machines go on", async () => {
+  const zygotes = zygotesOf("sleep");
+  const machine = await start(zygotes);
+  const parent = parentOf(machine);
+  zygotes.close();
+  await until("it is gone", () => !readdirSync("/proc").includes(`${parent}`));
+  assert.ok(isAlive(machine.process));
+});
+
 test("what cannot be forked, as a script that starts another program, is started the slow way", async () => {
   const script = join(directory, "script");
   writeFileSync(script, '#!/bin/sh\nexec sleep "$@"\n', { mode: 0o755 });

@@ -72,6 +72,11 @@ class Zygote {
     return asked.promise;
   }
 
+  close(): void {
+    this.#isSpent = true;
+    this.#process.kill();
+  }
+
   #hear(line: string): void {
     const [word, pid, signal] = line.split(" ");
     if (word === "ready") {
@@ -124,6 +129,10 @@ export class Zygotes {
     if (process !== undefined) return { process, ended, attempted, logPath };
     await ended;
     throw await earlyEnd({ attempted, logPath });
+  }
+
+  close(): void {
+    this.#current.close();
   }
 
   /** Undefined: none can be had here. */
