@@ -185,7 +185,8 @@ test("exec with a terminal: it controls the session, has a size, and follows a r
   shell.io.write("stty size; test -t 0 && echo yes\n");
   await until("the first size", () => /\n30 100\r\nyes\r\n/.test(screen));
   await shell.resize(40, 120);
-  shell.io.write("stty size; sleep 1000\n");
+  // Told by who is interrupted then: it is in the foreground, and not between the shell's commands.
+  shell.io.write("sh -c 'stty size; exec sleep 1000'\n");
   await until("the second size", () => screen.includes("\n40 120\r\n"));
   shell.io.write("\u0003");
   shell.io.write("exit 4\n");
