@@ -1,22 +1,35 @@
 /*
- * As `delta`, of a machine that goes on: `capture PID BYTES DELTA INDEX [OLD-INDEX...]`, run by root.
+ * As `delta`, of a machine that goes on: `capture PID BYTES RUN DELTA INDEX STATE [OLD-INDEX...]`, run by root. RUN is the
+ * directory that QEMU may write into.
  *
  * Copies the pages while the machine runs and says "copied N", or "noted N" if the kernel notes what is written from there
  * on, so that a comparison costs little. Then it does as the lines of its input say, and answers each:
  *
- *   compare   reads the pages that are the process's own by now again, or if the kernel knows them those that were written
- *             since, and keeps what differs, while the machine stands still; may be asked again. "compared N": so many
- *             pages were others.
- *   write     fills DELTA and INDEX; the machine may do what it likes. "written N" pages; or "failed REASON", and it may
- *             be asked again.
+ *   ready     and two lines, commands of QEMU's: the first one saves the devices to RUN/devices, the second one switches the
+ *             disk. They are sent ahead to RUN/save and RUN/switch. "ready" when QEMU has taken them in.
+ *   take      once, while the machine stands still: keeps what differs by now, and the devices. "read N" when all is of one
+ *             instant: so many pages were others; then it switches the disk. "taken".
+ *   write     fills DELTA, INDEX and STATE; the machine may do what it likes. "written N" pages; may be asked again.
  *
- * Ends with its input. Exit status 1 and a line on stderr if any other step fails. The copy is in its own memory: nothing
- * is written to a disk while the machine stands.
+ * Or "failed REASON". Ends with its input. Exit status 1 and a line on stderr if the process or its memory is not what it
+ * was. The copy is in its own memory: nothing is written to a disk while the machine stands.
  */
+#include "ahead.h"
 #include "written-pages.h"
 
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+
+/* Devices are some 10 KB; more than this is not what we asked for. While nothing runs they change because somebody talks to
+ * the agent: a few bytes, at some moment. */
+enum { most_state_bytes = 16 << 20, most_tries = 10 };
+
+struct state {
+  char *bytes;
+  size_t length;
+};
 
 struct copy {
   struct guest guest;
@@ -108,15 +121,122 @@ static long long write_down(const struct copy *copy, int delta, int index) {
   return at / page_bytes;
 }
 
-static void answer(const char *word, long long count) {
-  if (printf("%s %lld\n", word, count) < 0 || fflush(stdout) != 0) exit(1);
+static void make_path(char path[PATH_MAX], const char *directory, const char *name) {
+  errno = ENAMETOOLONG;
+  if (snprintf(path, PATH_MAX, "%s/%s", directory, name) >= PATH_MAX) fail("name a file in", directory);
+}
+
+/* What lies there is its user's: no link is followed, no pipe waited for. */
+static int read_state(const char *path, struct state *state) {
+  struct stat status;
+  int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0 || fstat(fd, &status) < 0) return because("read the devices", strerror(errno));
+  if (!S_ISREG(status.st_mode) || status.st_size == 0 || status.st_size > most_state_bytes)
+    return because("read the devices", "it holds no device state");
+  state->bytes = need(realloc(state->bytes, (size_t)status.st_size));
+  ssize_t length = read(fd, state->bytes, (size_t)status.st_size);
+  close(fd);
+  if (length < 0) return because("read the devices", strerror(errno));
+  state->length = (size_t)length;
+  return 1;
+}
+
+struct taking {
+  struct ahead save, change;
+  char devices[PATH_MAX];
+  struct state state, before;
+};
+
+/* An empty file of QEMU's user: what is read later was written later, and to make it costs QEMU more than to fill it. */
+static int make_devices(const char *run, const char *path) {
+  struct stat owner;
+  unlink(path);
+  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  int is_made = fd >= 0 && stat(run, &owner) == 0 && fchown(fd, owner.st_uid, owner.st_gid) == 0;
+  if (!is_made) because("make the file of the devices", strerror(errno));
+  if (fd >= 0) close(fd);
+  return is_made;
+}
+
+static int get_ready(struct taking *taking, const char *run, const char *save, const char *change) {
+  char path[PATH_MAX];
+  if (!make_devices(run, taking->devices)) return 0;
+  make_path(path, run, "save");
+  if (!send_ahead(&taking->save, path, save)) return 0;
+  make_path(path, run, "switch");
+  return send_ahead(&taking->change, path, change) && await_taken_in(&taking->save) && await_taken_in(&taking->change);
+}
+
+static int save_devices(struct taking *taking) {
+  struct state last = taking->before;
+  taking->before = taking->state;
+  taking->state = last;
+  return carry_out(&taking->save) && read_state(taking->devices, &taking->state);
+}
+
+static int is_as_before(const struct taking *taking) {
+  const struct state *one = &taking->before, *other = &taking->state;
+  return one->length == other->length && memcmp(one->bytes, other->bytes, one->length) == 0;
+}
+
+/*
+ * Devices and memory of one instant. While the processors stand, what somebody sends to the agent still reaches the guest's
+ * memory, and shows in its devices: then both are read again. Of the two, what costs less is read twice. The count of pages
+ * that were others, or -1 with a reason.
+ */
+static long read_machine(struct copy *copy, struct taking *taking) {
+  int is_noted = copy->userfaultfd >= 0;
+  long changed = 0;
+  if (is_noted) changed = compare(copy, 0);
+  else if (!save_devices(taking)) return -1;
+  for (int tries = 0; tries < most_tries; tries++) {
+    if (!is_noted) changed += compare(copy, 0);
+    if (!save_devices(taking)) return -1;
+    uint32_t late = is_noted ? compare(copy, 0) : 0;
+    if (is_noted ? late == 0 : is_as_before(taking)) return changed;
+    changed += late;
+  }
+  because("read the machine", "its devices do not stand still");
+  return -1;
+}
+
+static void say(const char *words) {
+  if (printf("%s\n", words) < 0 || fflush(stdout) != 0) exit(1);
+}
+
+static void say_count(const char *word, long long count) {
+  char words[64];
+  snprintf(words, sizeof words, "%s %lld", word, count);
+  say(words);
+}
+
+static void say_failed(void) {
+  char words[sizeof reason + 16];
+  snprintf(words, sizeof words, "failed %s", reason);
+  words[strcspn(words, "\r\n")] = '\0';
+  say(words);
+}
+
+static void take(struct copy *copy, struct taking *taking) {
+  long changed = read_machine(copy, taking);
+  if (changed < 0) return say_failed();
+  say_count("read", changed);
+  if (carry_out(&taking->change)) say("taken");
+  else say_failed();
+}
+
+static int read_line(char line[most_command]) {
+  if (fgets(line, most_command, stdin) == NULL) return 0;
+  line[strcspn(line, "\n")] = '\0';
+  return 1;
 }
 
 int main(int argc, char **argv) {
   program = "capture";
   errno = EINVAL;
-  if (argc < 5) fail("read", "arguments");
+  if (argc < 7) fail("read", "arguments");
   struct guest guest = find_guest(argv[1], argv[2]);
+  const char *run = argv[3];
   size_t bytes = (size_t)guest.pages * page_bytes;
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   struct copy copy = {
@@ -128,23 +248,32 @@ int main(int argc, char **argv) {
       .runs = need(calloc(most_runs, sizeof *copy.runs)),
       .userfaultfd = note_writes(&guest),
   };
-  int delta = open_output(argv[3]), index = open_output(argv[4]);
+  int delta = open_output(argv[4]), index = open_output(argv[5]), state = open_output(argv[6]);
   /* A huge page for each page that was written would be far more memory than the machine's own. */
   madvise(copy.bytes, bytes, MADV_NOHUGEPAGE);
-  for (int old = 5; old < argc; old++) mark_old(argv[old], copy.wanted, guest.pages);
+  for (int old = 7; old < argc; old++) mark_old(argv[old], copy.wanted, guest.pages);
   uint32_t copied = compare(&copy, 1);
-  answer(copy.userfaultfd < 0 ? "copied" : "noted", copied);
+  say_count(copy.userfaultfd < 0 ? "copied" : "noted", copied);
   /* From here on a machine stands while we work. If it may not be, the host's own order will do. */
   setpriority(PRIO_PROCESS, 0, -10);
 
-  char line[16];
-  while (fgets(line, sizeof line, stdin) != NULL) {
-    if (strcmp(line, "compare\n") == 0) answer("compared", compare(&copy, 0));
-    else if (strcmp(line, "write\n") == 0) {
+  static struct taking taking;
+  make_path(taking.devices, run, "devices");
+  char line[most_command], next[most_command];
+  while (read_line(line)) {
+    if (strcmp(line, "ready") == 0 && read_line(line) && read_line(next)) {
+      if (get_ready(&taking, run, line, next)) say("ready");
+      else say_failed();
+    } else if (strcmp(line, "take") == 0) take(&copy, &taking);
+    else if (strcmp(line, "write") == 0) {
       stop_noting(&copy);
       long long pages = write_down(&copy, delta, index);
-      if (pages >= 0) answer("written", pages);
-      else if (printf("failed %s\n", strerror(errno)) < 0 || fflush(stdout) != 0) return 1;
+      if (pages >= 0 && ftruncate(state, 0) == 0 && write_at(state, taking.state.bytes, taking.state.length, 0))
+        say_count("written", pages);
+      else {
+        because("write", strerror(errno));
+        say_failed();
+      }
     } else return 1;
   }
   return 0;

@@ -132,7 +132,7 @@ test("a chain that would grow without end is refused, with the way out", async (
 test("a live chain that is long is told what to be folded onto, a short one nothing", async () => {
   const disk = newDisk();
   await layers.ensure(disk, uid);
-  for (let depth = 0; depth < 32; depth++) await freeze(disk);
+  for (let depth = 0; depth < 16; depth++) await freeze(disk);
   assert.equal(await layers.frozen.foldForMonitor(disk), undefined);
   await freeze(disk);
   const onto = layers.frozen.pathOf(layers.frozen.chainOf(disk).at(-4) ?? "");

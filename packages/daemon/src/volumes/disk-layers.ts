@@ -20,10 +20,11 @@ const layerName = /^([0-9a-f-]{36})\.qcow2$/;
 
 /** QEMU takes a disk's layers on its command line, and every read may ask each of them. */
 const mostLayers = 64;
-/** A disk that stands on more is folded onto its lowest ones, which are the most shared: by us while nothing has it open, */
+/**
+ * A disk that stands on more is folded onto its lowest ones, which are the most shared: by us while nothing has it open,
+ * before its next capture by the monitor that writes it, whose pause grows with them.
+ */
 const foldAbove = 16;
-/** and before its next capture by the monitor that writes it. */
-const foldLiveAbove = 32;
 const foldOnto = 4;
 const foldDeadlineMs = 600_000;
 
@@ -64,7 +65,7 @@ export class DiskLayers {
     const path = join(disk, overlayName);
     const layers = this.#layersBelow(path);
     const onto = layers.at(-foldOnto);
-    return layers.length > foldLiveAbove && onto !== undefined ? { path, onto } : undefined;
+    return layers.length > foldAbove && onto !== undefined ? { path, onto } : undefined;
   }
 
   /** For a capture: the disk becomes the layer of this id. Returns the path of what is to be written then. */

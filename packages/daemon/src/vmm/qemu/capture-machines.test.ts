@@ -17,6 +17,8 @@ import { UniError } from "@uni/contract/errors";
 import { cacheDirectory } from "../../../../../test/kit/boot-files.ts";
 import { machinesForFile } from "../../../../../test/kit/qemu-machines.ts";
 import { until } from "../../../../../test/kit/until.ts";
+import { findProcesses } from "../../host/find-process.ts";
+import { signalProcess } from "../../host/process-identity.ts";
 import type { Capture, CaptureTarget, Machine, MachineSpec } from "../port.ts";
 import { readSleepMeta, type SleepSnapshotMeta, sleepMetaText } from "./sleep-snapshot.ts";
 
@@ -150,6 +152,8 @@ async function crashAfter(step: (typeof steps)[number], crash: Crash, source: Ru
   } else {
     await machines.hangUp(machine);
     await machine.release();
+    // Its helpers end with it.
+    for (const helper of findProcesses(join(spec.directory, "run"))) signalProcess(helper, "SIGKILL");
     const adopted = (await (await machines.newVmm()).adopt(spec.directory)) ?? assert.fail("not adopted");
     machines.keep(adopted);
     // It goes on and writes; the switch is completed under it, as a new daemon does.

@@ -1,27 +1,29 @@
 /**
- * A snapshot of a machine that goes on (decision 0016). Before the pause: the pages are copied by a helper that stays, and
- * QEMU opens the next disk. In it: devices, what has become different, the switch of the disk. After it: all that is
- * written to the host's disk.
+ * A snapshot of a machine that goes on (decision 0016). Before the pause: the pages are copied by a helper that stays, QEMU
+ * opens the next disk, and what it will be asked is sent ahead. In it the helper alone works: devices, what has become
+ * different, the switch of the disk. After it: all that is written to the host's disk.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { UniError } from "@uni/contract/errors";
+import { UniError, type UniErrorOptions } from "@uni/contract/errors";
 import { settled } from "../../base/settled.ts";
 import { removeTree } from "../../host/files.ts";
 import { type Conversation, converse } from "../../host/process.ts";
 import { readBacking } from "../../host/qcow2.ts";
 import type { Capture, CaptureTarget, DiskSpec } from "../port.ts";
+import { writableDevice } from "./command-line.ts";
 import { passingName } from "./passing-name.ts";
 import type { Qmp } from "./qmp.ts";
 import { type SleepSnapshotFiles, sleepSnapshotFiles } from "./sleep-snapshot.ts";
 import { snapshotFacts, type WholeCaptures } from "./snapshot-layers.ts";
 import {
   allocatedBytes,
+  isFull,
   keepBootSnapshot,
   type Suspension,
-  saveDevices,
+  savingDevices,
   snapshotError,
   writeMeta,
 } from "./suspend.ts";
@@ -39,9 +41,6 @@ export interface CapturedMachine {
   onDone(): void;
 }
 
-/** Devices that change while nothing runs do so because somebody talks to the agent: a few bytes, at some moment. */
-const mostTries = 10;
-
 export class QemuCapture implements Capture {
   readonly #suspension: Suspension;
   readonly #machine: CapturedMachine;
@@ -51,10 +50,7 @@ export class QemuCapture implements Capture {
   #disk = "";
   #aside = "";
   #helper: Conversation | undefined;
-  /** Comparing costs less than saving the devices. */
-  #isNoted = false;
   #phase: "begun" | "taken" | "published" | "abandoned" = "begun";
-  #state: Buffer | undefined;
   #standsOn: string | undefined;
 
   private constructor(
@@ -93,12 +89,11 @@ export class QemuCapture implements Capture {
   async take(signal: AbortSignal, onRead = () => {}): Promise<void> {
     signal.throwIfAborted();
     if (this.#phase !== "begun") throw this.#refusal(`it is ${this.#phase}`);
-    const qmp = await this.#machine.pausedConnection();
+    await this.#machine.pausedConnection();
     try {
-      const state = await this.#readMachine(qmp, signal);
+      await this.#tell("take", "read");
       onRead();
-      await this.#switchDisk(qmp);
-      this.#state = state;
+      await this.#switched();
       this.#phase = "taken";
     } catch (error) {
       signal.throwIfAborted();
@@ -108,12 +103,10 @@ export class QemuCapture implements Capture {
 
   async publish(signal: AbortSignal): Promise<{ readonly bytes: number }> {
     signal.throwIfAborted();
-    if (this.#phase !== "taken" || this.#state === undefined) throw this.#refusal(`it is ${this.#phase}`);
+    if (this.#phase !== "taken") throw this.#refusal(`it is ${this.#phase}`);
     const files = this.#files;
     try {
-      const answer = await this.#helper?.ask("write");
-      if (!answer?.startsWith("written ")) throw new UniError("failed", `write ${files.delta}: ${answer}`);
-      await writeFile(files.state, this.#state, { mode: 0o600 });
+      await this.#tell("write", "written");
       const { directory, disk } = this.#target;
       await writeMeta(this.#suspension, files, { directory, disk, standsOn: this.#standsOn }, signal);
       const bytes = await allocatedBytes(Object.values(files));
@@ -145,12 +138,18 @@ export class QemuCapture implements Capture {
   async #begin(): Promise<void> {
     const { directory, nextDisk } = this.#target;
     if (existsSync(directory)) throw this.#refusal(`${directory} is there already`);
+    if (!existsSync(this.#suspension.places.ahead.switch)) {
+      throw this.#refusal("it was started by an earlier version of Uni", {
+        hint: "Start it again, or let it sleep and wake once.",
+      });
+    }
     const aside = await newAside(directory);
     await mkdir(aside, { mode: 0o700 });
     this.#aside = aside;
     keepBootSnapshot(this.#suspension, sleepSnapshotFiles(directory).meta);
     const oldIndexes = this.#chooseGround();
     await settled([this.#copyPages(oldIndexes), flush(nextDisk), this.#openNextDisk(nextDisk)]);
+    await this.#sendAhead();
   }
 
   /** A capture of a machine whose origin stands on another one itself takes the place of both. */
@@ -170,13 +169,12 @@ export class QemuCapture implements Capture {
   }
 
   async #copyPages(oldIndexes: readonly string[]): Promise<void> {
-    const { nativeDirectory, pid, shape } = this.#suspension;
-    const { delta, index } = this.#files;
-    for (const path of [delta, index]) await writeFile(path, "", { mode: 0o600, flag: "wx" });
-    const args = [`${pid}`, `${shape.memoryMb * 2 ** 20}`, delta, index, ...oldIndexes];
-    const helper = converse(join(nativeDirectory, "capture"), args);
-    this.#helper = helper;
-    this.#isNoted = (await helper.ask()).startsWith("noted ");
+    const { nativeDirectory, pid, shape, places } = this.#suspension;
+    const { delta, index, state } = this.#files;
+    for (const path of [delta, index, state]) await writeFile(path, "", { mode: 0o600, flag: "wx" });
+    const args = [`${pid}`, `${shape.memoryMb * 2 ** 20}`, places.run, delta, index, state, ...oldIndexes];
+    this.#helper = converse(join(nativeDirectory, "capture"), args);
+    await this.#helper.ask();
   }
 
   async #openNextDisk({ path, format }: DiskSpec): Promise<void> {
@@ -195,36 +193,33 @@ export class QemuCapture implements Capture {
     }
   }
 
-  /**
-   * Devices and memory of one instant. While the processors stand, what somebody sends to the agent still reaches the
-   * guest's memory, and shows in its devices: then both are read again. Of the two, what costs less is read twice.
-   */
-  async #readMachine(qmp: Qmp, signal: AbortSignal): Promise<Buffer> {
-    const save = () => saveDevices(qmp, this.#suspension);
-    const compare = () => this.#helper?.ask("compare");
-    let state: Buffer | undefined;
-    if (this.#isNoted) await compare();
-    else state = await save();
-    for (let tries = 0; tries < mostTries; tries++) {
-      signal.throwIfAborted();
-      const before = state;
-      if (!this.#isNoted) await compare();
-      state = await save();
-      const stands = this.#isNoted ? (await compare()) === "compared 0" : before?.equals(state);
-      if (stands) return state;
-    }
-    throw new UniError("vmm_failed", `${this.#attempted}: its devices do not stand still`);
+  async #sendAhead(): Promise<void> {
+    const switching = {
+      execute: "blockdev-snapshot",
+      arguments: { node: this.#disk, overlay: this.#nextNode },
+    };
+    const commands = [savingDevices(this.#suspension.devicesName), switching];
+    await this.#tell(["ready", ...commands.map((command) => JSON.stringify(command))].join("\n"), "ready");
   }
 
   /** The last step: before it nothing has changed, after it the machine writes to the next disk. */
-  async #switchDisk(qmp: Qmp): Promise<void> {
+  async #switched(): Promise<void> {
     try {
-      await qmp.execute("blockdev-snapshot", { node: this.#disk, overlay: this.#nextNode });
+      await this.#tell(undefined, "taken");
     } catch (error) {
       // Was it done, and only the answer lost?
       const now = await this.#machine.connection().then(writtenDisk);
       if (now !== this.#nextNode) throw error;
     }
+  }
+
+  /** The next line of the helper's output, after it was told one of its commands; `answer` is the word of success. */
+  async #tell(command: string | undefined, answer: string): Promise<void> {
+    const said = await this.#helper?.ask(command);
+    if (said?.split(" ")[0] === answer) return;
+    const { run } = this.#suspension.places;
+    if (await isFull(run)) throw new UniError("no_space", `write ${run}: the disk is full`);
+    throw new UniError("failed", said?.replace(/^failed /, "") ?? "nobody takes it");
   }
 
   /** The machine's handle is told once, whatever comes first. */
@@ -238,8 +233,8 @@ export class QemuCapture implements Capture {
     return `capture machine ${this.#suspension.id} to ${this.#target.directory}`;
   }
 
-  #refusal(why: string): UniError {
-    return new UniError("wrong_state", `${this.#attempted}: ${why}`);
+  #refusal(why: string, options: UniErrorOptions = {}): UniError {
+    return new UniError("wrong_state", `${this.#attempted}: ${why}`, options);
   }
 
   get #files(): SleepSnapshotFiles {
@@ -247,13 +242,9 @@ export class QemuCapture implements Capture {
   }
 }
 
-/** The block node behind the one device that may be written. */
-export async function writtenDisk(qmp: Qmp): Promise<string> {
-  const answer = (await qmp.execute("query-block")) as { inserted?: { ro: boolean; "node-name": string } }[];
-  const written = answer.find(({ inserted }) => inserted?.ro === false)?.inserted;
-  if (written) return written["node-name"];
-  throw new UniError("vmm_failed", "find the writable disk of a machine: QEMU names none");
-}
+/** The block node behind the one device that may be written. `query-block` describes all that it stands on, too. */
+export const writtenDisk = async (qmp: Qmp): Promise<string> =>
+  String(await qmp.execute("qom-get", { path: writableDevice, property: "drive" }));
 
 /** QEMU syncs the disk when the machine is paused: what is synced before does not lengthen the pause. */
 async function flush({ path }: DiskSpec): Promise<void> {

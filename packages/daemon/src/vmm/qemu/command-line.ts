@@ -5,6 +5,8 @@ import type { QemuArchitecture, RealAccelerator } from "./architecture.ts";
 export interface MachineFiles {
   readonly qmp: string;
   readonly agent: string;
+  /** More monitors, by their names. */
+  readonly ahead?: Readonly<Record<string, string>>;
 }
 
 export interface Boot {
@@ -54,8 +56,11 @@ const translationBufferMb = 64;
 /** A comma inside an option's value is written twice (qemu-system(1)). */
 const value = (text: string): string => text.replaceAll(",", ",,");
 
+const listening = (id: string, path: string): string =>
+  `socket,id=${id},path=${value(path)},server=on,wait=off`;
+
 /** Its path makes this argument one of its own among all processes. */
-export const qmpChardev = (path: string): string => `socket,id=qmp,path=${value(path)},server=on,wait=off`;
+export const qmpChardev = (path: string): string => listening("qmp", path);
 
 export function commandLine(input: CommandLineInput): string[] {
   const { architecture, accelerator, shape, name, files, from } = input;
@@ -76,7 +81,7 @@ export function commandLine(input: CommandLineInput): string[] {
     ...["-global", "migration.announce-rounds=0"],
     ...["-chardev", `ringbuf,id=console,size=${consoleBytes}`, "-serial", "chardev:console"],
     ...["-device", "virtio-serial-device"],
-    ...["-chardev", `socket,id=agent,path=${value(files.agent)},server=on,wait=off`],
+    ...["-chardev", listening("agent", files.agent)],
     ...["-device", "virtserialport,chardev=agent,name=uni.agent"],
     ...disks(from),
     ...network(from),
@@ -85,9 +90,15 @@ export function commandLine(input: CommandLineInput): string[] {
     ...(from.kind === "boot" ? [] : roms(from)),
     ...["-chardev", qmpChardev(files.qmp)],
     ...["-mon", "chardev=qmp,mode=control"],
+    ...Object.entries(files.ahead ?? {}).flatMap(([id, path]) => [
+      ...["-chardev", listening(id, path), "-mon", `chardev=${id},mode=control`],
+    ]),
     ...(from.kind === "boot" ? kernel(from) : ["-incoming", `fd:${from.stateDescriptor}`, "-S"]),
   ];
 }
+
+/** Path of the device of the writable disk: it is the fourth that has no id. */
+export const writableDevice = "/machine/peripheral-anon/device[3]";
 
 function acceleratorOption(accelerator: RealAccelerator, { vcpus }: MachineShape): string {
   if (accelerator === "kvm") return "kvm";

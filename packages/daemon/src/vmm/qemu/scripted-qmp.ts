@@ -1,6 +1,7 @@
 /** A QMP server for tests: answers by the script, sends events, drops its client. */
 import { createServer, type Server, type Socket } from "node:net";
 
+/** What it returns or resolves with is the answer; none if that is undefined. */
 export type Script = (command: string, args: unknown) => unknown;
 
 export class ScriptedQmp {
@@ -54,20 +55,37 @@ export class ScriptedQmp {
       pending += bytes;
       const lines = pending.split("\n");
       pending = lines.pop() ?? "";
+      // As QEMU, which waits for no end of a line.
+      if (isWhole(pending)) {
+        lines.push(pending);
+        pending = "";
+      }
       this.lines.push(...lines);
-      for (const line of lines) this.#answer(socket, JSON.parse(line));
+      for (const line of lines) if (line !== "") void this.#answer(socket, JSON.parse(line));
     });
   }
 
-  #answer(socket: Socket, { execute, arguments: args = {} }: { execute: string; arguments?: unknown }): void {
+  async #answer(
+    socket: Socket,
+    { execute, arguments: args = {} }: { execute: string; arguments?: unknown },
+  ): Promise<void> {
     this.commands.push(execute);
     if (execute === "qmp_capabilities") return void socket.write(`${JSON.stringify({ return: {} })}\n`);
     try {
-      const answer = this.#script(execute, args);
+      const answer = await this.#script(execute, args);
       if (answer !== undefined) socket.write(`${JSON.stringify({ return: answer })}\n`);
     } catch (error) {
       const desc = error instanceof Error ? error.message : String(error);
       socket.write(`${JSON.stringify({ error: { class: "GenericError", desc } })}\n`);
     }
+  }
+}
+
+function isWhole(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }

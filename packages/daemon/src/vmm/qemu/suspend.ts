@@ -89,6 +89,12 @@ export function keepBootSnapshot({ bootDirectory }: Suspension, holder: string):
   }
 }
 
+/** Not live: disks stay active, so that the machine can go on. */
+export const savingDevices = (filename: string) => ({
+  execute: "xen-save-devices-state",
+  arguments: { filename, live: false },
+});
+
 /** QEMU can write into its own directory only. What lies there is its user's: no link is followed, no pipe waited for. */
 export async function saveDevices(
   qmp: Qmp,
@@ -96,13 +102,12 @@ export async function saveDevices(
 ): Promise<Buffer> {
   rmSync(devices, { recursive: true, force: true });
   try {
-    // live=false: disks stay active, so that the machine can go on.
-    await qmp.execute("xen-save-devices-state", { filename: devicesName, live: false });
+    const { execute, arguments: args } = savingDevices(devicesName);
+    await qmp.execute(execute, args);
   } catch (error) {
-    // QEMU says no more than "An IO error has occurred".
-    const { bavail, bsize } = await statfs(run);
-    if (bavail * bsize > mostStateBytes) throw error;
-    throw new UniError("no_space", `write ${devices}: the disk is full`, { cause: error });
+    throw (await isFull(run))
+      ? new UniError("no_space", `write ${devices}: the disk is full`, { cause: error })
+      : error;
   }
   const file = openSync(devices, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
@@ -115,6 +120,12 @@ export async function saveDevices(
   } finally {
     closeSync(file);
   }
+}
+
+/** When it cannot save its devices, QEMU says no more than "An IO error has occurred". */
+export async function isFull(run: string): Promise<boolean> {
+  const { bavail, bsize } = await statfs(run);
+  return bavail * bsize <= mostStateBytes;
 }
 
 async function copyPages(
@@ -170,7 +181,7 @@ async function replaceDirectory(aside: string, directory: string): Promise<void>
 }
 
 export function snapshotError(attempted: string, error: unknown): UniError {
-  const { code, message } = toUniError(error, "write the snapshot");
+  const { code, message, hint } = toUniError(error, "write the snapshot");
   if (code === "no_space" || /ENOSPC|No space left on device/.test(message)) {
     return new UniError("no_space", `${attempted}: the disk is full`, {
       hint: "Make room on the disk of the data directory.",
@@ -182,6 +193,7 @@ export function snapshotError(attempted: string, error: unknown): UniError {
     `${attempted}: ${message}`,
     {
       cause: error,
+      ...(hint !== undefined && { hint }),
     },
   );
 }
