@@ -79,15 +79,14 @@ static int connect_to(const char *path) {
   int there = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   int fd = there < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", there);
-  if (fd >= 0 && (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) < 0 ||
-                  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0 ||
-                  connect(fd, (struct sockaddr *)&address, sizeof address) < 0)) {
-    because(path, strerror(errno));
-    close(fd);
-    fd = -1;
-  } else if (fd < 0) because(path, strerror(errno));
+  int is_connected = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 &&
+                     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0 &&
+                     connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+  if (!is_connected) because(path, strerror(errno));
   if (there >= 0) close(there);
-  return fd;
+  if (is_connected) return fd;
+  if (fd >= 0) close(fd);
+  return -1;
 }
 
 /* False, with a reason, if there is nobody at the socket who takes commands. */

@@ -6,7 +6,7 @@
  * on, so that a comparison costs little. Then it does as the lines of its input say, and answers each:
  *
  *   ready     and two lines, commands of QEMU's: the first one saves the devices to RUN/devices, the second one switches the
- *             disk. They are sent ahead to RUN/save and RUN/switch. "ready" when QEMU has taken them in.
+ *             disk. They are sent ahead to RUN/save and RUN/disk. "ready" when QEMU has taken them in.
  *   take      once, while the machine stands still: keeps what differs by now, and the devices. "read N" when all is of one
  *             instant: so many pages were others; then it switches the disk. "taken".
  *   write     fills DELTA, INDEX and STATE; the machine may do what it likes. "written N" pages; may be asked again.
@@ -130,13 +130,13 @@ static void make_path(char path[PATH_MAX], const char *directory, const char *na
 static int read_state(const char *path, struct state *state) {
   struct stat status;
   int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &status) < 0) return because("read the devices", strerror(errno));
-  if (!S_ISREG(status.st_mode) || status.st_size == 0 || status.st_size > most_state_bytes)
-    return because("read the devices", "it holds no device state");
-  state->bytes = need(realloc(state->bytes, (size_t)status.st_size));
-  ssize_t length = read(fd, state->bytes, (size_t)status.st_size);
+  if (fd < 0) return because("read the devices", strerror(errno));
+  int is_state = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 && status.st_size <= most_state_bytes;
+  if (is_state) state->bytes = need(realloc(state->bytes, (size_t)status.st_size));
+  ssize_t length = is_state ? read(fd, state->bytes, (size_t)status.st_size) : 0;
   close(fd);
   if (length < 0) return because("read the devices", strerror(errno));
+  if (length == 0) return because("read the devices", "it holds no device state");
   state->length = (size_t)length;
   return 1;
 }
@@ -163,7 +163,7 @@ static int get_ready(struct taking *taking, const char *run, const char *save, c
   if (!make_devices(run, taking->devices)) return 0;
   make_path(path, run, "save");
   if (!send_ahead(&taking->save, path, save)) return 0;
-  make_path(path, run, "switch");
+  make_path(path, run, "disk");
   return send_ahead(&taking->change, path, change) && await_taken_in(&taking->save) && await_taken_in(&taking->change);
 }
 

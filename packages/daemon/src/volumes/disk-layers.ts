@@ -22,7 +22,7 @@ const layerName = /^([0-9a-f-]{36})\.qcow2$/;
 const mostLayers = 64;
 /**
  * A disk that stands on more is folded onto its lowest ones, which are the most shared: by us while nothing has it open,
- * before its next capture by the monitor that writes it, whose pause grows with them.
+ * and before its next capture by the monitor that writes it, as a machine's pause grows with them.
  */
 const foldAbove = 16;
 const foldOnto = 4;

@@ -83,7 +83,7 @@ async function capture(
     helper?.end();
     helper = converse(nativeProgram("capture"), args);
   };
-  const [save, change] = [await listen("save", saveDevices), await listen("switch", () => ({}))];
+  const [save, change] = [await listen("save", saveDevices), await listen("disk", () => ({}))];
   again();
   const ask = (line?: string) => helper?.ask(line) ?? assert.fail("no helper");
   return { writer, path, save, change, ask, again, read: () => readDelta(path, index) };
@@ -219,15 +219,15 @@ test("what QEMU refuses or does not do is told, and the disk is switched only af
   assert.equal(await capturing.ask(), "failed ask QEMU: no such node");
   await capturing.change.close();
   const others = await listen("of-another-machine", saveDevices);
-  symlinkSync(join(run, "of-another-machine"), join(run, "switch"));
+  symlinkSync(join(run, "of-another-machine"), join(run, "disk"));
   capturing.again();
   await capturing.ask();
-  assert.match(await capturing.ask(ready), /^failed .*switch: /);
+  assert.match(await capturing.ask(ready), /^failed .*disk: /);
   assert.deepEqual(others.commands, []);
-  rmSync(join(run, "switch"));
+  rmSync(join(run, "disk"));
   capturing.again();
   await capturing.ask();
-  assert.match(await capturing.ask(ready), /^failed .*switch: (No such file|Connection refused)/);
+  assert.match(await capturing.ask(ready), /^failed .*disk: (No such file|Connection refused)/);
 });
 
 /** Of the memory of a process: its writes are noted. */

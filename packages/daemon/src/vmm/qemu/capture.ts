@@ -138,7 +138,7 @@ export class QemuCapture implements Capture {
   async #begin(): Promise<void> {
     const { directory, nextDisk } = this.#target;
     if (existsSync(directory)) throw this.#refusal(`${directory} is there already`);
-    if (!existsSync(this.#suspension.places.ahead.switch)) {
+    if (!existsSync(this.#suspension.places.ahead.disk)) {
       throw this.#refusal("it was started by an earlier version of Uni", {
         hint: "Start it again, or let it sleep and wake once.",
       });

@@ -40,7 +40,7 @@ export interface MachinePlaces {
   readonly qmp: string;
   readonly agent: string;
   /** Sockets for what a capture sends ahead; see native/vmm/capture.c. */
-  readonly ahead: { readonly save: string; readonly switch: string };
+  readonly ahead: { readonly save: string; readonly disk: string };
   readonly record: string;
   readonly state: string;
   /** Of the snapshot that the machine was resumed from; none if it was started. */
@@ -64,7 +64,7 @@ export function placesIn(directory: string): MachinePlaces {
     run,
     qmp: join(run, "qmp"),
     agent: join(run, "agent"),
-    ahead: { save: join(run, "save"), switch: join(run, "switch") },
+    ahead: { save: join(run, "save"), disk: join(run, "disk") },
     record: join(directory, "machine.json"),
     state: join(directory, "state"),
     index: join(directory, "index"),
@@ -77,9 +77,8 @@ export function placesIn(directory: string): MachinePlaces {
 /** Makes the directories; `run` is the user's own, and he may pass through the other. */
 export function makePlaces(directory: string, uid: number): MachinePlaces {
   const places = placesIn(directory);
-  const longest = places.ahead.switch;
-  if (Buffer.byteLength(longest) > longestSocketPath) {
-    throw new UniError("host_unfit", `make the socket ${longest}: its path is too long`, {
+  if (Buffer.byteLength(places.agent) > longestSocketPath) {
+    throw new UniError("host_unfit", `make the socket ${places.agent}: its path is too long`, {
       hint: "Choose a data directory with a shorter path.",
     });
   }
