@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { UniError, type UniErrorOptions } from "@uni/contract/errors";
+import { UniError } from "@uni/contract/errors";
 import { settled } from "../../base/settled.ts";
 import { removeTree } from "../../host/files.ts";
 import { type Conversation, converse } from "../../host/process.ts";
@@ -137,9 +137,9 @@ export class QemuCapture implements Capture {
 
   async #begin(): Promise<void> {
     const { directory, nextDisk } = this.#target;
-    if (existsSync(directory)) throw this.#refusal(`${directory} is there already`);
+    if (existsSync(directory)) throw new UniError("wrong_state", "that is there already");
     if (!existsSync(this.#suspension.places.ahead.disk)) {
-      throw this.#refusal("it was started by an earlier version of Uni", {
+      throw new UniError("wrong_state", "it was started by an earlier version of Uni", {
         hint: "Start it again, or let it sleep and wake once.",
       });
     }
@@ -233,8 +233,8 @@ export class QemuCapture implements Capture {
     return `capture machine ${this.#suspension.id} to ${this.#target.directory}`;
   }
 
-  #refusal(why: string, options: UniErrorOptions = {}): UniError {
-    return new UniError("wrong_state", `${this.#attempted}: ${why}`, options);
+  #refusal(why: string): UniError {
+    return new UniError("wrong_state", `${this.#attempted}: ${why}`);
   }
 
   get #files(): SleepSnapshotFiles {
