@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* With its end. */
 enum { most_command = 4096, most_answer = 65536, answer_seconds = 10 };
 
 struct ahead {
@@ -89,17 +91,33 @@ static int connect_to(const char *path) {
   return -1;
 }
 
+/* A command whose answer is awaited at once; the descriptor goes with it (unix(7)), unless it is -1. */
+static int ask(struct ahead *ahead, const char *command, int descriptor) {
+  char control[CMSG_SPACE(sizeof descriptor)] = {0};
+  struct iovec bytes = {(char *)(uintptr_t)command, strlen(command)};
+  struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1};
+  if (descriptor >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof descriptor), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  }
+  if (sendmsg(ahead->socket, &message, MSG_NOSIGNAL) != (ssize_t)bytes.iov_len) return because("ask QEMU", strerror(errno));
+  return await_answer(ahead);
+}
+
 /* False, with a reason, if there is nobody at the socket who takes commands. */
-static int send_ahead(struct ahead *ahead, const char *path, const char *command) {
-  static const char capabilities[] = "{\"execute\":\"qmp_capabilities\"}";
-  if (strlen(command) >= sizeof ahead->command) return because("send ahead", strerror(ENAMETOOLONG));
+static int open_ahead(struct ahead *ahead, const char *path) {
   ahead->socket = connect_to(path);
   if (ahead->socket < 0) return 0;
   ahead->answers = fdopen(ahead->socket, "r");
   if (ahead->answers == NULL) return because(path, strerror(errno));
-  strcpy(ahead->command, capabilities);
-  ahead->sent = 0;
-  if (!send_up_to(ahead, sizeof capabilities - 1) || !await_answer(ahead)) return 0;
+  return ask(ahead, "{\"execute\":\"qmp_capabilities\"}", -1);
+}
+
+/* All of it but for its last byte, which `carry_out` sends. */
+static int send_ahead(struct ahead *ahead, const char *command) {
   strcpy(ahead->command, command);
   ahead->sent = 0;
   return send_up_to(ahead, strlen(command) - 1);

@@ -1,15 +1,17 @@
 /*
  * As `delta`, of a machine that goes on: `capture PID BYTES RUN DELTA INDEX STATE [OLD-INDEX...]`, run by root. RUN is the
- * directory that QEMU may write into.
+ * directory of QEMU's sockets.
  *
  * Copies the pages while the machine runs and says "copied N", or "noted N" if the kernel notes what is written from there
  * on, so that a comparison costs little. Then it does as the lines of its input say, and answers each:
  *
- *   ready     and two lines, commands of QEMU's: the first one saves the devices to RUN/devices, the second one switches the
- *             disk. They are sent ahead to RUN/save and RUN/disk. "ready" when QEMU has taken them in.
+ *   ready     and four lines, commands of QEMU's. The first one gives it a file in memory, the second one saves the devices
+ *             into that, the third one switches the disk, the last one takes the file back. The two in the middle are sent
+ *             ahead to RUN/save and RUN/disk. "ready" when QEMU has taken them in.
  *   take      once, while the machine stands still: keeps what differs by now, and the devices. "read N" when all is of one
  *             instant: so many pages were others; then it switches the disk. "taken".
- *   write     fills DELTA, INDEX and STATE; the machine may do what it likes. "written N" pages; may be asked again.
+ *   write     takes the file back, and fills DELTA, INDEX and STATE; the machine may do what it likes. "written N" pages;
+ *             may be asked again.
  *
  * Or "failed REASON". Ends with its input. Exit status 1 and a line on stderr if the process or its memory is not what it
  * was. The copy is in its own memory: nothing is written to a disk while the machine stands.
@@ -126,52 +128,54 @@ static void make_path(char path[PATH_MAX], const char *directory, const char *na
   if (snprintf(path, PATH_MAX, "%s/%s", directory, name) >= PATH_MAX) fail("name a file in", directory);
 }
 
-/* What lies there is its user's: no link is followed, no pipe waited for. */
-static int read_state(const char *path, struct state *state) {
+struct taking {
+  struct ahead save, change;
+  /* Where QEMU writes its devices: no disk is waited for, and nothing lies about afterwards. It has a copy of `given`. */
+  int file, given;
+  struct state state, before;
+  char take_back[most_command];
+};
+
+static int read_state(int file, struct state *state) {
   struct stat status;
-  int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return because("read the devices", strerror(errno));
-  int is_state = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0 && status.st_size <= most_state_bytes;
+  if (fstat(file, &status) < 0) return because("read the devices", strerror(errno));
+  int is_state = status.st_size > 0 && status.st_size <= most_state_bytes;
   if (is_state) state->bytes = need(realloc(state->bytes, (size_t)status.st_size));
-  ssize_t length = is_state ? read(fd, state->bytes, (size_t)status.st_size) : 0;
-  close(fd);
+  ssize_t length = is_state ? pread(file, state->bytes, (size_t)status.st_size, 0) : 0;
   if (length < 0) return because("read the devices", strerror(errno));
   if (length == 0) return because("read the devices", "it holds no device state");
   state->length = (size_t)length;
   return 1;
 }
 
-struct taking {
-  struct ahead save, change;
-  char devices[PATH_MAX];
-  struct state state, before;
-};
-
-/* An empty file of QEMU's user: what is read later was written later, and to make it costs QEMU more than to fill it. */
-static int make_devices(const char *run, const char *path) {
-  struct stat owner;
-  unlink(path);
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-  int is_made = fd >= 0 && stat(run, &owner) == 0 && fchown(fd, owner.st_uid, owner.st_gid) == 0;
-  if (!is_made) because("make the file of the devices", strerror(errno));
-  if (fd >= 0) close(fd);
-  return is_made;
+/* QEMU writes to no descriptor that it could read, too (qemu_dup_flags in util/osdep.c). */
+static int make_file(struct taking *taking) {
+  char path[64];
+  taking->file = memfd_create("devices", MFD_CLOEXEC);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", taking->file);
+  taking->given = taking->file < 0 ? -1 : open(path, O_WRONLY | O_CLOEXEC);
+  return taking->given >= 0 || because("make a file in memory", strerror(errno));
 }
 
-static int get_ready(struct taking *taking, const char *run, const char *save, const char *change) {
+static int get_ready(struct taking *taking, const char *run, char lines[][most_command]) {
   char path[PATH_MAX];
-  if (!make_devices(run, taking->devices)) return 0;
+  if (!make_file(taking)) return 0;
   make_path(path, run, "save");
-  if (!send_ahead(&taking->save, path, save)) return 0;
+  if (!open_ahead(&taking->save, path) || !ask(&taking->save, lines[0], taking->given)) return 0;
+  strcpy(taking->take_back, lines[3]);
+  if (!send_ahead(&taking->save, lines[1])) return 0;
   make_path(path, run, "disk");
-  return send_ahead(&taking->change, path, change) && await_taken_in(&taking->save) && await_taken_in(&taking->change);
+  if (!open_ahead(&taking->change, path) || !send_ahead(&taking->change, lines[2])) return 0;
+  return await_taken_in(&taking->save) && await_taken_in(&taking->change);
 }
 
 static int save_devices(struct taking *taking) {
   struct state last = taking->before;
   taking->before = taking->state;
   taking->state = last;
-  return carry_out(&taking->save) && read_state(taking->devices, &taking->state);
+  /* QEMU empties the file, and writes on from where it was. */
+  lseek(taking->given, 0, SEEK_SET);
+  return carry_out(&taking->save) && read_state(taking->file, &taking->state);
 }
 
 static int is_as_before(const struct taking *taking) {
@@ -258,15 +262,18 @@ int main(int argc, char **argv) {
   setpriority(PRIO_PROCESS, 0, -10);
 
   static struct taking taking;
-  make_path(taking.devices, run, "devices");
-  char line[most_command], next[most_command];
+  static char line[most_command], commands[4][most_command];
   while (read_line(line)) {
-    if (strcmp(line, "ready") == 0 && read_line(line) && read_line(next)) {
-      if (get_ready(&taking, run, line, next)) say("ready");
+    if (strcmp(line, "ready") == 0) {
+      for (int at = 0; at < 4; at++)
+        if (!read_line(commands[at])) return 1;
+      if (get_ready(&taking, run, commands)) say("ready");
       else say_failed();
     } else if (strcmp(line, "take") == 0) take(&copy, &taking);
     else if (strcmp(line, "write") == 0) {
       stop_noting(&copy);
+      /* It may be gone by now. */
+      ask(&taking.save, taking.take_back, -1);
       long long pages = write_down(&copy, delta, index);
       if (pages >= 0 && ftruncate(state, 0) == 0 && write_at(state, taking.state.bytes, taking.state.length, 0))
         say_count("written", pages);

@@ -100,7 +100,7 @@ test("a chain is told, folded when it has grown, and what nobody needs can be re
   const path = await layers.ensure(disk, uid);
   const ids: string[] = [];
   const expected: number[] = [];
-  for (let cluster = 0; cluster < 17; cluster++) {
+  for (let cluster = 0; cluster < 9; cluster++) {
     write(path, cluster, cluster + 1);
     expected.push(cluster + 1);
     assert.deepEqual(layers.frozen.chainOf(disk), ids);
@@ -132,11 +132,38 @@ test("a chain that would grow without end is refused, with the way out", async (
 test("a live chain that is long is told what to be folded onto, a short one nothing", async () => {
   const disk = newDisk();
   await layers.ensure(disk, uid);
-  for (let depth = 0; depth < 16; depth++) await freeze(disk);
+  for (let depth = 0; depth < 8; depth++) await freeze(disk);
   assert.equal(await layers.frozen.foldForMonitor(disk), undefined);
   await freeze(disk);
   const onto = layers.frozen.pathOf(layers.frozen.chainOf(disk).at(-4) ?? "");
   assert.deepEqual(await layers.frozen.foldForMonitor(disk), { path: join(disk, "writable.qcow2"), onto });
+});
+
+test("a layer near the ground that holds as much as all over it is not copied", async () => {
+  const mib = (depth: number) => (depth === 5 ? 24 : 12);
+  // Where the large ones are, from the bottom up, and the ground.
+  for (const [depths, ground] of [
+    [[], 4],
+    [[3], 4],
+    [[5], 5],
+    [[6], 6],
+    [[5, 6], 6],
+    [[5, 7], 5],
+    [[5, 7, 8], 4],
+    [[7], 4],
+  ] as const) {
+    const disk = newDisk();
+    const path = await layers.ensure(disk, uid);
+    for (let depth = 1; depth <= 9; depth++) {
+      if ((depths as readonly number[]).includes(depth)) qemuIo(path, `write -P 9 0 ${mib(depth)}M`);
+      await freeze(disk);
+    }
+    const onto = layers.frozen.pathOf(layers.frozen.chainOf(disk).at(-ground) ?? "");
+    assert.deepEqual(await layers.frozen.foldForMonitor(disk), { path, onto }, `${depths}`);
+    await layers.frozen.fold(disk);
+    assert.equal(layers.frozen.chainOf(disk).length, ground, `${depths}`);
+    if (depths.length > 0) assertHolds(path, [9]);
+  }
 });
 
 test("a header that names what is not ours is refused, and nothing of it is read or removed", async () => {

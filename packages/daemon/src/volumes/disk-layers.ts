@@ -21,11 +21,13 @@ const layerName = /^([0-9a-f-]{36})\.qcow2$/;
 /** QEMU takes a disk's layers on its command line, and every read may ask each of them. */
 const mostLayers = 64;
 /**
- * A disk that stands on more is folded onto its lowest ones, which are the most shared: by us while nothing has it open,
- * and before its next capture by the monitor that writes it, as a machine's pause grows with them.
+ * A disk that stands on more is folded: by us while nothing has it open, and before its next capture by the monitor that writes
+ * it, as a machine's pause grows with them. The lowest ones stay, which are the most shared. As a fold copies all that lies
+ * over its ground, so do the next ones, if they hold as much as all over them together.
  */
-const foldAbove = 16;
-const foldOnto = 4;
+const foldAbove = 8;
+const lowest = 4;
+const lowestWithLarge = 6;
 const foldDeadlineMs = 600_000;
 
 export interface DiskLayersOptions {
@@ -63,9 +65,8 @@ export class DiskLayers {
   async foldForMonitor(disk: string): Promise<{ readonly path: string; readonly onto: string } | undefined> {
     await this.completeSwitch(disk);
     const path = join(disk, overlayName);
-    const layers = this.#layersBelow(path);
-    const onto = layers.at(-foldOnto);
-    return layers.length > foldAbove && onto !== undefined ? { path, onto } : undefined;
+    const onto = await groundOf(this.#layersBelow(path));
+    return onto === undefined ? undefined : { path, onto };
   }
 
   /** For a capture: the disk becomes the layer of this id. Returns the path of what is to be written then. */
@@ -115,9 +116,8 @@ export class DiskLayers {
   async fold(disk: string): Promise<void> {
     await this.completeSwitch(disk);
     const overlay = join(disk, overlayName);
-    const layers = this.#layersBelow(overlay);
-    if (layers.length <= foldAbove) return;
-    const onto = layers.at(-foldOnto) ?? this.#options.pristine;
+    const onto = await groundOf(this.#layersBelow(overlay));
+    if (onto === undefined) return;
     const { uid, gid } = await stat(overlay);
     // As the user of the disk: what the files hold was written by its VMM.
     const args = ["rebase", "-q", "-f", "qcow2", "-F", "qcow2", "-b", onto, overlay];
@@ -154,6 +154,17 @@ export class DiskLayers {
     if (strange === undefined && chain.at(-1) === pristine) return layers;
     throw new UniError("vmm_failed", `read the disk ${path}: it stands on ${strange ?? "nothing"}`);
   }
+}
+
+/** What a disk with these layers, from the top down, is to be folded onto; undefined if they are few. */
+async function groundOf(layers: readonly string[]): Promise<string | undefined> {
+  if (layers.length <= foldAbove) return undefined;
+  const blocks = await Promise.all(layers.map(async (layer) => (await stat(layer)).blocks));
+  for (let at = lowestWithLarge; at > lowest; at--) {
+    const over = blocks.slice(0, -at).reduce((sum, each) => sum + each, 0);
+    if ((blocks.at(-at) ?? 0) >= over) return layers.at(-at);
+  }
+  return layers.at(-lowest);
 }
 
 function ifThere(error: NodeJS.ErrnoException): undefined {

@@ -291,6 +291,10 @@ test("a disk that was captured often is folded while its machine goes on, and is
   await source.machine.foldDisk({ path, onto }, never);
   assert.deepEqual(machines.layers.chainOf(disk), chain.slice(-4));
   assert.equal(open().filter((file) => file.startsWith(dirname(disk)) && file.includes(".qcow2")).length, 5);
+  assert.deepEqual(
+    open().filter((file) => file.includes("memfd:devices")),
+    [],
+  );
   assert.equal(await machines.shell(source.machine, `echo 3 >/proc/sys/vm/drop_caches; ${sum(8)}`), all);
   targets.push(...(await capturedOften(source, 10, 8)));
   for (const target of [targets[6], targets[9]]) {

@@ -6,7 +6,17 @@ enterOwnNamespaces();
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
@@ -23,6 +33,7 @@ import {
   textOf,
   type Writer,
 } from "../../../../../test/kit/vmm/scattered-writer.ts";
+import { findProcesses } from "../../host/find-process.ts";
 import { type Conversation, converse } from "../../host/process.ts";
 import { type Script, ScriptedQmp } from "./scripted-qmp.ts";
 
@@ -57,10 +68,21 @@ interface Capturing {
 }
 
 const outputs = ["delta", "index", "state"] as const;
-const ready = 'ready\n{"execute":"save it"}\n{"execute":"switch it"}';
-const devices = () => join(run, "devices");
-const saveDevices = () => {
-  writeFileSync(devices(), "of the devices");
+const ready = [
+  "ready",
+  ...["give", "save", "switch", "take back"].map((execute) => JSON.stringify({ execute })),
+].join("\n");
+/** The helper's file in memory, which QEMU would have been given. */
+function writeDevices(content: string | Buffer): void {
+  const [{ pid } = assert.fail("no helper")] = findProcesses(run);
+  const descriptors = `/proc/${pid}/fd`;
+  const file = readdirSync(descriptors).find((fd) =>
+    /memfd:devices/.test(readlinkSync(join(descriptors, fd))),
+  );
+  writeFileSync(join(descriptors, file ?? assert.fail("no file")), content);
+}
+const saveDevices: Script = (command) => {
+  if (command === "save") writeDevices("of the devices");
   return {};
 };
 
@@ -103,15 +125,16 @@ for (const offers of [false, true]) {
     const { save, change } = capturing;
     assert.match(await capturing.ask(), /^(copied|noted) 10$/, "zeros are there already");
     assert.equal(await capturing.ask(ready), "ready");
-    assert.deepEqual([save.commands, change.commands], [["qmp_capabilities"], ["qmp_capabilities"]]);
+    assert.deepEqual([save.commands, change.commands], [["qmp_capabilities", "give"], ["qmp_capabilities"]]);
     assert.equal(statSync(capturing.path).size, 0, "the disk is written too early");
     await capturing.writer.write(200, "again");
     await capturing.writer.write(250, "new");
     await capturing.writer.write(300, "-");
     // While it stands, somebody speaks to its agent.
-    save.script = async () => {
-      const isFirst = save.commands.length === 2;
-      writeFileSync(devices(), isFirst ? "before" : "after");
+    save.script = async (command) => {
+      if (command !== "save") return {};
+      const isFirst = save.commands.length === 3;
+      writeDevices(isFirst ? "as it was before" : "after");
       if (isFirst) await capturing.writer.write(250, "newer");
       assert.deepEqual(change.commands, ["qmp_capabilities"]);
       save.event("STOP");
@@ -120,10 +143,12 @@ for (const offers of [false, true]) {
     // What is noted is read again when it is known to have changed.
     assert.equal(await capturing.ask("take"), offers && notes === true ? "read 4" : "read 3");
     assert.equal(await capturing.ask(), "taken");
-    assert.deepEqual(change.commands.slice(1), ["switch it"]);
+    assert.deepEqual(change.commands.slice(1), ["switch"]);
+    assert.ok(save.commands.slice(2).every((command) => command === "save"));
     await capturing.writer.write(200, "late");
     await capturing.writer.write(260, "late");
     assert.equal(await capturing.ask("write"), "written 13");
+    assert.equal(save.commands.at(-1), "take back");
     const { pages } = capturing.read();
     const texts = [100, 200, 250, 300, 1].map((page) => textOf(pages.get(page)));
     assert.deepEqual(texts, ["page 100", "again", "newer", "", ""]);
@@ -138,7 +163,7 @@ for (const offers of [false, true]) {
     await capturing.ask(ready);
     let times = 0;
     capturing.save.script = async () => {
-      writeFileSync(devices(), `${++times}`);
+      writeDevices(`${++times}`);
       await capturing.writer.write(250, `${times}`);
       return {};
     };
@@ -183,19 +208,9 @@ test("what QEMU refuses or does not do is told, and the disk is switched only af
     ["no answer", (save) => save.drop(), /^failed ask QEMU: (it closed the connection|Connection reset)/],
     ["nothing", () => ({}), /^failed read the devices: it holds no device state$/],
     [
-      "a link",
+      "too much",
       () => {
-        rmSync(devices());
-        symlinkSync("/etc/passwd", devices());
-        return {};
-      },
-      /^failed read the devices: /,
-    ],
-    [
-      "a pipe",
-      () => {
-        rmSync(devices());
-        execFileSync("mkfifo", [devices()]);
+        writeDevices(Buffer.alloc((16 << 20) + 1));
         return {};
       },
       /^failed read the devices: it holds no device state$/,
@@ -203,12 +218,13 @@ test("what QEMU refuses or does not do is told, and the disk is switched only af
   ];
   const capturing = await capture(100, 10);
   for (const [what, save, said] of cases) {
+    capturing.save.script = saveDevices;
     capturing.again();
     await capturing.ask();
     assert.equal(await capturing.ask(ready), "ready", what);
     capturing.save.script = () => save(capturing.save);
     assert.match(await capturing.ask("take"), said, what);
-    assert.ok(!capturing.change.commands.includes("switch it"), what);
+    assert.ok(!capturing.change.commands.includes("switch"), what);
   }
   capturing.again();
   await capturing.ask();
@@ -217,6 +233,11 @@ test("what QEMU refuses or does not do is told, and the disk is switched only af
   capturing.change.script = refuse("no such node");
   assert.equal(await capturing.ask("take"), "read 0");
   assert.equal(await capturing.ask(), "failed ask QEMU: no such node");
+  capturing.save.script = refuse("no descriptor came with it");
+  capturing.again();
+  await capturing.ask();
+  assert.equal(await capturing.ask(ready), "failed ask QEMU: no descriptor came with it");
+  capturing.save.script = saveDevices;
   await capturing.change.close();
   const others = await listen("of-another-machine", saveDevices);
   symlinkSync(join(run, "of-another-machine"), join(run, "disk"));
@@ -261,9 +282,9 @@ test("of memory that was never touched before, what is written is taken and its 
   assert.equal(await capturing.ask(), "noted 1");
   await capturing.ask(ready);
   await capturing.writer.write(3000, "far");
-  capturing.save.script = async () => {
-    if (capturing.save.commands.length === 2) await capturing.writer.write(3001, "near");
-    return saveDevices();
+  capturing.save.script = async (command, args) => {
+    if (capturing.save.commands.length === 3) await capturing.writer.write(3001, "near");
+    return saveDevices(command, args);
   };
   assert.equal(await capturing.ask("take"), "read 2");
   assert.equal(await capturing.ask(), "taken");

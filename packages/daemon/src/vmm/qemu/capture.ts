@@ -3,9 +3,9 @@
  * opens the next disk, and what it will be asked is sent ahead. In it the helper alone works: devices, what has become
  * different, the switch of the disk. After it: all that is written to the host's disk.
  */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { UniError } from "@uni/contract/errors";
 import { settled } from "../../base/settled.ts";
@@ -20,7 +20,6 @@ import { type SleepSnapshotFiles, sleepSnapshotFiles } from "./sleep-snapshot.ts
 import { snapshotFacts, type WholeCaptures } from "./snapshot-layers.ts";
 import {
   allocatedBytes,
-  isFull,
   keepBootSnapshot,
   type Suspension,
   savingDevices,
@@ -47,6 +46,8 @@ export class QemuCapture implements Capture {
   readonly #target: CaptureTarget;
   readonly #whole: WholeCaptures;
   readonly #nextNode = `d${randomBytes(4).toString("hex")}`;
+  /** Of the file in memory into which QEMU writes its devices. */
+  readonly #fileId = randomInt(2 ** 31);
   #disk = "";
   #aside = "";
   #helper: Conversation | undefined;
@@ -114,7 +115,7 @@ export class QemuCapture implements Capture {
       await rename(this.#aside, directory);
       this.#phase = "published";
       this.#whole.remember(directory);
-      await this.#close();
+      this.#close();
       return { bytes };
     } catch (error) {
       signal.throwIfAborted();
@@ -126,11 +127,12 @@ export class QemuCapture implements Capture {
     const before = this.#phase;
     if (before === "published" || before === "abandoned") return;
     this.#phase = "abandoned";
-    await this.#close();
+    this.#close();
     if (before === "begun" && this.#disk !== "") {
       // A machine that is gone needs no closing of a disk.
       const qmp = await this.#machine.connection().catch(() => undefined);
       await qmp?.execute("blockdev-del", { "node-name": this.#nextNode }).catch(() => {});
+      await qmp?.execute("remove-fd", { "fdset-id": this.#fileId }).catch(() => {});
     }
     if (this.#aside !== "") await removeTree(this.#aside);
   }
@@ -198,7 +200,14 @@ export class QemuCapture implements Capture {
       execute: "blockdev-snapshot",
       arguments: { node: this.#disk, overlay: this.#nextNode },
     };
-    const commands = [savingDevices(this.#suspension.devicesName), switching];
+    // QEMU's name for a descriptor that it was given (add-fd in qemu-qmp-ref(7)).
+    const given = { "fdset-id": this.#fileId };
+    const commands = [
+      { execute: "add-fd", arguments: given },
+      savingDevices(`/dev/fdset/${this.#fileId}`),
+      switching,
+      { execute: "remove-fd", arguments: given },
+    ];
     await this.#tell(["ready", ...commands.map((command) => JSON.stringify(command))].join("\n"), "ready");
   }
 
@@ -217,16 +226,13 @@ export class QemuCapture implements Capture {
   async #tell(command: string | undefined, answer: string): Promise<void> {
     const said = await this.#helper?.ask(command);
     if (said?.split(" ")[0] === answer) return;
-    const { run } = this.#suspension.places;
-    if (await isFull(run)) throw new UniError("no_space", `write ${run}: the disk is full`);
     throw new UniError("failed", said?.replace(/^failed /, "") ?? "nobody takes it");
   }
 
   /** The machine's handle is told once, whatever comes first. */
-  async #close(): Promise<void> {
+  #close(): void {
     this.#helper?.end();
     this.#machine.onDone();
-    await rm(this.#suspension.places.devices, { force: true });
   }
 
   get #attempted(): string {

@@ -39,7 +39,7 @@ export interface CommandLineInput {
   readonly from: Boot | Restore;
 }
 
-/** Part of every snapshot's key: to be raised when devices, their order or their options change. */
+/** Part of every snapshot's key: to be raised when devices, their order or what is in their state change. */
 export const layoutVersion = 4;
 
 /** In a boot snapshot, where no network is yet; a restore writes the machine's own over it. */
@@ -55,6 +55,12 @@ const translationBufferMb = 64;
 
 /** A comma inside an option's value is written twice (qemu-system(1)). */
 const value = (text: string): string => text.replaceAll(",", ",,");
+
+/**
+ * What a guest makes of each queue over virtio-mmio, whatever its device was told (VIRTIO_MMIO_QUEUE_NUM_MAX in
+ * hw/virtio/virtio-mmio.c). Of a device with another size, QEMU saves and loads the sizes of all 1024 queues that there could be.
+ */
+const queueSize = 1024;
 
 const listening = (id: string, path: string): string =>
   `socket,id=${id},path=${value(path)},server=on,wait=off`;
@@ -85,8 +91,7 @@ export function commandLine(input: CommandLineInput): string[] {
     ...["-device", "virtserialport,chardev=agent,name=uni.agent"],
     ...disks(from),
     ...network(from),
-    // A short queue: ROMs are few, and each entry costs the guest memory.
-    ...["-device", "virtio-scsi-device,id=roms,virtqueue_size=64"],
+    ...["-device", `virtio-scsi-device,id=roms,virtqueue_size=${queueSize}`],
     ...(from.kind === "boot" ? [] : roms(from)),
     ...["-chardev", qmpChardev(files.qmp)],
     ...["-mon", "chardev=qmp,mode=control"],
@@ -112,11 +117,12 @@ function ram({ memoryMb }: MachineShape, from: Boot | Restore): string {
 
 function disks(from: Boot | Restore): string[] {
   const [root, writable] = from.kind === "boot" ? placeholderDisks : realDisks(from);
+  const disk = `virtio-blk-device,queue-size=${queueSize}`;
   return [
-    ...["-blockdev", root, "-device", "virtio-blk-device,drive=root"],
+    ...["-blockdev", root, "-device", `${disk},drive=root`],
     // A host disk that is full pauses the machine instead of failing the guest's writes, which would end in a file
     // system with errors; the driver resumes it from time to time. Other errors go to the guest.
-    ...["-blockdev", writable, "-device", "virtio-blk-device,drive=writable,werror=enospc,rerror=report"],
+    ...["-blockdev", writable, "-device", `${disk},drive=writable,werror=enospc,rerror=report`],
   ];
 }
 

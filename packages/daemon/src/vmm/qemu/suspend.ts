@@ -123,7 +123,7 @@ export async function saveDevices(
 }
 
 /** When it cannot save its devices, QEMU says no more than "An IO error has occurred". */
-export async function isFull(run: string): Promise<boolean> {
+async function isFull(run: string): Promise<boolean> {
   const { bavail, bsize } = await statfs(run);
   return bavail * bsize <= mostStateBytes;
 }
