@@ -50,7 +50,7 @@ async function setFigures(daemon: TestDaemon, report: Report, rounds: number): P
     return Math.max(...pausesSince(daemon, mark));
   };
   // Each is of some milliseconds, in which any other process of the machine shows.
-  for (let round = 0; round < rounds * 2; round += 1) {
+  for (let round = 0; round < rounds * 4; round += 1) {
     const alone: number[] = [];
     for (const name of names) alone.push(await branch([name]));
     pauses.single.push(Math.max(...alone));
