@@ -7,6 +7,8 @@ struct source {
   int fd;
   void (*ready)(struct source *source, uint32_t events);
   void *owner;
+  int64_t rests_until_us; /* 0: it does not rest */
+  struct source *next_resting;
 };
 
 struct timer {
@@ -19,6 +21,10 @@ struct timer {
 void loop_open(void);
 /* Watches for both directions; edge-triggered. */
 bool loop_watch(struct source *source);
+/* Of a descriptor that is read through another one, too. */
+bool loop_watch_writable(struct source *source);
+/* No event of it for a moment but that of its end; from then on those of what can be read. */
+void loop_rest(struct source *source, int64_t us);
 /* Also closes the descriptor; harmless twice. No event of this round reaches it any more. */
 void loop_close(struct source *source);
 void loop_timer(struct timer *timer, int64_t after_us);

@@ -25,7 +25,8 @@ enum { DRAIN_ROUNDS = 8 };
 struct output {
   struct source source;
   enum log_stream stream;
-  bool readable;
+  bool readable, terminal;
+  size_t got; /* since it was last empty */
 };
 
 static pid_t pid;
@@ -123,10 +124,12 @@ static bool drain(struct output *output, bool *more) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) {
       output->readable = false;
+      if (output->terminal) terminal_emptied(&output->source, &output->got);
     } else if (got <= 0) {
       loop_close(&output->source);
     } else {
       log_add(output->stream, buffer, (size_t)got);
+      output->got += (size_t)got;
     }
   }
   return true;
@@ -160,6 +163,7 @@ static int open_standard_streams(struct launch *request) {
     terminal_open(request->spec, &ends[0], &request->in);
     request->out = request->err = request->in;
     watch_output(&outputs[0], ends[0]);
+    outputs[0].terminal = true;
     return fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
   }
   request->out = open_output(&outputs[0]);

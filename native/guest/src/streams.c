@@ -11,6 +11,7 @@
 
 #include "channel.h"
 #include "fields.h"
+#include "terminal.h"
 
 static struct stream streams[STREAMS_MAX];
 static size_t turn;
@@ -30,7 +31,8 @@ static bool fill_side(struct stream *stream, struct output_side *side, uint8_t f
 static bool fill_end(struct stream *stream);
 static bool drained(const struct output_side *side);
 static void close_stream(struct stream *stream);
-static void watch(struct source *source, int fd, void (*ready)(struct source *, uint32_t), struct stream *stream);
+static void watch_input(struct stream *stream, int fd);
+static void watch_output(struct stream *stream, struct output_side *side, int fd);
 static void input_ready(struct source *source, uint32_t events);
 static void output_ready(struct source *source, uint32_t events);
 
@@ -110,9 +112,9 @@ static void open_stream(uint16_t id, uint8_t type, const uint8_t *payload, size_
   if (!ok) return fail(id, code, reason);
   *stream = (struct stream){.used = true, .id = id, .pid = ends.pid, .terminal = ends.terminal, .tidy = ends.tidy};
   stream->out.credit = stream->err.credit = CREDIT_TO_HOST;
-  watch(&stream->input, ends.in, input_ready, stream);
-  watch(&stream->out.source, ends.out, output_ready, stream);
-  watch(&stream->err.source, ends.err, output_ready, stream);
+  watch_input(stream, ends.in);
+  watch_output(stream, &stream->out, ends.out);
+  watch_output(stream, &stream->err, ends.err);
   channel_send(id, TYPE_OPENED, 0, NULL, 0);
   grant(stream, MORE_FROM_HOST);
 }
@@ -127,9 +129,9 @@ void streams_keep_input(pid_t pid, int fd, bool terminal) {
   struct stream *stream = unused();
   if (!stream) return (void)close(fd);
   *stream = (struct stream){.used = true, .pid = pid, .terminal = terminal, .tidy = true, .lasting = true};
-  watch(&stream->input, fd, input_ready, stream);
-  watch(&stream->out.source, -1, output_ready, stream);
-  watch(&stream->err.source, -1, output_ready, stream);
+  watch_input(stream, fd);
+  watch_output(stream, &stream->out, -1);
+  watch_output(stream, &stream->err, -1);
 }
 
 void streams_input_anew(void) {
@@ -230,14 +232,17 @@ static bool fill_side(struct stream *stream, struct output_side *side, uint8_t f
     ssize_t got = read(side->source.fd, buffer, side->credit < sizeof buffer ? side->credit : sizeof buffer);
     if (got > 0) {
       side->credit -= (uint64_t)got;
+      side->got += (size_t)got;
       channel_fill(stream->id, TYPE_DATA, flag, buffer, (size_t)got);
       return true;
     }
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN)
+    if (got < 0 && errno == EAGAIN) {
       side->readable = false;
-    else
+      if (stream->terminal) terminal_emptied(&side->source, &side->got);
+    } else {
       loop_close(&side->source); /* The end; a terminal says EIO when its last user is gone. */
+    }
   }
   return false;
 }
@@ -268,9 +273,14 @@ static void close_stream(struct stream *stream) {
   stream->used = false;
 }
 
-static void watch(struct source *source, int fd, void (*ready)(struct source *, uint32_t), struct stream *stream) {
-  *source = (struct source){.fd = fd, .ready = ready, .owner = stream};
-  if (fd >= 0) loop_watch(source);
+static void watch_input(struct stream *stream, int fd) {
+  stream->input = (struct source){.fd = fd, .ready = input_ready, .owner = stream};
+  if (fd >= 0) loop_watch_writable(&stream->input);
+}
+
+static void watch_output(struct stream *stream, struct output_side *side, int fd) {
+  side->source = (struct source){.fd = fd, .ready = output_ready, .owner = stream};
+  if (fd >= 0) loop_watch(&side->source);
 }
 
 static void input_ready(struct source *source, uint32_t events) {

@@ -17,6 +17,7 @@ struct output_side {
   struct source source;
   bool readable;
   uint64_t credit;
+  size_t got; /* since it was last empty */
 };
 
 struct stream {

@@ -5,6 +5,9 @@
 
 #include "platform.h"
 
+/* A keyboard's echo is read at once: what comes next to it is what waits. */
+enum { FEW_BYTES = 1024, REST_US = 1000 };
+
 /* Both ends come from descriptors, not from names that a program of the guest could have replaced. */
 bool terminal_open(const struct process_spec *spec, int *master, int *peer) {
   int unlock = 0;
@@ -16,4 +19,9 @@ bool terminal_open(const struct process_spec *spec, int *master, int *peer) {
   struct winsize window = {.ws_row = spec->rows, .ws_col = spec->columns};
   ioctl(*master, TIOCSWINSZ, &window);
   return true;
+}
+
+void terminal_emptied(struct source *source, size_t *got) {
+  if (*got > 0 && *got < FEW_BYTES) loop_rest(source, REST_US);
+  *got = 0;
 }

@@ -1,6 +1,7 @@
 /** The golden path of both sides of the channel together. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -191,6 +192,30 @@ test("exec with a terminal: it controls the session, has a size, and follows a r
   shell.io.write("\u0003");
   shell.io.write("exit 4\n");
   assert.equal(await shell.exitCode, 4);
+});
+
+test("what a terminal passes on in small pieces comes together: one a millisecond, and all of it", async () => {
+  const { channel } = await agent.maintenance();
+  const pieces = 1000;
+  const aWhile = "j=0; while [ $j -lt 100 ]; do j=$((j+1)); done";
+  const print = `i=0; while [ $i -lt ${pieces} ]; do echo $i; i=$((i+1)); ${aWhile}; done`;
+  const shell = await channel.exec({
+    argv: ["sh", "-c", print],
+    env: {},
+    terminal: { rows: 30, columns: 100 },
+  });
+  const began = performance.now();
+  const chunks: Buffer[] = [];
+  shell.io.on("data", (chunk) => chunks.push(chunk));
+  await once(shell.io, "end");
+  const ms = performance.now() - began;
+  assert.equal(await shell.exitCode, 0);
+  assert.deepEqual(
+    `${Buffer.concat(chunks)}`.split("\r\n"),
+    [...Array(pieces).keys(), ""].map((each) => `${each}`),
+  );
+  // The end is not waited for.
+  assert.ok(chunks.length <= ms + 3, `${chunks.length} chunks in ${ms} ms`);
 });
 
 test("a reader who does not read holds up nobody else, and gets all in the end", async () => {
