@@ -100,7 +100,7 @@ test("a chain is told, folded when it has grown, and what nobody needs can be re
   const path = await layers.ensure(disk, uid);
   const ids: string[] = [];
   const expected: number[] = [];
-  for (let cluster = 0; cluster < 9; cluster++) {
+  for (let cluster = 0; cluster < 17; cluster++) {
     write(path, cluster, cluster + 1);
     expected.push(cluster + 1);
     assert.deepEqual(layers.frozen.chainOf(disk), ids);
@@ -160,9 +160,6 @@ test("a layer near the ground that holds as much as all over it is not copied", 
     }
     const onto = layers.frozen.pathOf(layers.frozen.chainOf(disk).at(-ground) ?? "");
     assert.deepEqual(await layers.frozen.foldForMonitor(disk), { path, onto }, `${depths}`);
-    await layers.frozen.fold(disk);
-    assert.equal(layers.frozen.chainOf(disk).length, ground, `${depths}`);
-    if (depths.length > 0) assertHolds(path, [9]);
   }
 });
 

@@ -21,11 +21,13 @@ const layerName = /^([0-9a-f-]{36})\.qcow2$/;
 /** QEMU takes a disk's layers on its command line, and every read may ask each of them. */
 const mostLayers = 64;
 /**
- * A disk that stands on more is folded: by us while nothing has it open, and before its next capture by the monitor that writes
- * it, as a machine's pause grows with them. The lowest ones stay, which are the most shared. As a fold copies all that lies
- * over its ground, so do the next ones, if they hold as much as all over them together.
+ * A disk that stands on more is folded by the monitor that writes it, before its next capture: a machine's pause grows with
+ * them. The lowest ones stay, which are the most shared. As a fold copies all that lies over its ground, so do the next ones,
+ * if they hold as much as all over them together.
  */
 const foldAbove = 8;
+/** While nothing has it open it is folded by us, which delays a start or a wake: what could not be done while it ran. */
+const foldAtRestAbove = 16;
 const lowest = 4;
 const lowestWithLarge = 6;
 const foldDeadlineMs = 600_000;
@@ -65,7 +67,7 @@ export class DiskLayers {
   async foldForMonitor(disk: string): Promise<{ readonly path: string; readonly onto: string } | undefined> {
     await this.completeSwitch(disk);
     const path = join(disk, overlayName);
-    const onto = await groundOf(this.#layersBelow(path));
+    const onto = await groundOf(this.#layersBelow(path), foldAbove);
     return onto === undefined ? undefined : { path, onto };
   }
 
@@ -116,7 +118,7 @@ export class DiskLayers {
   async fold(disk: string): Promise<void> {
     await this.completeSwitch(disk);
     const overlay = join(disk, overlayName);
-    const onto = await groundOf(this.#layersBelow(overlay));
+    const onto = await groundOf(this.#layersBelow(overlay), foldAtRestAbove);
     if (onto === undefined) return;
     const { uid, gid } = await stat(overlay);
     // As the user of the disk: what the files hold was written by its VMM.
@@ -156,9 +158,9 @@ export class DiskLayers {
   }
 }
 
-/** What a disk with these layers, from the top down, is to be folded onto; undefined if they are few. */
-async function groundOf(layers: readonly string[]): Promise<string | undefined> {
-  if (layers.length <= foldAbove) return undefined;
+/** What a disk with these layers, from the top down, is to be folded onto; undefined if it has not too many. */
+async function groundOf(layers: readonly string[], most: number): Promise<string | undefined> {
+  if (layers.length <= most) return undefined;
   const blocks = await Promise.all(layers.map(async (layer) => (await stat(layer)).blocks));
   for (let at = lowestWithLarge; at > lowest; at--) {
     const over = blocks.slice(0, -at).reduce((sum, each) => sum + each, 0);
