@@ -3,7 +3,7 @@
  * on-demand preparation of real machines: no disk and no captured memory is lost, and nothing is left.
  */
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
@@ -12,6 +12,7 @@ import { machinesOf } from "../kit/processes.ts";
 import { counting, memoryAt, remember, runRemembering } from "../kit/sleepers.ts";
 import { come } from "../kit/steps.ts";
 import { until } from "../kit/until.ts";
+import { devicesFile } from "../kit/vmm/devices-file.ts";
 
 const uni = await daemonForFile();
 await buildBusybox(uni);
@@ -41,14 +42,16 @@ interface Scene {
 
 type Steps = Readonly<Record<string, (scene: Scene) => boolean>>;
 
+/** It is there, and not empty. */
+const holds = (path = "") => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0;
 const newSnapshots = ({ snapshots }: Scene) => list("snapshots").filter((name) => !snapshots.includes(name));
 const isWritten = (scene: Scene) =>
-  newSnapshots(scene).some((name) => !name.includes(".") || existsSync(below("snapshots", name, "state")));
+  newSnapshots(scene).some((name) => !name.includes(".") || holds(below("snapshots", name, "state")));
 const isNamed = (scene: Scene) => newSnapshots(scene).some((name) => !name.includes("."));
 const hasMore = (table: string) => (scene: Scene) => rows(table) > (scene.rows[table] ?? 0);
 const newMonitors = ({ monitor }: Scene, uuid = "") => machinesOf(uuid).filter((pid) => pid !== monitor);
 
-const standsStill = ({ uuid }: Scene) => existsSync(below("vm", uuid, "run", "devices"));
+const standsStill = ({ uuid }: Scene) => holds(devicesFile(below("vm", uuid, "run")));
 const hasNextDisk = ({ uuid }: Scene) => existsSync(below("instances", uuid, "disk", "next.qcow2"));
 
 interface Operation {

@@ -6,20 +6,11 @@ enterOwnNamespaces();
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
+import { devicesFile } from "../../../../../test/kit/vmm/devices-file.ts";
 import {
   buildWriter,
   type Delta,
@@ -33,7 +24,6 @@ import {
   textOf,
   type Writer,
 } from "../../../../../test/kit/vmm/scattered-writer.ts";
-import { findProcesses } from "../../host/find-process.ts";
 import { type Conversation, converse } from "../../host/process.ts";
 import { type Script, ScriptedQmp } from "./scripted-qmp.ts";
 
@@ -72,15 +62,8 @@ const ready = [
   "ready",
   ...["give", "save", "switch", "take back"].map((execute) => JSON.stringify({ execute })),
 ].join("\n");
-/** The helper's file in memory, which QEMU would have been given. */
-function writeDevices(content: string | Buffer): void {
-  const [{ pid } = assert.fail("no helper")] = findProcesses(run);
-  const descriptors = `/proc/${pid}/fd`;
-  const file = readdirSync(descriptors).find((fd) =>
-    /memfd:devices/.test(readlinkSync(join(descriptors, fd))),
-  );
-  writeFileSync(join(descriptors, file ?? assert.fail("no file")), content);
-}
+const writeDevices = (content: string | Buffer) =>
+  writeFileSync(devicesFile(run) ?? assert.fail("nothing was given"), content);
 const saveDevices: Script = (command) => {
   if (command === "save") writeDevices("of the devices");
   return {};
