@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* With its end. */
+/* Of a command: with the byte that ends the text. */
 enum { most_command = 4096, most_answer = 65536, answer_seconds = 10 };
 
 struct ahead {
