@@ -18,13 +18,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Of a command: with the byte that ends the text. */
-enum { most_command = 4096, most_answer = 65536, answer_seconds = 10 };
+enum { most_answer = 65536, answer_seconds = 10 };
 
 struct ahead {
   int socket;
   FILE *answers;
-  char command[most_command];
+  const char *command;
   size_t sent;
 };
 
@@ -116,9 +115,9 @@ static int open_ahead(struct ahead *ahead, const char *path) {
   return ask(ahead, "{\"execute\":\"qmp_capabilities\"}", -1);
 }
 
-/* All of it but for its last byte, which `carry_out` sends. */
+/* All of it but for its last byte, which `carry_out` sends: the command must last. */
 static int send_ahead(struct ahead *ahead, const char *command) {
-  strcpy(ahead->command, command);
+  ahead->command = command;
   ahead->sent = 0;
   return send_up_to(ahead, strlen(command) - 1);
 }

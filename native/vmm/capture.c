@@ -28,6 +28,9 @@
  * the agent: a few bytes, at some moment. */
 enum { most_state_bytes = 16 << 20, most_tries = 10 };
 
+/* A line of the input, with the byte that ends it. */
+enum { most_command = 4096 };
+
 struct state {
   char *bytes;
   size_t length;
@@ -133,7 +136,7 @@ struct taking {
   /* Where QEMU writes its devices: no disk is waited for, and nothing lies about afterwards. It has a copy of `given`. */
   int file, given;
   struct state state, before;
-  char take_back[most_command];
+  const char *take_back;
 };
 
 static int read_state(int file, struct state *state) {
@@ -162,7 +165,7 @@ static int get_ready(struct taking *taking, const char *run, char lines[][most_c
   if (!make_file(taking)) return 0;
   make_path(path, run, "save");
   if (!open_ahead(&taking->save, path) || !ask(&taking->save, lines[0], taking->given)) return 0;
-  strcpy(taking->take_back, lines[3]);
+  taking->take_back = lines[3];
   if (!send_ahead(&taking->save, lines[1])) return 0;
   make_path(path, run, "disk");
   if (!open_ahead(&taking->change, path) || !send_ahead(&taking->change, lines[2])) return 0;
