@@ -6,6 +6,7 @@
  *   --log PATH         made anew by root; stderr of the program. Default: ours
  *   --directory PATH   where the program works. Default: where we do
  *   --input PATH       opened for reading by root, handed to the program as descriptor 3; the next ones as 4 to 9
+ *   --tap NAME         a TAP device that belongs to the user, attached and handed to the program as descriptor 10
  *   --env NAME=VALUE   added to the program's environment
  *   --die-with-parent  the kernel kills the program when the process that started us ends
  *

@@ -9,21 +9,24 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { input_descriptor = 3, most_inputs = 7, most_env = 16 };
+enum { input_descriptor = 3, most_inputs = 7, tap_descriptor = input_descriptor + most_inputs, most_env = 16 };
 
 struct options {
   uid_t uid;
   gid_t group;
   int has_uid, has_group, die_with_parent;
-  const char *log, *directory;
+  const char *log, *directory, *tap;
   const char *input[most_inputs];
   int input_count;
   char *env[most_env];
@@ -63,6 +66,7 @@ static struct options parse(char **arguments) {
     else if (strcmp(name, "--group") == 0) o.group = number(value), o.has_group = 1;
     else if (strcmp(name, "--log") == 0) o.log = value;
     else if (strcmp(name, "--directory") == 0) o.directory = value;
+    else if (strcmp(name, "--tap") == 0) o.tap = value;
     else if (strcmp(name, "--input") == 0 && o.input_count < most_inputs) o.input[o.input_count++] = value;
     else if (strcmp(name, "--env") == 0 && o.env_count < most_env) o.env[o.env_count++] = value;
     else break;
@@ -90,11 +94,21 @@ static void drop_privileges(const struct options *o) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail("set", "no_new_privs");
 }
 
+/* Without privileges: only its owner gets one that is there, and none is made (tun_set_iff in drivers/net/tun.c). */
+static void attach_tap(const char *name) {
+  struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+  errno = ENAMETOOLONG;
+  if (strlen(name) >= sizeof request.ifr_name) fail("attach TAP", name);
+  strcpy(request.ifr_name, name);
+  if (ioctl(tap_descriptor, TUNSETIFF, &request) < 0) fail("attach TAP", name);
+}
+
 static void become_unprivileged(const struct options *o) {
   /* Nothing of the starter's but the three standard descriptors goes on, whatever its close-on-exec flags. */
   for (int fd = input_descriptor; fd < 1024; fd++) close(fd);
   if (o->log != NULL) open_as(o->log, O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO);
   for (int i = 0; i < o->input_count; i++) open_as(o->input[i], O_RDONLY, input_descriptor + i);
+  if (o->tap != NULL) open_as("/dev/net/tun", O_RDWR, tap_descriptor);
   if (o->directory != NULL && chdir(o->directory) < 0) fail("go to", o->directory);
   umask(077);
   /* A core file would hold the guest's memory. */
@@ -102,6 +116,7 @@ static void become_unprivileged(const struct options *o) {
   /* QEMU asks for huge pages for its buffer of translated code: an idle machine would pay for all of each 2 MiB. */
   if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) < 0) fail("switch off", "huge pages");
   drop_privileges(o);
+  if (o->tap != NULL) attach_tap(o->tap);
 }
 
 #endif

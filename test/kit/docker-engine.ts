@@ -62,7 +62,9 @@ export class DockerEngine {
     };
     writeFileSync(at("dockerd.json"), JSON.stringify(settings));
     const command = ["sh", "-c", inOwnMounts, "sh", path, engine, "--config-file", at("dockerd.json")];
-    const running = startProgram("unshare", ["--mount", ...command], { deadlineMs: 600_000 });
+    // A containerd that is slow to answer is started anew, and leaves the stacks of its threads in the temporary directory.
+    const env = { TMPDIR: this.#directory };
+    const running = startProgram("unshare", ["--mount", ...command], { env, deadlineMs: 600_000 });
     this.#end = () => {
       running.child.kill("SIGTERM");
       return running.ended;

@@ -6,11 +6,17 @@ import assert from "node:assert/strict";
 
 const mark = "UNI_TEST_OWN_NAMESPACES";
 
-/** A sysfs mounted here shows this namespace's devices; `ip netns` keeps its names to itself. */
+/**
+ * A sysfs mounted here shows this namespace's devices; `ip netns` keeps its names to itself. TAP devices are for root alone,
+ * as on a host without udev, whatever this one grants.
+ */
 const prepare = [
   "mount -t sysfs sysfs /sys",
   "mkdir -p /run/netns",
   "mount -t tmpfs tmpfs /run/netns",
+  "mknod -m 600 /run/netns/tun c 10 200",
+  "mount --bind /run/netns/tun /dev/net/tun",
+  "rm /run/netns/tun",
   "ip link set lo up",
 ].join(" && ");
 

@@ -9,7 +9,12 @@ import type { MachineSpec } from "../../packages/daemon/src/vmm/port.ts";
 import { hostArchitecture } from "../../packages/daemon/src/vmm/qemu/architecture.ts";
 import { commandLine } from "../../packages/daemon/src/vmm/qemu/command-line.ts";
 import { findNativeDirectory } from "../../packages/daemon/src/vmm/qemu/host-facts.ts";
-import { connectLaunched, inputDescriptor, launch } from "../../packages/daemon/src/vmm/qemu/launch.ts";
+import {
+  connectLaunched,
+  inputDescriptor,
+  launch,
+  tapDescriptor,
+} from "../../packages/daemon/src/vmm/qemu/launch.ts";
 import { publishPreload } from "../../packages/daemon/src/vmm/qemu/preload.ts";
 import { makePlaces } from "../../packages/daemon/src/vmm/qemu/record.ts";
 import { readSleepMeta, sleepSnapshotFiles } from "../../packages/daemon/src/vmm/qemu/sleep-snapshot.ts";
@@ -42,10 +47,19 @@ export async function bareRestore(
   const launched = await launch({
     ...{ attempted: "restore", nativeDirectory, program: architecture.program, uid: spec.uid, accelerator },
     ...{ readOnlyRam: { path: ramPath, preload }, inputs: [state, delta, index], deltas: 1 },
+    tap: spec.network.tap,
     ...{ logPath: files.log, cwd: files.run },
     args: commandLine({
       ...{ architecture, accelerator, shape: spec.shape, name: "bare", files },
-      from: { kind: "restore", ramPath, stateDescriptor: inputDescriptor, spec, backing, romSlots: [] },
+      from: {
+        kind: "restore",
+        ramPath,
+        stateDescriptor: inputDescriptor,
+        tapDescriptor,
+        spec,
+        backing,
+        romSlots: [],
+      },
     }),
   });
   const qmp = await connectLaunched(launched, files.qmp, clock, () => {}, signal);

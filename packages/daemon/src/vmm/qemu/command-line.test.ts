@@ -16,6 +16,7 @@ const restore: Restore = {
   romSlots: [],
   ramPath: "/cache/ram",
   stateDescriptor: 3,
+  tapDescriptor: 10,
   spec: {
     root: { path: "/images/root", format: "raw", readOnly: true },
     writable: { path: "/data/a,b", format: "qcow2", readOnly: false },

@@ -22,6 +22,7 @@ export interface Restore {
   /** Immutable, shared by all machines of the snapshot. */
   readonly ramPath: string;
   readonly stateDescriptor: number;
+  readonly tapDescriptor: number;
   readonly spec: Pick<MachineSpec, "root" | "writable" | "network" | "roms">;
   /** Of all ROM disks. Those that the snapshot knows and the machine has not are empty: QEMU loads no state of what is not there. */
   readonly romSlots: readonly number[];
@@ -161,10 +162,7 @@ function network(from: Boot | Restore): string[] {
   const [backend, mac] =
     from.kind === "boot"
       ? ["hubport,id=net,hubid=0", placeholderMac]
-      : [
-          `tap,id=net,ifname=${value(from.spec.network.tap)},script=no,downscript=no,vhost=off`,
-          from.spec.network.mac,
-        ];
+      : [`tap,id=net,fd=${from.tapDescriptor},vhost=off`, from.spec.network.mac];
   // A card that could announce itself loses its timer after the last time, and then QEMU when its driver is bound anew
   // (virtio_net_reset in hw/net/virtio-net.c).
   return ["-netdev", backend, "-device", `virtio-net-device,netdev=net,mac=${mac},guest_announce=off`];

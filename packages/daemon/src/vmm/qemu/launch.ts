@@ -1,5 +1,5 @@
 /** Starts QEMU through the native launcher and waits until it talks, or says why it ended. */
-import { closeSync, openSync, statSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ErrorCode, UniError } from "@uni/contract/errors";
@@ -7,6 +7,7 @@ import type { Clock } from "../../base/clock.ts";
 import { startDetached } from "../../host/process.ts";
 import { identify, type ProcessIdentity } from "../../host/process-identity.ts";
 import type { RealAccelerator } from "./architecture.ts";
+import { kvmAccess } from "./kvm-device.ts";
 import { connectQmp, type Qmp, type QmpEvent } from "./qmp.ts";
 
 export interface Launch {
@@ -21,6 +22,8 @@ export interface Launch {
   readonly readOnlyRam?: { readonly path: string; readonly preload: string };
   /** Files given to QEMU as the descriptors from `inputDescriptor` on. */
   readonly inputs?: readonly string[];
+  /** TAP device given to QEMU as `tapDescriptor`. Root opens /dev/net/tun: who else may is up to the host. */
+  readonly tap?: string;
   /** The inputs after the first are so many pairs of a delta and its index, to be laid over the RAM one after the other. */
   readonly deltas?: number;
   readonly dieWithParent?: boolean;
@@ -38,8 +41,9 @@ export interface Launched {
   readonly attempted: string;
 }
 
-/** Where `launch` puts the first input; fixed in native/vmm/launch.c. */
+/** Where `launch` puts the first input, and the TAP device; fixed in native/vmm/unprivileged.h. */
 export const inputDescriptor = 3;
+export const tapDescriptor = 10;
 
 const pollMs = 2;
 
@@ -71,8 +75,10 @@ export async function launch(options: Launch): Promise<Launched> {
 /** What native/vmm/launch.c and zygote.c are told, but for the program. */
 export function launcherArguments(options: Launch): string[] {
   const args = ["--uid", `${options.uid}`];
-  if (options.accelerator === "kvm") args.push("--group", `${statSync("/dev/kvm").gid}`);
+  const access = options.accelerator === "kvm" ? kvmAccess() : undefined;
+  if (access?.for === "group") args.push("--group", `${access.gid}`);
   for (const path of options.inputs ?? []) args.push("--input", path);
+  if (options.tap !== undefined) args.push("--tap", options.tap);
   if (options.dieWithParent) args.push("--die-with-parent");
   if (options.readOnlyRam !== undefined) {
     args.push("--env", `LD_PRELOAD=${options.readOnlyRam.preload}`);

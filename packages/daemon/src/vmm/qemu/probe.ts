@@ -3,7 +3,7 @@
  * after a real guest's agent answered. The verdict is kept until something that matters changes.
  */
 import { randomBytes } from "node:crypto";
-import { accessSync, constants, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
@@ -16,6 +16,7 @@ import { type BootingGuest, bootGuest } from "./boot-guest.ts";
 import { deadline } from "./deadline.ts";
 import { qemuVersion } from "./driver.ts";
 import { findNativeDirectory, hostFacts } from "./host-facts.ts";
+import { kvmAccess, kvmDevice } from "./kvm-device.ts";
 
 export interface ProbeOptions {
   readonly clock: Clock;
@@ -24,6 +25,8 @@ export interface ProbeOptions {
   readonly boot: BootFiles;
   readonly qemuPath?: string;
   readonly nativeDirectory?: string;
+  /** Default: /dev/kvm. */
+  readonly device?: string;
   readonly awaitBooted: (agentSocket: string, signal: AbortSignal) => Promise<void>;
 }
 
@@ -39,16 +42,19 @@ const firstByteMs = 2_000;
 const bootedMs = 15_000;
 /** For another daemon that probes at the same time. */
 const lockMs = 60_000;
-const device = "/dev/kvm";
 /** Of the reasons; a verdict that was kept in other words is found again. */
-const wording = "2";
+const wording = "3";
 
 export async function probeAccelerator(options: ProbeOptions): Promise<Verdict> {
-  try {
-    accessSync(device, constants.R_OK | constants.W_OK);
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    return { accelerator: "tcg", reason: missing ? `there is no ${device}` : `${device} may not be opened` };
+  const device = options.device ?? kvmDevice;
+  const access = kvmAccess(device);
+  if (access.for === "none") return { accelerator: "tcg", reason: `there is no ${device}` };
+  if (access.for === "root") {
+    const way = `chgrp kvm ${device} && chmod 660 ${device}`;
+    return {
+      accelerator: "tcg",
+      reason: `only root may open ${device}, and machines are not root's: ${way}`,
+    };
   }
   const program = options.qemuPath ?? hostArchitecture().program;
   const key = [wording, release(), await qemuVersion(program), options.boot.id].join(" | ");

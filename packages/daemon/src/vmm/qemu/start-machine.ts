@@ -22,6 +22,7 @@ import {
   type Launch,
   type Launched,
   startError,
+  tapDescriptor,
 } from "./launch.ts";
 import type { QemuMachine } from "./machine.ts";
 import { captureBelow, layOutInputs, type Origin, slotsOf } from "./origin.ts";
@@ -178,6 +179,7 @@ function launchOf(
     uid: spec.uid,
     readOnlyRam: { path: ramPath, preload },
     inputs: layOutInputs(places, spec, from),
+    tap: spec.network.tap,
     deltas: from.kind === "boot" ? 0 : from.layers.length,
     logPath: places.log,
     cwd: places.run,
@@ -190,6 +192,7 @@ function launchOf(
         kind: "restore",
         ramPath,
         stateDescriptor: inputDescriptor,
+        tapDescriptor,
         spec: { ...spec, writable: { ...spec.writable, path: diskPath } },
         romSlots: record.romSlots,
         backing: backingChain(spec.writable.path, mostDiskLayers),
