@@ -1,7 +1,7 @@
 /*
  * A cable between two TAP devices in two network namespaces, so that a namespace can play a virtual machine:
  *   tap-cable HOST_TAP UID GUEST_NAMESPACE_FILE GUEST_DEVICE
- * Opens HOST_TAP as UID, as a VMM would, makes GUEST_DEVICE in the other namespace, prints "up" and copies frames, each
+ * Attaches HOST_TAP as UID, as a VMM does, makes GUEST_DEVICE in the other namespace, prints "up" and copies frames, each
  * with its virtio-net header, until it is killed.
  */
 #define _GNU_SOURCE
@@ -22,18 +22,22 @@ static void fail(const char *what)
     exit(1);
 }
 
-static int open_tap(const char *name)
+static int open_tun(void)
 {
-    struct ifreq request;
     int fd = open("/dev/net/tun", O_RDWR);
     if (fd < 0)
         fail("/dev/net/tun");
+    return fd;
+}
+
+static void attach_tap(int fd, const char *name)
+{
+    struct ifreq request;
     memset(&request, 0, sizeof request);
     request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
     strncpy(request.ifr_name, name, IFNAMSIZ - 1);
     if (ioctl(fd, TUNSETIFF, &request) < 0)
         fail(name);
-    return fd;
 }
 
 static void copy_frame(int from, int to)
@@ -49,15 +53,17 @@ int main(int count, char **words)
 {
     if (count != 5)
         return 2;
+    int host = open_tun();
     if (seteuid((uid_t)atoi(words[2])) < 0)
         fail("seteuid");
-    int host = open_tap(words[1]);
+    attach_tap(host, words[1]);
     if (seteuid(0) < 0)
         fail("seteuid");
     int other = open(words[3], O_RDONLY);
     if (other < 0 || setns(other, CLONE_NEWNET) < 0)
         fail(words[3]);
-    int guest = open_tap(words[4]);
+    int guest = open_tun();
+    attach_tap(guest, words[4]);
     puts("up");
     fflush(stdout);
     struct pollfd ends[2] = {{.fd = host, .events = POLLIN}, {.fd = guest, .events = POLLIN}};

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { UniError } from "@uni/contract/errors";
 import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/message-of.ts";
 import { Fields } from "./fields.ts";
 import { encodeFrame, encodeHello, FrameReader, type WireFrame } from "./frames.ts";
 import { flagMore, keys, maxToGuest, ProtocolError, tokenLength, types } from "./wire.ts";
@@ -65,7 +66,7 @@ export class GuestSession {
   }
 
   fail(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#end(unreachable(this.#path, reason, error));
     this.#socket.destroy();
   }

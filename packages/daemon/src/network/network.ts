@@ -3,20 +3,23 @@ import { UniError } from "@uni/contract/errors";
 import type { AccountId } from "@uni/contract/ids";
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { messageOf } from "../base/message-of.ts";
 import { readDeviceCounters } from "../host/device-settings.ts";
 import type { AccountBlocks } from "./account-blocks.ts";
-import { createAccounts } from "./accounts.ts";
+import { type Accounts, createAccounts } from "./accounts.ts";
 import { readActual } from "./actual.ts";
 import { contains, formatPrefix, overlaps, type Prefix, parseAddress, parsePrefix } from "./addresses.ts";
 import { applyPlan, removeAll, turnForwardingOn } from "./apply.ts";
+import { Attachments } from "./attachments.ts";
 import { type Change, Changes } from "./changes.ts";
 import { directPlan, joinPlans } from "./direct-plan.ts";
-import { createForgetter } from "./forget.ts";
+import { createForgetter, type Forgetter } from "./forget.ts";
+import { Holding } from "./holding.ts";
 import { gatewayAddress, macFor, type Names, namesOf, tapFor } from "./names.ts";
 import { readNameservers } from "./nameservers.ts";
 import { type Plan, planChanges } from "./plan.ts";
 import { choosePool, hostPrefixes } from "./pool.ts";
-import type { Attachment, Network, PublishedPort } from "./port.ts";
+import type { Attachment, Network, PublishedPort, Traffic, WakeHandler, WakeStats } from "./port.ts";
 import {
   mappingText,
   refuseTaken,
@@ -24,8 +27,7 @@ import {
   validateLocal,
   validatePorts,
 } from "./published-ports.ts";
-import { rulesetOf } from "./ruleset.ts";
-import { Waker } from "./waker.ts";
+import { rulesetOf, type Table } from "./ruleset.ts";
 
 export interface NetworkOptions {
   readonly log: Log;
@@ -45,301 +47,258 @@ export interface NetworkOptions {
   readonly onAccountBlocks?: (account: AccountId, blocks: readonly number[]) => void;
 }
 
-const wakerRetryMs = 1_000;
-
 /** Leaves what an earlier daemon attached as it is, until `reconcile` says what is wanted. */
 export async function createNetwork(options: NetworkOptions): Promise<Network> {
-  const { log, clock, daemonId } = options;
-  const pool = parsePool(options.pool ?? (await choosePool(daemonId, options.reservedRanges)));
-  const names = namesOf(daemonId, pool);
-  const nameservers = options.nameservers ?? (await readNameservers());
-  const tables = rulesetOf(names, nameservers);
-  let grown = false;
-  const accounts = createAccounts(pool, options.accountBlocks, (account, blocks) => {
-    grown = true;
-    options.onAccountBlocks?.(account, blocks);
-  });
-  /** Every attachment that this process has been told of, by address. */
-  const known = new Map<string, Attachment>();
+  const pool = parsePool(options.pool ?? (await choosePool(options.daemonId, options.reservedRanges)));
+  const network = new HostNetwork(options, pool, options.nameservers ?? (await readNameservers()));
+  await warnOfOverlap(pool, options.log);
+  await network.begin();
+  return network;
+}
 
-  const waker = new Waker({
-    clock,
-    log,
-    directory: options.runtimeDirectory,
-    device: names.waker,
-    pool: formatPrefix(pool),
-    onLost: () => {
-      log.warn(
-        { device: names.waker },
-        "the process that holds packets for sleepers has ended: starting it again",
+class HostNetwork implements Network {
+  readonly gateway = gatewayAddress;
+  readonly nameservers: readonly string[];
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #pool: Prefix;
+  readonly #names: Names;
+  readonly #tables: readonly Table[];
+  readonly #accounts: Accounts;
+  readonly #attachments: Attachments;
+  readonly #holding: Holding;
+  readonly #forgetter: Forgetter;
+  readonly #changes = new Changes((changes) => this.#apply(changes));
+  /** An account has got another block, and the host does not know of it yet. */
+  #grown = false;
+  #firstReconcile = true;
+
+  constructor(options: NetworkOptions, pool: Prefix, nameservers: readonly string[]) {
+    const { log, clock } = options;
+    this.nameservers = nameservers;
+    this.#log = log;
+    this.#clock = clock;
+    this.#pool = pool;
+    this.#names = namesOf(options.daemonId, pool);
+    this.#tables = rulesetOf(this.#names, nameservers);
+    this.#accounts = createAccounts(pool, options.accountBlocks, (account, blocks) => {
+      this.#grown = true;
+      options.onAccountBlocks?.(account, blocks);
+    });
+    this.#attachments = new Attachments(this.#accounts);
+    this.#holding = new Holding({
+      ...{ clock, log, directory: options.runtimeDirectory, device: this.#names.waker, pool: this.pool },
+      sleepers: () => this.#attachments.sleepers(),
+      makeDevice: () => this.#repair(new Set()),
+      alone: (task) => this.#changes.alone(task),
+    });
+    this.#forgetter = createForgetter(log);
+  }
+
+  get pool(): string {
+    return formatPrefix(this.#pool);
+  }
+
+  async begin(): Promise<void> {
+    await turnForwardingOn(this.#log);
+    await this.#holding.waker.adopt();
+    await this.#changes.alone(() => this.#repair(new Set()));
+  }
+
+  namesFor(address: string): { mac: string; tap: string } {
+    return { mac: macFor(this.#names, address), tap: tapFor(this.#names, address) };
+  }
+
+  pickAddress(account: AccountId, used: ReadonlySet<string>): string {
+    return this.#accounts.pickAddress(account, used);
+  }
+
+  async checkPorts(ports: readonly PublishedPort[], attached: readonly Attachment[]): Promise<void> {
+    validatePorts(ports);
+    validateLocal(ports);
+    refuseTaken(ports, attached);
+    await refuseTakenOnHost(this.#names, ports);
+  }
+
+  async makeDevice(attachment: Attachment): Promise<void> {
+    validate(this.#names, attachment);
+    await this.#changes.submit({ kind: "device", attachment: { ...attachment, asleep: "paused" } });
+  }
+
+  async attach(attachment: Attachment): Promise<void> {
+    validate(this.#names, attachment);
+    validateLocal(attachment.ports);
+    await this.#changes.submit({ kind: "attach", attachment });
+    await this.#forgetter.forgetUdpPorts(udpPorts(attachment.ports));
+  }
+
+  async publish(attachment: Attachment): Promise<void> {
+    validate(this.#names, attachment);
+    validateLocal(attachment.ports);
+    const before = this.#attachments.find(attachment.address)?.ports ?? [];
+    await this.#changes.submit({ kind: "publish", attachment });
+    const after = new Set(attachment.ports.map(mappingText));
+    await this.#forgetter.forgetPublished(
+      attachment.address,
+      before.filter((port) => !after.has(mappingText(port))),
+    );
+    await this.#forgetter.forgetUdpPorts(udpPorts(attachment.ports));
+  }
+
+  async detach(attachment: Attachment): Promise<void> {
+    validate(this.#names, attachment);
+    await this.#changes.submit({ kind: "detach", attachment });
+    await this.#forgetter.forget([attachment.address]);
+  }
+
+  async sleep(attachment: Attachment): Promise<void> {
+    if (attachment.asleep === undefined) {
+      throw new UniError("internal", `put ${attachment.address} to sleep: how is not said`);
+    }
+    await this.#move(attachment);
+  }
+
+  async prepareWake(attachment: Attachment): Promise<void> {
+    await this.#move({ ...attachment, asleep: "paused" });
+  }
+
+  async wake(attachment: Attachment): Promise<void> {
+    await this.#move({ ...attachment, asleep: undefined });
+  }
+
+  onWake(handler: WakeHandler): () => void {
+    return this.#holding.waker.onWake(handler);
+  }
+
+  wakeStats(): Promise<WakeStats> {
+    return this.#holding.waker.stats();
+  }
+
+  async reconcile(wanted: readonly Attachment[]): Promise<readonly string[]> {
+    for (const attachment of wanted) {
+      validate(this.#names, attachment);
+      this.#accounts.claim(attachment.account, attachment.address);
+    }
+    const plan = await this.#changes.alone(async () => {
+      this.#attachments.replaceAll(wanted);
+      await turnForwardingOn(this.#log);
+      // Held first, as repairing takes routes away.
+      const more = await this.#holding.reconcile();
+      const done = await this.#repair(undefined, true);
+      await this.#holding.sync();
+      this.#grown = false;
+      return { ...done, differences: [...more, ...done.differences] };
+    });
+    if (this.#firstReconcile) await this.#forgetter.forgetWhere(this.#isUnused);
+    else await this.#forgetter.forget(plan.forget);
+    this.#firstReconcile = false;
+    return plan.differences;
+  }
+
+  async traffic(tap: string): Promise<Traffic | undefined> {
+    const seen = await readDeviceCounters(tap);
+    if (seen === undefined) return undefined;
+    // What the host sends through the TAP is what the guest receives.
+    return {
+      rxBytes: seen.txBytes,
+      rxPackets: seen.txPackets,
+      txBytes: seen.rxBytes,
+      txPackets: seen.rxPackets,
+    };
+  }
+
+  async remove(): Promise<void> {
+    await this.#changes.alone(async () => {
+      this.#attachments.replaceAll([]);
+      await this.#holding.waker.end();
+      await removeAll(this.#names, this.#tables, await readActual(this.#names, this.#tables));
+    });
+    await this.#forgetter.forgetWhere(this.#isUnused);
+  }
+
+  readonly #isUnused = (address: string): boolean => {
+    const value = parseAddress(address);
+    return (
+      value !== undefined && contains(this.#pool, value) && this.#attachments.find(address) === undefined
+    );
+  };
+
+  async #move(attachment: Attachment): Promise<void> {
+    validate(this.#names, attachment);
+    await this.#changes.submit({ kind: "move", attachment });
+  }
+
+  async #apply(changes: readonly Change[]): Promise<readonly unknown[]> {
+    const startUs = this.#clock.monotonicUs();
+    const before = this.#attachments.copy();
+    const refusals = changes.map((change) => this.#attachments.admit(change));
+    const failures = new Map<Change, unknown>();
+    const admitted = changes.filter((_, index) => refusals[index] === undefined);
+    for (const [change, error] of await this.#holding.holdFor(admitted)) {
+      failures.set(change, error);
+      this.#attachments.restore(change.attachment.address, before.get(change.attachment.address));
+    }
+    const accepted = admitted.filter((change) => !failures.has(change));
+    try {
+      // New blocks need elements besides the guests' own: seldom, so left to the comparison.
+      if (this.#grown) throw new UniError("internal", "an account has got another block");
+      await this.#applyDirectly(accepted, before);
+    } catch (error) {
+      this.#log.debug(
+        { reason: messageOf(error) },
+        "comparing with the host instead of changing it directly",
       );
-      bringWakerBack();
-    },
-  });
-  const sleepers = () =>
-    [...known.values()].flatMap(({ asleep, address }) => (asleep === undefined ? [] : [address]));
-
-  /** True if it had to be started. */
-  async function ensureWaker(): Promise<boolean> {
-    if (waker.isConnected) return false;
-    await repair(new Set());
-    const started = await waker.start();
-    await waker.hold(sleepers());
-    return started;
+      for (const change of accepted) {
+        failures.set(change, await this.#applyByRepair(change, before.get(change.attachment.address)));
+      }
+      this.#grown = false;
+    }
+    const woken = accepted.filter(({ kind, attachment: { address } }) => {
+      const slept = kind === "move" || before.get(address)?.asleep !== undefined;
+      return slept && this.#attachments.find(address)?.asleep === undefined;
+    });
+    await this.#holding.release(woken.map(({ attachment }) => attachment.address));
+    const us = this.#clock.monotonicUs() - startUs;
+    this.#log.debug({ changes: changes.length, us }, "changed the host's network");
+    return changes.map((change, index) => refusals[index] ?? failures.get(change));
   }
 
-  function bringWakerBack(): void {
-    changes
-      .alone(async () => {
-        if (sleepers().length > 0) await ensureWaker();
-      })
-      .catch((error: unknown) => {
-        log.error({ err: error }, "sleepers cannot be woken by packets; trying again");
-        clock.after(wakerRetryMs, bringWakerBack);
-      });
-  }
-
-  /** Looks at the host and repairs what concerns these addresses; without any, everything. */
-  async function repair(only?: ReadonlySet<string>, force = false): Promise<Plan> {
-    const attachments = [...known.values()];
-    const wanted = { attachments, blocks: accounts.blocks(), tables, only, waker: sleepers().length > 0 };
-    const plan = planChanges(names, wanted, await readActual(names, tables));
-    await applyPlan(names, plan, { force });
-    return plan;
-  }
-
-  async function applyDirectly(changes: readonly Change[], before: ReadonlyMap<string, Attachment>) {
-    const plans = changes.map((change) => directPlan(names, change, before.get(change.attachment.address)));
-    await applyPlan(names, joinPlans(plans));
+  async #applyDirectly(changes: readonly Change[], before: ReadonlyMap<string, Attachment>): Promise<void> {
+    const plans = changes.map((change) =>
+      directPlan(this.#names, change, before.get(change.attachment.address)),
+    );
+    await applyPlan(this.#names, joinPlans(plans));
   }
 
   /** Undoes by comparing as well: what is wanted is then what was there before. */
-  async function applyByRepair(
-    { kind, attachment }: Change,
-    before: Attachment | undefined,
-  ): Promise<unknown> {
-    const only = new Set([attachment.address]);
+  async #applyByRepair({ kind, attachment }: Change, before: Attachment | undefined): Promise<unknown> {
+    const { instanceId, address, tap } = attachment;
+    const only = new Set([address]);
     try {
-      await repair(only);
+      await this.#repair(only);
       return undefined;
     } catch (error) {
-      const failure = new UniError(
-        "failed",
-        `${kind} instance ${attachment.instanceId} at ${attachment.address}: ${messageOf(error)}`,
-        { cause: error },
-      );
+      const attempted = `${kind} instance ${instanceId} at ${address}`;
+      const failure = new UniError("failed", `${attempted}: ${messageOf(error)}`, { cause: error });
       if (kind === "detach") return failure;
-      restore(attachment.address, before);
-      await repair(only, true).catch((undo: unknown) =>
-        log.warn({ err: undo, tap: attachment.tap }, "could not undo a failed attachment; reconciling will"),
+      this.#attachments.restore(address, before);
+      await this.#repair(only, true).catch((undo: unknown) =>
+        this.#log.warn({ err: undo, tap }, "could not undo a failed attachment; reconciling will"),
       );
       return failure;
     }
   }
 
-  async function applyChanges(changes: readonly Change[]): Promise<readonly unknown[]> {
-    const startUs = clock.monotonicUs();
-    const before = new Map(known);
-    const refusals = changes.map((change) => refuse(change));
-    const failures = new Map<Change, unknown>();
-    const admitted = changes.filter((_, index) => refusals[index] === undefined);
-    for (const [change, error] of await holdFor(admitted)) {
-      failures.set(change, error);
-      restore(change.attachment.address, before.get(change.attachment.address));
-    }
-    const accepted = admitted.filter((change) => !failures.has(change));
-    try {
-      // New blocks need elements besides the guests' own: seldom, so left to the comparison.
-      if (grown) throw new UniError("internal", "an account has got another block");
-      await applyDirectly(accepted, before);
-    } catch (error) {
-      log.debug({ reason: messageOf(error) }, "comparing with the host instead of changing it directly");
-      for (const change of accepted) {
-        failures.set(change, await applyByRepair(change, before.get(change.attachment.address)));
-      }
-      grown = false;
-    }
-    const woken = accepted.filter(({ kind, attachment: { address } }) => {
-      const slept = kind === "move" || before.get(address)?.asleep !== undefined;
-      return slept && known.get(address)?.asleep === undefined;
-    });
-    await release(woken.map(({ attachment }) => attachment.address));
-    log.debug({ changes: changes.length, us: clock.monotonicUs() - startUs }, "changed the host's network");
-    return changes.map((change, index) => refusals[index] ?? failures.get(change));
+  /** Looks at the host and repairs what concerns these addresses; without any, everything. */
+  async #repair(only?: ReadonlySet<string>, force = false): Promise<Plan> {
+    const wanted = {
+      ...{ attachments: this.#attachments.all(), blocks: this.#accounts.blocks(), tables: this.#tables },
+      ...{ only, waker: this.#attachments.sleepers().length > 0 },
+    };
+    const plan = planChanges(this.#names, wanted, await readActual(this.#names, this.#tables));
+    await applyPlan(this.#names, plan, { force });
+    return plan;
   }
-
-  /** Holds first, as repairing takes routes away. That it cannot must not keep it from repairing all else. */
-  async function reconcileWaker(): Promise<readonly string[]> {
-    if (sleepers().length === 0) return [];
-    try {
-      const started = await ensureWaker();
-      await waker.hold(sleepers());
-      return started ? ["the process that holds packets for sleepers did not run"] : [];
-    } catch (error) {
-      bringWakerBack();
-      return [`packets for sleepers cannot be held: ${messageOf(error)}`];
-    }
-  }
-
-  /** Before the routes go: what comes from here on is kept. Says for whom it cannot be. */
-  async function holdFor(changes: readonly Change[]): Promise<ReadonlyMap<Change, unknown>> {
-    const falling = changes.filter(
-      ({ kind, attachment }) =>
-        (kind === "move" || kind === "attach" || kind === "device") && attachment.asleep !== undefined,
-    );
-    if (falling.length === 0) return new Map();
-    try {
-      await ensureWaker();
-      await waker.hold(falling.map(({ attachment }) => attachment.address));
-      return new Map();
-    } catch (error) {
-      return new Map(falling.map((change) => [change, error]));
-    }
-  }
-
-  /** After the routes are there. Without a waker nothing is held, and its successor holds for sleepers only. */
-  async function release(addresses: readonly string[]): Promise<void> {
-    if (addresses.length === 0 || !waker.isConnected) return;
-    await waker
-      .release(addresses)
-      .catch((error: unknown) => log.warn({ err: error, addresses }, "held packets are lost"));
-  }
-
-  function restore(address: string, before: Attachment | undefined): void {
-    if (before === undefined) known.delete(address);
-    else known.set(address, before);
-  }
-
-  /** What is against an attachment in the light of the others; if nothing is, it counts as known from here on. */
-  function refuse({ kind, attachment }: Change): unknown {
-    if (kind === "detach") return void known.delete(attachment.address);
-    try {
-      const others = [...known.values()].filter(({ instanceId }) => instanceId !== attachment.instanceId);
-      const rival = others.find(({ address }) => address === attachment.address);
-      if (rival !== undefined) {
-        throw new UniError("in_use", `address ${attachment.address}: instance ${rival.instanceId} has it`);
-      }
-      refuseTaken(attachment.ports, others);
-      accounts.claim(attachment.account, attachment.address);
-      known.set(attachment.address, wantedOf(kind, attachment));
-      return undefined;
-    } catch (error) {
-      return error;
-    }
-  }
-
-  /** One that is published otherwise sleeps or not as before. */
-  const wantedOf = (kind: Change["kind"], attachment: Attachment): Attachment =>
-    kind === "publish"
-      ? { ...attachment, ...known.get(attachment.address), ports: attachment.ports }
-      : attachment;
-
-  const isUnused = (address: string) => {
-    const value = parseAddress(address);
-    return value !== undefined && contains(pool, value) && !known.has(address);
-  };
-  const forgetter = createForgetter(log);
-  let firstReconcile = true;
-  const changes = new Changes(applyChanges);
-  const move = (attachment: Attachment): Promise<void> => {
-    validate(names, attachment);
-    return changes.submit({ kind: "move", attachment });
-  };
-  await turnForwardingOn(log);
-  await warnOfOverlap(pool, log);
-  await waker.adopt();
-  await changes.alone(() => repair(new Set()));
-
-  return {
-    pool: formatPrefix(pool),
-    gateway: gatewayAddress,
-    nameservers,
-    namesFor: (address) => ({ mac: macFor(names, address), tap: tapFor(names, address) }),
-    pickAddress: accounts.pickAddress,
-    async checkPorts(ports, attached) {
-      validatePorts(ports);
-      validateLocal(ports);
-      refuseTaken(ports, attached);
-      await refuseTakenOnHost(names, ports);
-    },
-    async makeDevice(attachment) {
-      validate(names, attachment);
-      await changes.submit({ kind: "device", attachment: { ...attachment, asleep: "paused" } });
-    },
-    async attach(attachment) {
-      validate(names, attachment);
-      validateLocal(attachment.ports);
-      await changes.submit({ kind: "attach", attachment });
-      await forgetter.forgetUdpPorts(udpPorts(attachment.ports));
-    },
-    async publish(attachment) {
-      validate(names, attachment);
-      validateLocal(attachment.ports);
-      const before = known.get(attachment.address)?.ports ?? [];
-      await changes.submit({ kind: "publish", attachment });
-      const after = new Set(attachment.ports.map(mappingText));
-      await forgetter.forgetPublished(
-        attachment.address,
-        before.filter((port) => !after.has(mappingText(port))),
-      );
-      await forgetter.forgetUdpPorts(udpPorts(attachment.ports));
-    },
-    async detach(attachment) {
-      validate(names, attachment);
-      await changes.submit({ kind: "detach", attachment });
-      await forgetter.forget([attachment.address]);
-    },
-    async sleep(attachment) {
-      if (attachment.asleep === undefined) {
-        throw new UniError("internal", `put ${attachment.address} to sleep: how is not said`);
-      }
-      await move(attachment);
-    },
-    prepareWake: (attachment) => move({ ...attachment, asleep: "paused" }),
-    wake: (attachment) => move({ ...attachment, asleep: undefined }),
-    onWake: (handler) => waker.onWake(handler),
-    wakeStats: () => waker.stats(),
-    reconcile: async (wanted) => {
-      for (const attachment of wanted) {
-        validate(names, attachment);
-        accounts.claim(attachment.account, attachment.address);
-      }
-      const plan = await changes.alone(async () => {
-        known.clear();
-        for (const attachment of wanted) known.set(attachment.address, attachment);
-        await turnForwardingOn(log);
-        const more = await reconcileWaker();
-        const done = await repair(undefined, true);
-        // Releases whoever is awake by now, and their routes are there.
-        if (waker.isConnected) await waker.sync(sleepers());
-        grown = false;
-        return { ...done, differences: [...more, ...done.differences] };
-      });
-      if (firstReconcile) await forgetter.forgetWhere(isUnused);
-      else await forgetter.forget(plan.forget);
-      firstReconcile = false;
-      return plan.differences;
-    },
-    async traffic(tap) {
-      const seen = await readDeviceCounters(tap);
-      if (seen === undefined) return undefined;
-      // What the host sends through the TAP is what the guest receives.
-      return {
-        rxBytes: seen.txBytes,
-        rxPackets: seen.txPackets,
-        txBytes: seen.rxBytes,
-        txPackets: seen.rxPackets,
-      };
-    },
-    async remove() {
-      await changes.alone(async () => {
-        known.clear();
-        await waker.end();
-        await removeAll(names, tables, await readActual(names, tables));
-      });
-      await forgetter.forgetWhere(isUnused);
-    },
-  };
 }
 
 const udpPorts = (ports: readonly PublishedPort[]): readonly number[] =>
@@ -377,5 +336,3 @@ async function warnOfOverlap(pool: Prefix, log: Log): Promise<void> {
     "the host has a route that covers the instances' addresses: what is behind it cannot be reached there",
   );
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

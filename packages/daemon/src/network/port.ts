@@ -19,7 +19,7 @@ export interface Attachment {
   readonly address: string;
   readonly mac: string;
   readonly tap: string;
-  /** User that may open the TAP. */
+  /** User that may attach to the TAP. */
   readonly uid: number;
   readonly ports: readonly PublishedPort[];
   /** How it sleeps: "paused" keeps its TAP without a route, "disk" has no TAP. Absent: awake. */

@@ -258,13 +258,14 @@ test("what cannot be published is refused before anything is made", async () => 
   assertNoLeaks(right, hostState());
 });
 
-test("the user that the TAP is for may open it, another may not", async () => {
-  const open = `
+test("the user that the TAP is for may attach to it, another may not", async () => {
+  const attach = `
 import fcntl, os, struct, sys
+tun = os.open("/dev/net/tun", os.O_RDWR)
 os.setuid(int(sys.argv[1]))
-fcntl.ioctl(os.open("/dev/net/tun", os.O_RDWR), 0x400454CA, struct.pack("16sH22s", sys.argv[2].encode(), 0x5002, b""))`;
+fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22s", sys.argv[2].encode(), 0x5002, b""))`;
   const tryAs = async (uid: number) => {
-    const child = spawn("python3", ["-c", open, String(uid), bob.tap], { stdio: "ignore" });
+    const child = spawn("python3", ["-c", attach, String(uid), bob.tap], { stdio: "ignore" });
     const [code] = await once(child, "exit");
     return code;
   };

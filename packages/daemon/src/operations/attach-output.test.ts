@@ -124,7 +124,7 @@ test("output that was erased with its instance ends it without a failure", async
 });
 
 test("a nudge that comes while the log is read is not lost", async () => {
-  await withOutput(async ({ attach, registry, feed, store }) => {
+  await withOutput(async ({ attach, print, stop, store }) => {
     const reading = Promise.withResolvers<void>();
     const goOn = Promise.withResolvers<void>();
     const read = store.read.bind(store);
@@ -134,10 +134,10 @@ test("a nudge that comes while the log is read is not lost", async () => {
       return read(offset, limit);
     };
     const all = text(attach());
+    await print("last");
     await reading.promise;
-    await registry.change(id, { status: { state: "stopped" } });
-    feed.nudge(id);
+    await stop();
     goOn.resolve();
-    assert.equal(await all, "");
+    assert.equal(await all, "last");
   });
 });

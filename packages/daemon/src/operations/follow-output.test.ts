@@ -88,6 +88,10 @@ test("whoever goes away is not kept, whether or not it has read", async () => {
     assert.equal(await reading, "");
     read.close();
     unread.close();
+    const closed = follow();
+    const waiting = textOf(closed);
+    closed.close();
+    assert.equal(await waiting, "");
     await feed.whenUnfollowed(id, 0, Number.POSITIVE_INFINITY);
   });
 });

@@ -12,7 +12,7 @@ export interface OutputPiece {
 export interface FollowedOutput {
   /** Read at the reader's own pace: what the log drops meanwhile is left out, and nobody waits. */
   readonly pieces: AsyncIterable<OutputPiece>;
-  /** Lets go of it, whether or not it was read. */
+  /** Lets go of it, whether or not it was read; whoever waits for a piece gets none. */
   close(): void;
 }
 
@@ -21,12 +21,13 @@ const chunkBytes = 64 * 1024;
 /** Begins at once: what is printed before the first piece is asked for is not missed. */
 export function followOutput({ id, store, feed, registry }: LogSource, signal: AbortSignal): FollowedOutput {
   let offset = store.end;
+  let closed = false;
   let nudged = Promise.withResolvers<void>();
   const wake = () => nudged.resolve();
   const unfollow = feed.follow(id, wake);
   signal.addEventListener("abort", wake, { once: true });
   async function* pieces(): AsyncGenerator<OutputPiece> {
-    while (!signal.aborted) {
+    while (!signal.aborted && !closed) {
       nudged = Promise.withResolvers<void>();
       const record = registry.find(id);
       const over = record === undefined || isOver(record);
@@ -46,6 +47,7 @@ export function followOutput({ id, store, feed, registry }: LogSource, signal: A
   return {
     pieces: pieces(),
     close() {
+      closed = true;
       unfollow();
       signal.removeEventListener("abort", wake);
       wake();

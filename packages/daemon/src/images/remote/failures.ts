@@ -1,5 +1,6 @@
 /** Why a registry did not give what it was asked for, in words for the person at the prompt. */
 import { UniError } from "@uni/contract/errors";
+import { messageOf } from "../../base/message-of.ts";
 import type { Answer } from "./exchange.ts";
 
 /** A fault of the connection that may be gone at the next try. */
@@ -32,7 +33,7 @@ function reasonOf(host: string, code: string, error: unknown): string {
   if (code === "EAI_AGAIN") return `the name ${host} could not be looked up`;
   if (code === "ECONNREFUSED") return `${host} refused the connection`;
   if (code === "ECONNRESET" || code === "EPIPE") return `${host} broke the connection off`;
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   if (trust.test(code)) return `the certificate of ${host} is not trusted (${plain(said)})`;
   if (tls.test(code)) return `${host} does not speak TLS (${plain(said)})`;
   return `${host} cannot be reached (${plain(said)})`;

@@ -1,5 +1,6 @@
 /** A QMP server for tests: answers by the script, sends events, drops its client. */
 import { createServer, type Server, type Socket } from "node:net";
+import { messageOf } from "../../base/message-of.ts";
 
 /** What it returns or resolves with is the answer; none if that is undefined. */
 export type Script = (command: string, args: unknown) => unknown;
@@ -75,7 +76,7 @@ export class ScriptedQmp {
       const answer = await this.#script(execute, args);
       if (answer !== undefined) socket.write(`${JSON.stringify({ return: answer })}\n`);
     } catch (error) {
-      const desc = error instanceof Error ? error.message : String(error);
+      const desc = messageOf(error);
       socket.write(`${JSON.stringify({ error: { class: "GenericError", desc } })}\n`);
     }
   }
