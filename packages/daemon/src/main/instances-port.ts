@@ -59,7 +59,7 @@ export function createInstancesPort(deps: InstancesDependencies): InstancesPort 
       serviceGroup: deps.services.groupOf(record.id),
       now: clock.now(),
       gateway: network.gateway,
-      namesFor: network.namesFor,
+      namesFor: (address) => network.namesFor(address),
     });
 
   async function undoCreate(id: InstanceId): Promise<void> {
