@@ -27,6 +27,9 @@ async function ask(path: string, ...more: string[]): Promise<string> {
   return (await runProgram("curl", [...options, ...more, `https://${fqdn}${path}`])).stdout;
 }
 
+/** Of all instances, those too that are members no more and about to go. */
+const names = async (): Promise<string[]> =>
+  (await uni.json(["ps", "-a"])).map(({ name }: { name: string }) => name);
 const sizeOf = async (): Promise<number> => (await uni.json(["scale", "get", "shop"])).size;
 
 test("members come with the load, all answer, and they go when it is over", async () => {
@@ -59,7 +62,7 @@ test("members come with the load, all answer, and they go when it is over", asyn
   await uni.start();
   assert.equal(await sizeOf(), 3);
   await uni.ok(["scale", "policy", "add", "shop", "quiet", "--idle", "2s"]);
-  await until("one is left", async () => (await sizeOf()) === 1);
+  await until("one is left", async () => (await names()).length === 1);
   assert.ok((await ask("/cgi-bin/slow")).includes("slow"));
   await uni.ok(["scale", "policy", "rm", "shop", "now", "quiet"]);
 });
@@ -70,19 +73,17 @@ test("a member that has served its requests is replaced without a failed one, by
   writeFileSync(join(code, "index.html"), "from the ROM");
   const rom = ["--rom", `name=code,dir=${code},at=/www/code`];
   await uni.ok(["scale", "set", "shop", "--template", "base", "--max", "1", ...rom]);
-  const membersOf = async (): Promise<string[]> =>
-    (await uni.json(["ps", "-a"])).map(({ name }: { name: string }) => name);
-  const [worn] = await membersOf();
+  const [worn] = await names();
   await uni.ok(["scale", "policy", "add", "shop", "worn", "--create", "3", "--replace"]);
   await until("the successor alone", async () => {
     assert.ok((await ask("/")).length > 0);
-    const members = await membersOf();
+    const members = await names();
     return members.length === 1 && members[0] !== worn;
   });
   await uni.ok(["scale", "policy", "rm", "shop", "worn"]);
   assert.equal(await ask("/code/index.html"), "from the ROM");
   await uni.ok(["scale", "rm", "shop"]);
-  await until("none is left", async () => (await uni.json(["ps", "-a"])).length === 0);
+  await until("none is left", async () => (await names()).length === 0);
 });
 
 test("a group without members makes one for whoever asks, and tells of growth beyond its mark", async () => {
@@ -100,7 +101,7 @@ test("a group without members makes one for whoever asks, and tells of growth be
   await until("none is there", async () => (await sizeOf()) === 0);
   assert.match(await ask("/"), /home/);
   await uni.ok(["scale", "rm", "shop"]);
-  await until("none is left", async () => (await uni.json(["ps", "-a"])).length === 0);
+  await until("none is left", async () => (await names()).length === 0);
   await uni.ok(["services", "rm", "shop"]);
   await uni.ok(["template", "rm", "base"]);
 });
