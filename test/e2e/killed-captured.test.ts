@@ -37,6 +37,8 @@ interface Scene {
   readonly monitor: number;
   /** Names below snapshots/ before it begins. */
   readonly snapshots: readonly string[];
+  /** Inode of the successor that a former capture left to its disk; undefined: none. */
+  readonly nextDisk: number | undefined;
   readonly rows: Readonly<Record<string, number>>;
 }
 
@@ -52,7 +54,9 @@ const hasMore = (table: string) => (scene: Scene) => rows(table) > (scene.rows[t
 const newMonitors = ({ monitor }: Scene, uuid = "") => machinesOf(uuid).filter((pid) => pid !== monitor);
 
 const standsStill = ({ uuid }: Scene) => holds(devicesFile(below("vm", uuid, "run")));
-const hasNextDisk = ({ uuid }: Scene) => existsSync(below("instances", uuid, "disk", "next.qcow2"));
+const nextDiskOf = (uuid: string) =>
+  statSync(below("instances", uuid, "disk", "next.qcow2"), { throwIfNoEntry: false })?.ino;
+const hasNextDisk = ({ uuid, nextDisk }: Scene) => ![undefined, nextDisk].includes(nextDiskOf(uuid));
 
 interface Operation {
   readonly begin: () => Promise<unknown>;
@@ -161,7 +165,7 @@ async function prepareScene(): Promise<Scene> {
   const [monitor] = machinesOf(uuid);
   assert.ok(monitor !== undefined);
   const counted = Object.fromEntries(["instances", "saved_instances"].map((table) => [table, rows(table)]));
-  return { uuid, monitor, snapshots: list("snapshots"), rows: counted };
+  return { uuid, monitor, snapshots: list("snapshots"), nextDisk: nextDiskOf(uuid), rows: counted };
 }
 
 type Named = { readonly name: string; readonly state: string }[];
