@@ -1,12 +1,8 @@
-import type { Clock } from "../base/clock.ts";
-import type { Log } from "../base/log.ts";
 import { messageOf } from "../base/message-of.ts";
 import type { Change } from "./changes.ts";
 import { Waker, type WakerOptions } from "./waker.ts";
 
 export interface HoldingOptions extends Omit<WakerOptions, "onLost"> {
-  readonly clock: Clock;
-  readonly log: Log;
   /** Their addresses. */
   readonly sleepers: () => readonly string[];
   /** Makes the waker's device. */
